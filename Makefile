@@ -1,0 +1,51 @@
+# make demo    the main job on an invented city, PEOPLE=400000 for a larger one
+# make test    every check and every test
+# Both set up what they need in .venv first, and take no time for it the second time.
+
+PEOPLE ?= 20000
+# As many test processes as the machine has cores, at most 4; 0 runs everything in one.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -gt 4 ] && n=4; [ $$n -gt 1 ] && echo $$n || echo 0)
+PY := .venv/bin/python
+CHECKED := $(wildcard gateway plugins tests bench)
+
+# People, paths and terminals speak Chinese here, whatever the machine's locale is.
+export LANG := C.UTF-8
+export LC_ALL := C.UTF-8
+export PYTHONUTF8 := 1
+unexport PYTHONPATH
+
+.PHONY: help demo test check bench lock clean dev runtime sshd
+
+help:
+	@sed -n 's/^# //p' Makefile | head -n 2
+
+demo: runtime
+	@$(PY) -m gateway.demo --people $(PEOPLE)
+
+test: check sshd
+	@$(PY) -m pytest -n $(WORKERS) $(PYTEST)
+
+check: dev
+	@.venv/bin/ruff check .
+	@$(PY) -m mypy $(CHECKED)
+	@.venv/bin/lint-imports --no-logo
+
+bench: dev
+	@$(PY) -m bench
+
+# After a change of the dependencies in pyproject.toml; `deploy/lock.sh --upgrade` takes the newest versions.
+lock: dev
+	@deploy/lock.sh
+
+clean:
+	rm -rf .venv .venv.lock .venv.log build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+dev:
+	@deploy/bootstrap.sh dev
+
+runtime:
+	@deploy/bootstrap.sh runtime
+
+sshd:
+	@deploy/sshd.sh
