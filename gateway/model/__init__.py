@@ -1,0 +1,1 @@
+"""Plain values, enums and frame schemas that the rooms hand to each other. Imports nothing of the gateway."""
