@@ -1,0 +1,30 @@
+"""Keys, seals and signatures: the one room with key material, and the one door to cipher libraries.
+
+Takes a site's key folder, plain bytes and frames; gives a `Keyring`, seals, signatures and keyed digests.
+Refuses with `KeyFault` (a key is missing, damaged, or open to others) and `SealBroken` (a seal does not
+open). SM2, SM3 and SM4 only; every seal names its algorithm and its key.
+"""
+
+from gateway.vault.frames import read_sealed_frame, write_sealed_frame
+from gateway.vault.keys import KeyInfo, KeyKind, Keyring, read_secret
+from gateway.vault.seal import Sealer
+from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm3_hex, sm3_new, sm4_gcm_open, sm4_gcm_seal
+from gateway.vault.streams import SealedReader, SealedWriter
+
+__all__ = [
+    "KeyInfo",
+    "KeyKind",
+    "Keyring",
+    "SealedReader",
+    "SealedWriter",
+    "Sealer",
+    "Sm2PrivateKey",
+    "Sm2PublicKey",
+    "read_sealed_frame",
+    "read_secret",
+    "sm3_hex",
+    "sm3_new",
+    "sm4_gcm_open",
+    "sm4_gcm_seal",
+    "write_sealed_frame",
+]
