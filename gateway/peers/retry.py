@@ -1,0 +1,51 @@
+"""Trying again, as a value: how often, and how long to wait before. Only for what may pass by itself."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+
+def pause(seconds: float) -> None:
+    """Every wait between two attempts of any peer, so that tests switch waiting off in one place."""
+    time.sleep(seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """Bounds of patience with one peer."""
+
+    #: Tries in all, the first included; at least 1.
+    attempts: int
+    #: Seconds before the second try; each further wait is twice as long.
+    first_wait: float
+    #: Seconds that no single wait exceeds, also where the peer asks for more.
+    longest_wait: float
+
+    def wait(self, failures: int, asked: float | None = None) -> float:
+        """Seconds to wait after this many failures in a row (from 1); `asked` is the peer's Retry-After."""
+        own = self.first_wait * 2.0 ** min(failures - 1, 30)  # 2**30: far over any cap, and no overflow
+        return min(own if asked is None else asked, self.longest_wait)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a `Retry-After` asks for, in either form of RFC 9110 10.2.3; None if absent or nonsense.
+
+    A date is counted from the answer's own `Date`, since the peer's clock may differ from ours.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])  # more digits than any wait, and `float` stays finite
+    until = _date(text)
+    if until is None:
+        return None
+    return max(0.0, (until - (_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
