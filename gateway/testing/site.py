@@ -1,0 +1,54 @@
+"""A site folder for a city's peers: keys, secrets as files, and a `gateway.toml` that names the five addresses."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.vault import Keyring
+
+#: Keys of an address that a site keeps as secret files, per instance.
+_SECRETS = {
+    "civil_affairs": ("password", "zip_password"),
+    "rural_revitalization": ("password",),
+    "disabled_federation": ("client_secret", "sm4_key"),
+    "tax": ("secret_key",),
+    "insurance_platform": ("sm4_key",),
+}
+_PLAIN = {
+    "civil_affairs": ("host", "port", "user", "host_key", "outbox", "inbox"),
+    "rural_revitalization": ("host", "port", "user", "host_key", "outbox", "inbox"),
+    "disabled_federation": ("base", "client_id", "public_key"),
+    "tax": ("base", "access_key"),
+    "insurance_platform": ("base", "public_key", "org_code"),
+}
+
+
+def new_site(root: Path) -> str:
+    """An empty site with keys; the gateway's SM2 public key (128 hex), which the platform must know."""
+    root.mkdir(parents=True, exist_ok=True)
+    return Keyring.create(root / "keys").signing_key.public.hex
+
+
+def write_site(root: Path, addresses: Mapping[str, Mapping[str, Any]], *, flags_from: str = "2026-01-01") -> None:
+    """`gateway.toml` and secret files for `CityPeers.addresses`."""
+    lines = ["[site]", 'name = "百色市医疗保障局(演示)"', 'place = "baise"', f"flags_from = {flags_from}", ""]
+    for name, address in addresses.items():
+        platform = name == "insurance_platform"
+        lines += [f"[{'platform' if platform else f'sources.{name}'}]", f'plugin = "{name}"']
+        lines += [f"{key} = {_toml(address[key])}" for key in _PLAIN[name] if key in address]
+        lines += [f'{key} = "{_secret(root, name, key, str(address[key]))}"' for key in _SECRETS[name]]
+        lines += ['admdvs = "451000"'] if platform else []
+        lines.append("")
+    (root / "gateway.toml").write_text("\n".join(lines), "utf-8")
+
+
+def _toml(value: Any) -> str:  # text or number
+    return str(value) if isinstance(value, int) else '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _secret(root: Path, name: str, key: str, value: str) -> str:
+    file = root / "keys" / f"{name}.{key}"
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(value)
+    return f"file:keys/{file.name}"
