@@ -1,0 +1,107 @@
+"""Mappings, code table and policies: TOML files read into plain values. A site's own file overrides the shipped one."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import SettingsFault
+from gateway.model.mapping import Column, Fault, ListMapping
+from gateway.model.policy import Condition, IdentityCode, Policy, SubsidyRule
+from gateway.words import _
+
+
+class MappingFiles:
+    """Where mapping files are looked for: the site's folder first, then what is shipped."""
+
+    def __init__(self, site_folder: Path | None = None) -> None:
+        self._site_folder = site_folder
+
+    def list_mapping(self, plugin: str) -> ListMapping:
+        """`<plugin>.toml`. Raises SettingsFault that names the file and what is wrong in it."""
+        name = f"{plugin}.toml"
+        data = self._read(name)
+        try:
+            return _list_mapping(plugin, data)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise _broken(name, fault) from fault
+
+    def policy(self, place: str) -> Policy:
+        """`policies/<place>.toml` with the code table of `identities.toml`. Raises SettingsFault."""
+        name = f"policies/{place}.toml"
+        data, table = self._read(name), self._read("identities.toml")
+        try:
+            return _policy(data, table)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise _broken(name, fault) from fault
+
+    def _read(self, name: str) -> dict[str, Any]:  # parsed TOML
+        own = self._site_folder / name if self._site_folder else None
+        try:
+            text = own.read_text("utf-8") if own and own.is_file() else _shipped(name)
+            return tomllib.loads(text)
+        except (OSError, tomllib.TOMLDecodeError) as fault:
+            raise _broken(name, fault) from fault
+
+
+def _shipped(name: str) -> str:
+    return resources.files("gateway_mappings").joinpath(*name.split("/")).read_text("utf-8")
+
+
+def _broken(name: str, fault: Exception) -> SettingsFault:
+    what = _("映射文件有误:{fault}").format(fault=f"{type(fault).__name__} {fault}")
+    return SettingsFault(what, where=f"mappings/{name}", next_step=_("请更正后运行 gateway doctor"))
+
+
+def _list_mapping(plugin: str, data: dict[str, Any]) -> ListMapping:  # parsed TOML
+    columns = tuple(
+        Column(
+            field=field,
+            aliases=tuple(spec["aliases"]),
+            kind=spec["kind"],
+            required=spec.get("required", False),
+        )
+        for field, spec in data["columns"].items()
+    )
+    return ListMapping(
+        plugin=plugin,
+        title=data["title"],
+        format=data["format"],
+        columns=columns,
+        codes=data.get("codes", {}),
+        derive=tuple(data.get("derive", {}).items()),
+        faults=tuple(Fault(code=f["code"], when=f["when"]) for f in data.get("faults", [])),
+        sheet=data.get("sheet", ""),
+        footers=tuple(data.get("footers", ())),
+        keep=tuple(data.get("keep", ())),
+        ignored=tuple(data.get("ignored", ())),
+        statements=data.get("statements", True),
+    )
+
+
+def _policy(data: dict[str, Any], table: dict[str, Any]) -> Policy:  # parsed TOML
+    codes = tuple(
+        IdentityCode(
+            identity=row["name"],
+            code=row["code"],
+            levels=tuple(row.get("levels", ())),
+            months=row.get("months"),
+        )
+        for row in table["identity"]
+    )
+    rules = tuple(
+        SubsidyRule(
+            identity=rule["identity"], share=rule["share"], when_any=_conditions(rule.get("when_any", ()))
+        )
+        for rule in data["subsidy"]
+    )
+    known = {code.identity for code in codes}
+    unknown = [rule.identity for rule in rules if rule.identity not in known]
+    if unknown:
+        raise ValueError("unknown identity: " + ", ".join(unknown))
+    return Policy(place=data["place"], source=data["source"], codes=codes, subsidies=rules)
+
+
+def _conditions(rows: Sequence[dict[str, Any]]) -> tuple[Condition, ...]:  # parsed TOML
+    return tuple(Condition(**row) for row in rows)

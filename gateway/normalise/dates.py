@@ -1,0 +1,49 @@
+"""Dates in all the forms in which they come, as expressions over whole columns.
+
+Forms (contract: common): yyyyMMdd, yyyy-MM-dd, yyyy/M/d, yyyy年M月d日, yyyyMM, an Excel serial number; a time of day
+behind the date is ignored.
+"""
+
+from datetime import date
+
+import polars as pl
+
+#: Excel's day zero; serials below 60 fall into its fictitious leap day and never come.
+EXCEL_EPOCH = date(1899, 12, 30)
+#: Serial numbers that can be a date of this domain: 1902 to 2173.
+SERIAL_RANGE = (1000, 99_999)
+#: Years that can be meant; others are typing errors.
+YEARS = (1850, 9999)
+
+_SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]?\d{1,2}:.*)?$"
+_COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:0{6})?$"
+_MONTH = r"^(\d{4})(?:[-/.年])?(\d{2})月?$"
+_SERIAL = r"^(\d{4,5})(?:\.\d+)?$"
+
+
+def _day(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
+    text = pl.concat_str([year, month.str.zfill(2), day.str.zfill(2)], separator="-")
+    parsed = text.str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(parsed.dt.year().is_between(*YEARS)).then(parsed)
+
+
+def _month_start(text: pl.Expr) -> pl.Expr:
+    return _day(text.str.extract(_MONTH, 1), text.str.extract(_MONTH, 2), pl.lit("01"))
+
+
+def _exact(text: pl.Expr) -> pl.Expr:
+    separated = _day(*(text.str.extract(_SEPARATED, i) for i in (1, 2, 3)))
+    compact = _day(*(text.str.extract(_COMPACT, i) for i in (1, 2, 3)))
+    days = text.str.extract(_SERIAL, 1).cast(pl.Int32, strict=False)
+    serial = pl.when(days.is_between(*SERIAL_RANGE)).then(pl.lit(EXCEL_EPOCH) + pl.duration(days=days))
+    return pl.coalesce(separated, compact, serial)
+
+
+def first_day(text: pl.Expr) -> pl.Expr:
+    """A first day: yyyyMM is the 1st. Null where empty or impossible. Takes `text.packed` cells."""
+    return pl.coalesce(_exact(text), _month_start(text))
+
+
+def last_day(text: pl.Expr) -> pl.Expr:
+    """A last day: yyyyMM is the month's last. Null where empty or impossible. Takes `text.packed` cells."""
+    return pl.coalesce(_exact(text), _month_start(text).dt.month_end())

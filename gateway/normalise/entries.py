@@ -1,0 +1,163 @@
+"""One part's table becomes entries: fields, codes, derived values, faults."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from gateway.model.frames import ENTRIES
+from gateway.model.mapping import Column, ListMapping
+from gateway.normalise import dates, names, numbers
+from gateway.normalise.tables import NUMERIC, read_table, strip_blanks
+from gateway.normalise.text import packed, trimmed
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalisedPart:
+    """What one part came to."""
+
+    #: `ENTRIES` columns, plus the mapping's kept ones.
+    entries: pl.DataFrame
+    #: Remarks as (code, detail), without any cell's value.
+    remarks: tuple[tuple[str, str], ...]
+
+
+def normalise(
+    content: bytes, mapping: ListMapping, *, part: str, scope: str, business_date: date
+) -> NormalisedPart:
+    """Entries of one part. Raises DeliveryRefused as `tables.read_table` does."""
+    table = read_table(content, mapping, part)
+    frame = table.frame.with_columns(
+        pl.lit(business_date).alias("business_date"), pl.lit(part).alias("part"), pl.lit(scope).alias("scope")
+    )
+    frame = _with_fields(frame, mapping)
+    for field, expression in mapping.derive:
+        frame = frame.with_columns(pl.sql_expr(expression).alias(field))
+    frame = _complete(frame)
+    frame = frame.with_columns(_fault(frame, mapping).alias("fault"))
+    extra = [pl.col(name) for name in mapping.keep]
+    entries = frame.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *extra)
+    return NormalisedPart(
+        entries=entries, remarks=_remarks(table.unclaimed, entries, bad_bytes=table.bad_bytes)
+    )
+
+
+def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """All parts of a delivery as one frame, rows counted from 1 through the parts in their order."""
+    return pl.concat(parts).with_columns((pl.int_range(pl.len(), dtype=pl.UInt32) + 1).alias("row"))
+
+
+def _with_fields(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
+    """Fields by kind, in steps: each builds on columns that stand already, so that no expression grows large."""
+    frame = frame.with_columns(pl.col(c.field).alias(f"raw_{c.field}") for c in mapping.columns)
+    frame = frame.with_columns(_cleaned(c) for c in mapping.columns)
+    frame = frame.with_columns(e for c in mapping.columns for e in _parsed(c, mapping))
+    numbered = [c.field for c in mapping.columns if c.kind == "number"]
+    frame = frame.with_columns(numbers.is_sound(pl.col(f)).alias(f"{f}__sound") for f in numbered)
+    return frame.with_columns(
+        numbers.state(pl.col(f), pl.col(f"{f}__sound"), pl.col(NUMERIC.format(f))).alias(f"{f}_state")
+        for f in numbered
+    )
+
+
+def _cleaned(column: Column) -> pl.Expr:
+    cell = pl.col(column.field)
+    match column.kind:
+        case "number":
+            clean = numbers.cleaned(cell)
+        case "name":
+            return names.key(cell).alias("name_key" if column.field == "name" else f"{column.field}_key")
+        case "text":
+            clean = trimmed(cell)
+        case "digits":
+            clean = strip_blanks(cell).str.extract(r"^(\d+)")
+        case "amount":
+            clean = packed(cell).str.replace_all(",", "")
+        case _:
+            clean = packed(cell)
+    return clean.alias(column.field)
+
+
+def _parsed(column: Column, mapping: ListMapping) -> list[pl.Expr]:
+    """The values of one cleaned column, and `<field>__bad` where something stands that is none."""
+    text, field = pl.col(column.field), column.field
+    match column.kind:
+        case "number":
+            return [numbers.eighteen(text).alias(field)]
+        case "date_first":
+            return _marked(dates.first_day(text), text, field, field)
+        case "date_last":
+            return _marked(dates.last_day(text), text, field, field)
+        case "date_birth":
+            return [*_marked(dates.first_day(text), text, field, "birth_from"), dates.last_day(text).alias("birth_to")]
+        case "code":
+            known = text.replace_strict(dict(mapping.codes[field]), default=None, return_dtype=pl.String)
+            return _marked(known, text, field, field)
+        case "amount":
+            return _marked(text.cast(pl.Decimal(12, 2), strict=False), text, field, field)
+        case _:
+            return []
+
+
+def _marked(value: pl.Expr, text: pl.Expr, field: str, name: str) -> list[pl.Expr]:
+    return [value.alias(name), (text.is_not_null() & value.is_null()).alias(f"{field}__bad")]
+
+
+def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+    """Fields of the schema that this list does not have, as nulls or their neutral value."""
+    neutral = {
+        "row": pl.lit(0),
+        "number": pl.lit(None, pl.String),
+        "number_state": pl.lit("missing"),
+        "level": pl.lit(""),
+        "change": pl.lit("state"),
+        "gives": pl.lit("current"),
+        "last_inferred": pl.lit(value=False),
+        "stands": pl.lit(value=False),
+        "said_dead": pl.lit(value=False),
+        "dup_key": pl.coalesce(pl.col("category"), pl.lit("")) if "category" in frame.columns else pl.lit(""),
+    }
+    absent = [n for n in ENTRIES if n not in frame.columns and n != "fault"]
+    return frame.with_columns(neutral.get(n, pl.lit(None, ENTRIES[n])).alias(n) for n in absent)
+
+
+def _fault(frame: pl.DataFrame, mapping: ListMapping) -> pl.Expr:
+    """The first fault that a row has. Common ones first, then the mapping's own."""
+    unreadable = [c for c in frame.columns if c.endswith("__bad")]
+    dates_bad = [c for c in unreadable if _kind(mapping, c).startswith("date")]
+    # A head's or a footer's broken cell counts; a date column that says nothing was made null by `derive`.
+    nobody = pl.col("name_key").is_null() & pl.col("number").is_null()
+    born = pl.coalesce(
+        pl.col("birth_from"),
+        pl.when(pl.col("number_state").is_in(["sound", "suspect"])).then(numbers.birth_of(pl.col("number"))),
+    )
+    checks: list[tuple[str, pl.Expr]] = [
+        ("row_broken", pl.col("broken")),
+        ("nobody_named", nobody),
+        *((f.code, pl.sql_expr(f.when)) for f in mapping.faults),
+        ("date_unreadable", pl.any_horizontal(dates_bad) if dates_bad else pl.lit(value=False)),
+        ("before_birth", pl.col("first") < born),
+    ]
+    fault = pl.lit(None, pl.String)
+    for code, when in reversed(checks):
+        fault = pl.when(when.fill_null(value=False)).then(pl.lit(code)).otherwise(fault)
+    return fault
+
+
+def _kind(mapping: ListMapping, bad: str) -> str:
+    field = bad.removesuffix("__bad")
+    return next(c.kind for c in mapping.columns if c.field == field)
+
+
+def _remarks(
+    unclaimed: tuple[str, ...], entries: pl.DataFrame, *, bad_bytes: bool
+) -> tuple[tuple[str, str], ...]:
+    remarks = [("unknown_column", name) for name in unclaimed]
+    if bad_bytes:
+        remarks.append(("bad_bytes", ""))
+    rounded = entries.filter(
+        pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect")
+    )
+    if rounded.height >= 5 and rounded.height > entries.height * 0.05:
+        remarks.append(("damaged_column", str(rounded.height)))
+    return tuple(remarks)

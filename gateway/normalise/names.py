@@ -1,0 +1,46 @@
+"""Names: the key under which two spellings of one name meet.
+
+A key unifies width, blanks, the separator `·`, script (traditional to simplified, character by character) and the
+characters that old GB18030 tables put into the private use area. It is for matching only; what was sent is kept.
+NFKC is not applied: it rewrites compatibility Han (contract: dirt).
+"""
+
+from functools import cache
+
+import opencc
+import polars as pl
+
+from gateway.normalise.text import BLANKS, NOTHING, half_width
+
+#: What stands for one character that could not be read.
+UNREADABLE = "?"
+_SEPARATORS = ["•", "．", "・", "‧", ".", "∙", "⋅", "●", "﹒", "•", "·"]  # noqa: RUF001
+_WILD = ["□", "*", "?", "〇?", "�", "■", "_", "﹖"]
+#: Code points of tables before GB18030-2022, where a character was still in the private use area.
+_PRIVATE = {
+    0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE81E: 0x9FB4, 0xE826: 0x9FB5, 0xE82B: 0x9FB6,
+    0xE82C: 0x9FB7, 0xE831: 0x215D7, 0xE832: 0x9FB8, 0xE83B: 0x2298F, 0xE843: 0x9FB9, 0xE854: 0x9FBA,
+    0xE855: 0x241FE, 0xE864: 0x9FBB, 0xE7C7: 0x1E3F,
+}  # fmt: skip
+_PRIVATE_USE = r"[\u{E000}-\u{F8FF}\u{F0000}-\u{10FFFD}]"
+
+
+@cache
+def _script() -> tuple[list[str], list[str]]:
+    """Single characters whose simplified form differs: (as written, simplified)."""
+    converter = opencc.OpenCC("t2s")
+    written = [chr(c) for c in (*range(0x3400, 0xA000), *range(0xF900, 0xFB00))]
+    simple = converter.convert("\n".join(written)).split("\n")
+    pairs = [(a, b) for a, b in zip(written, simple, strict=True) if a != b and len(b) == 1]
+    pairs += [(chr(a), chr(b)) for a, b in _PRIVATE.items()]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def key(column: pl.Expr) -> pl.Expr:
+    """The matching key of a name; unreadable characters become `?`; null where there is no name."""
+    text = half_width(column).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
+    text = pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+    text = text.str.replace_many(_SEPARATORS, ["·"] * len(_SEPARATORS))
+    text = text.str.replace_many(*_script()).str.replace_all(_PRIVATE_USE, UNREADABLE)
+    text = text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD))
+    return text.str.strip_chars("·").str.to_lowercase()

@@ -1,0 +1,253 @@
+"""Parts of a delivery as frames of text, one column per claimed field: CSV, workbooks, records.
+
+Takes a part's bytes and the list's mapping. Gives the claimed columns as text, exactly as written, with the line of
+each row, and the headers that nobody claims. Refuses a part that cannot be read, lacks a column, or is a bomb.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import python_calamine as calamine
+
+from gateway.errors import DeliveryRefused
+from gateway.model.mapping import ListMapping
+from gateway.normalise.text import BLANKS
+from gateway.words import _
+
+#: Rows above a sheet's header that may hold titles; the contract says three, some offices add a few.
+HEADER_WITHIN = 20
+#: Uncompressed bytes of one workbook; the largest county's has about 60 MB.
+WORKBOOK_LIMIT = 2 * 1024**3
+#: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
+RATIO_LIMIT = 500
+#: Name of the column that marks cells which were numbers in the sheet.
+NUMERIC = "{}__numeric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawTable:
+    """One part, read."""
+
+    #: Claimed fields as text, `line` (UInt32), `broken` (row had another number of cells than the header).
+    frame: pl.DataFrame
+    #: Header cells that no column claims, by name.
+    unclaimed: tuple[str, ...]
+    #: True where bytes did not fit the encoding and were replaced by U+FFFD.
+    bad_bytes: bool = False
+
+
+def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
+    """The part as a table. Raises DeliveryRefused: unreadable, missing_column, column_twice, no_sheet, bomb."""
+    match mapping.format:
+        case "csv":
+            return _read_csv(content, mapping, part)
+        case "sheet":
+            return _read_sheet(content, mapping, part)
+        case _:
+            return _read_records(content, mapping, part)
+
+
+def _refuse(code: str, what: str, part: str, next_step: str) -> DeliveryRefused:
+    return DeliveryRefused(what, where=part, next_step=next_step, code=code)
+
+
+def _header_key(cell: object) -> str:
+    return "".join(str(cell).split()).translate({0xFEFF: None, 0x200B: None, 0x3000: None, 0xA0: None})
+
+
+def _claims(
+    header: Sequence[object], mapping: ListMapping, part: str
+) -> tuple[dict[str, int], tuple[str, ...]]:
+    """field -> position of its header cell; and the headers nobody claims."""
+    names = [_header_key(cell) for cell in header]
+    found: dict[str, int] = {}
+    for column in mapping.columns:
+        positions = [i for i, name in enumerate(names) if name in column.aliases]
+        if len(positions) > 1:
+            what = _("列“{name}”出现了多次").format(name=column.aliases[0])
+            raise _refuse("column_twice", what, part, _("请来源单位更正表头后重新提供"))
+        if positions:
+            found[column.field] = positions[0]
+    missing = [c.aliases[0] for c in mapping.columns if c.required and c.field not in found]
+    if missing:
+        what = _("缺少必需的列:{names}").format(names="、".join(missing))
+        raise _refuse(
+            "missing_column", what, part, _("请来源单位补齐后重新提供;如列名有变,请在 mappings 中登记别名")
+        )
+    claimed = set(found.values())
+    unclaimed = tuple(n for i, n in enumerate(names) if n and i not in claimed and n not in mapping.ignored)
+    return found, unclaimed
+
+
+def _decode(content: bytes) -> tuple[str, bool]:
+    """Text of a file that says GBK or UTF-8: UTF-8 strictly, then GB18030; bad bytes become U+FFFD."""
+    try:
+        return content.decode("utf-8-sig"), False
+    except UnicodeDecodeError:
+        text = content.decode("gb18030", errors="replace")
+        return text.lstrip("\ufeff"), "\ufffd" in text
+
+
+def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
+    text, bad_bytes = _decode(content)
+    if "\x00" in text:
+        raise _refuse("unreadable", _("文件不是文本表格"), part, _("请来源单位重新导出 CSV"))
+    if not text.strip():
+        raise _refuse(
+            "empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头")
+        )
+    header = next(csv.reader(io.StringIO(text[: 1 << 16])), [])
+    found, unclaimed = _claims(header, mapping, part)
+    frame, broken = _csv_frame(text, len(header), part)
+    frame = frame.select(pl.nth(i).alias(f) for f, i in found.items()).with_columns(
+        (pl.int_range(pl.len(), dtype=pl.UInt32) + 2).alias("line"), pl.Series("broken", broken, pl.Boolean)
+    )
+    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed, bad_bytes=bad_bytes)
+
+
+def _csv_frame(text: str, width: int, part: str) -> tuple[pl.DataFrame, pl.Series]:
+    """All cells as text, and which rows are broken. The fast reader first; a damaged row needs the patient one."""
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(text.encode("utf-8", errors="replace")),
+            has_header=False,
+            skip_rows=1,
+            infer_schema=False,
+        )
+        if frame.width == width and frame.item(0, width - 1) is not None:
+            return frame, pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
+    except (pl.exceptions.PolarsError, IndexError):
+        pass  # ragged, badly quoted, or empty: the patient reader says which rows
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
+    except csv.Error as fault:
+        raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
+    broken = pl.Series([len(row) != width for row in rows], dtype=pl.Boolean)
+    whole = [row if len(row) == width else [None] * width for row in rows]
+    columns = list(zip(*whole, strict=True)) if whole else [()] * width
+    return pl.DataFrame([pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]), broken
+
+
+def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
+    """Optional columns that the part lacks, as nulls; numeric marks where none were set."""
+    absent = [pl.lit(None, pl.String).alias(c.field) for c in mapping.columns if c.field not in frame.columns]
+    marks = [
+        pl.lit(value=False).alias(NUMERIC.format(c.field))
+        for c in mapping.columns
+        if c.kind == "number" and NUMERIC.format(c.field) not in frame.columns
+    ]
+    return frame.with_columns(absent + marks)
+
+
+def check_workbook_size(content: bytes, part: str) -> None:
+    """Refuses a workbook that would unpack to more than any real one."""
+    try:
+        infos = zipfile.ZipFile(io.BytesIO(content)).infolist()
+    except zipfile.BadZipFile as fault:
+        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
+    size = sum(info.file_size for info in infos)
+    if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
+        raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
+
+
+def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
+    check_workbook_size(content, part)
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        if mapping.sheet not in book.sheet_names:
+            what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
+            raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
+        rows = book.get_sheet_by_name(mapping.sheet).to_python(skip_empty_area=False)
+    except calamine.CalamineError as fault:
+        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
+    at = _header_row(rows, mapping, part)
+    found, unclaimed = _claims(rows[at], mapping, part)
+    lines, body = _body(rows, at, mapping)
+    return RawTable(
+        frame=_with_missing(_sheet_frame(lines, body, found, mapping), mapping), unclaimed=unclaimed
+    )
+
+
+def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
+    needed = [c.aliases for c in mapping.columns if c.field in ("name", "number")]
+    for at, row in enumerate(rows[:HEADER_WITHIN]):
+        cells = {_header_key(cell) for cell in row}
+        if all(cells.intersection(aliases) for aliases in needed):
+            return at
+    what = _("找不到同时含有{names}的表头行").format(names="、".join(aliases[0] for aliases in needed))
+    raise _refuse("missing_column", what, part, _("请来源单位按约定的模板重新提供"))
+
+
+def _body(rows: list[list[Any]], at: int, mapping: ListMapping) -> tuple[list[int], list[list[Any]]]:
+    """Sheet row numbers and cells of the data rows: not wholly blank, and no footer."""
+    numbered = [
+        (line, row)
+        for line, row in enumerate(rows[at + 1 :], start=at + 2)
+        if any(cell not in ("", None) for cell in row) and not str(row[0]).strip().startswith(mapping.footers)
+    ]
+    return [line for line, _row in numbered], [row for _line, row in numbered]
+
+
+def _sheet_frame(
+    lines: list[int], body: list[list[Any]], found: dict[str, int], mapping: ListMapping
+) -> pl.DataFrame:
+    kinds = {c.field: c.kind for c in mapping.columns}
+    series = [pl.Series("line", lines, pl.UInt32), pl.Series("broken", [False] * len(body), pl.Boolean)]
+    for field, position in found.items():
+        cells = [row[position] if position < len(row) else "" for row in body]
+        series.append(pl.Series(field, [_cell_text(cell) for cell in cells], pl.String))
+        if kinds[field] == "number":
+            numeric = [isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells]
+            series.append(pl.Series(NUMERIC.format(field), numeric, pl.Boolean))
+    return pl.DataFrame(series)
+
+
+def _cell_text(cell: Any) -> str:  # a cell is whatever the workbook's author typed
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, datetime):
+        return cell.date().isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    return "" if cell is None else str(cell)
+
+
+def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:
+    try:
+        records = json.loads(content)
+    except ValueError as fault:
+        raise _refuse("unreadable", _("记录不是有效的 JSON"), part, _("请联系来源单位")) from fault
+    if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
+        raise _refuse("unreadable", _("记录不是约定的列表"), part, _("请联系来源单位"))
+    names = sorted({name for record in records for name in record})
+    found, unclaimed = _claims(names if records else [c.aliases[0] for c in mapping.columns], mapping, part)
+    columns = {f: names[i] for f, i in found.items()} if records else {}
+    cells = {f: [_json_text(r.get(name)) for r in records] for f, name in columns.items()}
+    frame = pl.DataFrame(
+        [pl.Series(f, values, pl.String) for f, values in cells.items()]
+        + [
+            pl.Series("line", range(1, len(records) + 1), pl.UInt32),
+            pl.Series("broken", [False] * len(records)),
+        ]
+    )
+    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
+
+
+def _json_text(value: Any) -> str | None:  # JSON from outside
+    return (
+        None if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )
+
+
+def strip_blanks(column: pl.Expr) -> pl.Expr:
+    """Without blanks anywhere; used for codes and identifiers."""
+    return column.str.replace_all(f"{BLANKS}+", "")

@@ -1,0 +1,28 @@
+"""Cleaning of text cells, as expressions over whole columns: blanks, widths, words for «nothing»."""
+
+import polars as pl
+
+#: Blanks that people and systems leave in cells: spaces of every width, tabs, zero-width marks, a BOM.
+BLANKS = r"[\s\u00a0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
+#: Words that mean an empty cell (contract: dirt).
+NOTHING = ["", "-", "--", "—", "——", "/", "\\", "无", "暂无", "空", "NULL", "null", "None", "N/A"]
+
+_FULL = "".join(chr(c) for c in range(0xFF01, 0xFF5F))
+_HALF = "".join(chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F))
+
+
+def half_width(column: pl.Expr) -> pl.Expr:
+    """Full-width ASCII to ASCII. Not NFKC: that would rewrite compatibility Han."""
+    return column.str.replace_many(list(_FULL), list(_HALF))
+
+
+def trimmed(column: pl.Expr) -> pl.Expr:
+    """Without blanks at both ends; a word for «nothing» becomes null."""
+    text = column.str.replace_all(rf"^{BLANKS}+|{BLANKS}+$", "")
+    return pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+
+
+def packed(column: pl.Expr) -> pl.Expr:
+    """Half-width, without any blank inside; a word for «nothing» becomes null."""
+    text = half_width(column).str.replace_all(f"{BLANKS}+", "")
+    return pl.when(text.is_in(NOTHING)).then(None).otherwise(text)

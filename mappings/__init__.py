@@ -1,0 +1,1 @@
+"""What lists mean, the identity code table, and one policy per place: data, read by `gateway.mappings`."""
