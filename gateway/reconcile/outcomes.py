@@ -1,0 +1,118 @@
+"""From links to outcomes: every row of a delivery comes to exactly one, the first that fits."""
+
+import polars as pl
+
+from gateway.model.frames import RESOLUTIONS
+from gateway.reconcile.links import CLAIM
+
+#: What two rows of one person and category must share to be the same statement said twice.
+_ALIKE = ("identity", "level", "first", "last", "next_identity", "change", "gives", "said_dead")
+
+
+def resolve(
+    entries: pl.DataFrame, links: pl.DataFrame, *, statements: bool, previous: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """`RESOLUTIONS` of one delivery's entries, in row order.
+
+    `links` as `links.link` gives them. `statements` is False for lists of payments, where a second row of one
+    receipt is the duplicate, whoever it is about. `previous` (row, person_key) says how rows were linked before:
+    a row that was sure before and is in doubt now keeps its person until somebody decides.
+    """
+    frame = entries.join(links, on=CLAIM, how="left", nulls_equal=True, maintain_order="left")
+    frame = _born_later(frame)
+    frame = _with_previous(frame, previous)
+    frame = _with_doubles(frame, statements=statements)
+    dead = (pl.col("dead").fill_null(value=False) | pl.col("said_dead")) & pl.lit(statements)
+    outcome = (
+        pl.when(pl.col("fault").is_not_null())
+        .then(pl.lit("invalid"))
+        .when(pl.col("person_key").is_null() & (pl.col("reason") == "not_on_roster"))
+        .then(pl.lit("unmatched"))
+        .when(pl.col("person_key").is_null() | pl.col("conflict"))
+        .then(pl.lit("review"))
+        .when(pl.col("double"))
+        .then(pl.lit("duplicate"))
+        .when(dead)
+        .then(pl.lit("deceased"))
+        .when(pl.col("gives") != "current")
+        .then(pl.lit("no_identity"))
+        .otherwise(pl.lit("matched"))
+    )
+    frame = frame.with_columns(outcome.alias("outcome"))
+    frame = frame.with_columns(_reason().alias("reason")).with_columns(
+        pl.when(pl.col("outcome").is_in(["invalid", "unmatched"]))
+        .then(None)
+        .otherwise("person_key")
+        .alias("person_key")
+    )
+    conflict = pl.col("outcome") == "review"
+    return frame.with_columns(
+        pl.coalesce("candidate", pl.when(conflict).then("person_key")).alias("candidate"),
+        pl.when(~conflict).then("person_key").alias("person_key"),
+    ).select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items())
+
+
+def _born_later(frame: pl.DataFrame) -> pl.DataFrame:
+    """Recognised before birth by the roster, where neither the row nor its number says a birth date."""
+    silent = pl.col("birth_from").is_null() & ~pl.col("number_state").is_in(["sound", "suspect"])
+    early = pl.col("fault").is_null() & silent & (pl.col("first") < pl.col("birth"))
+    return frame.with_columns(pl.when(early).then(pl.lit("before_birth")).otherwise("fault").alias("fault"))
+
+
+def _with_previous(frame: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    if previous is None or previous.is_empty():
+        return frame.with_columns(pl.lit(None, pl.Int64).alias("kept"))
+    before = previous.select("row", pl.col("person_key").alias("before"))
+    frame = frame.join(before, on="row", how="left", maintain_order="left")
+    lost = pl.col("person_key").is_null() & pl.col("before").is_not_null() & pl.col("fault").is_null()
+    return frame.with_columns(
+        pl.when(lost).then(pl.lit("link_lost")).otherwise("reason").alias("reason"),
+        pl.when(lost).then("before").alias("kept"),
+        pl.when(lost).then("before").otherwise("candidate").alias("candidate"),
+    ).drop("before")
+
+
+def _with_doubles(frame: pl.DataFrame, *, statements: bool) -> pl.DataFrame:
+    """`double`: an earlier row says the same. `conflict`: another row of person and category says otherwise."""
+    usable = pl.col("fault").is_null() & pl.col("person_key").is_not_null() & (pl.col("dup_key") != "")
+    group = ["person_key", "dup_key"] if statements else ["dup_key"]
+    inside = frame.filter(usable).select("row", *group, *_ALIKE)
+    said = pl.struct(_ALIKE).n_unique().over(group) > 1
+    first = pl.col("row") == pl.col("row").min().over(group)
+    marks = inside.select(
+        "row",
+        (said & pl.lit(statements)).alias("conflict"),
+        (~first).alias("double"),
+    )
+    return frame.join(marks, on="row", how="left", maintain_order="left").with_columns(
+        pl.col("conflict").fill_null(value=False), pl.col("double").fill_null(value=False)
+    )
+
+
+def _reason() -> pl.Expr:
+    outcome = pl.col("outcome")
+    remark = pl.coalesce(
+        pl.when(pl.col("remark") != "dead_by_row").then("remark"),
+        pl.when(pl.col("change") == "stop").then(pl.lit("stopped")),
+        pl.when(~pl.col("covered")).then(pl.lit("not_covered")),
+        pl.lit(""),
+    )
+    return (
+        pl.when(outcome == "invalid")
+        .then("fault")
+        .when(outcome == "duplicate")
+        .then(pl.lit("same_row_before"))
+        .when((outcome == "review") & pl.col("conflict"))
+        .then(pl.lit("rows_conflict"))
+        .when(outcome == "deceased")
+        .then(
+            pl.when(pl.col("dead").fill_null(value=False))
+            .then(pl.lit("dead_on_roster"))
+            .otherwise(pl.lit("dead_by_row"))
+        )
+        .when(outcome == "no_identity")
+        .then("none_reason")
+        .when(outcome == "matched")
+        .then(remark)
+        .otherwise("reason")
+    )

@@ -1,0 +1,77 @@
+"""Whom an unresolved row may name. A departure waits while such a row may be that person.
+
+Source: contract «Departures»: its number, as sent or nearly (one digit wrong, two neighbours swapped), or its name
+is theirs, and nothing else contradicts.
+"""
+
+import polars as pl
+from pypinyin import Style, lazy_pinyin
+
+_LENGTH = 18
+#: People looked at in one go; 35 keys each bound the memory.
+_CHUNK = 50_000
+
+
+def may_name(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """(scope, person_key) that a row of the same scope may name.
+
+    `people`: scope, person_key, number, name_key, birth, sex. `rows`: `settle.statements.UNRESOLVED` columns.
+    """
+    hits = [_chunk(people.slice(at, _CHUNK), rows) for at in range(0, people.height, _CHUNK)]
+    nobody = people.clear().select("scope", "person_key")
+    return pl.concat([nobody, *hits]).unique()
+
+
+def _chunk(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    known = people.rename({"number": "their_number", "name_key": "their_name", "sex": "their_sex"})
+    same = known.join(rows, left_on=["scope", "their_number"], right_on=["scope", "number"])
+    near = _nearly(known, rows)
+    named = _by_sound(known, rows)
+    columns = ["scope", "person_key", "birth", "their_sex", "birth_from", "birth_to", "sex"]
+    pairs = pl.concat([frame.select(columns) for frame in (same, near, named)])
+    other_birth = (pl.col("birth") < pl.col("birth_from")) | (pl.col("birth") > pl.col("birth_to"))
+    other_sex = pl.col("sex") != pl.col("their_sex")
+    contradicted = (other_birth | other_sex).fill_null(value=False)
+    return pairs.filter(~contradicted).select("scope", "person_key").unique()
+
+
+def _masks(frame: pl.DataFrame, number: str) -> pl.DataFrame:
+    """The number with one position masked, and with two neighbours masked in sorted order: equal for near ones."""
+    full = frame.filter(pl.col(number).str.len_chars() == _LENGTH)
+    n = pl.col(number)
+    one = [pl.concat_str(n.str.slice(0, i), pl.lit("_"), n.str.slice(i + 1)) for i in range(_LENGTH)]
+    two = []
+    for i in range(_LENGTH - 1):
+        a, b = n.str.slice(i, 1), n.str.slice(i + 1, 1)
+        pair = pl.concat_str(pl.min_horizontal(a, b), pl.max_horizontal(a, b))
+        two.append(pl.concat_str(n.str.slice(0, i), pl.lit("<"), pair, pl.lit(">"), n.str.slice(i + 2)))
+    return full.with_columns(mask=pl.concat_list([*one, *two])).explode("mask")
+
+
+def _nearly(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    mine = _masks(known.drop_nulls("their_number"), "their_number")
+    theirs = _masks(rows.drop_nulls("number").filter(pl.col("number_state") == "damaged"), "number")
+    return mine.join(theirs, on=["scope", "mask"])
+
+
+def _by_sound(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The same name, or one that sounds the same. A sound number's birth date and sex must not contradict."""
+    born = pl.col("number").str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
+    sound = pl.col("number_state").is_in(["sound", "suspect"])
+    odd = pl.col("number").str.slice(16, 1).cast(pl.Int32, strict=False) % 2
+    named = rows.drop_nulls("name_key").with_columns(
+        birth_from=pl.when(sound).then(born).otherwise("birth_from"),
+        birth_to=pl.when(sound).then(born).otherwise("birth_to"),
+        sex=pl.when(sound & (pl.col("number_state") == "sound"))
+        .then(pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2")))
+        .otherwise("sex"),
+    )
+    mine = _with_sound(known.drop_nulls("their_name"), "their_name")
+    return mine.join(_with_sound(named, "name_key"), on=["scope", "sounds"])
+
+
+def _with_sound(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Names as toneless syllables. Only departing people and unresolved rows come here: the few."""
+    names = frame[name].unique()
+    sounds = [" ".join(lazy_pinyin(text, style=Style.NORMAL)) for text in names.to_list()]
+    return frame.join(pl.DataFrame({name: names, "sounds": pl.Series(sounds, dtype=pl.String)}), on=name)
