@@ -1,0 +1,26 @@
+"""Settle: from what departments said to what the platform should hold.
+
+Takes statements of applied deliveries in the order of their business dates, policy, and what the platform last
+confirmed. Gives recognitions with history, departures, timelines per person and use, and changes. Holds departures
+past the limits. Pure: the same statements give the same result, however often and in whatever order they came.
+"""
+
+from gateway.settle.changes import changes, lists
+from gateway.settle.fold import Fold, Limits, Said, fold
+from gateway.settle.statements import statements, unresolved
+from gateway.settle.subsidy import subsidy_intervals
+from gateway.settle.timeline import benefit_intervals, timelines
+
+__all__ = [
+    "Fold",
+    "Limits",
+    "Said",
+    "benefit_intervals",
+    "changes",
+    "fold",
+    "lists",
+    "statements",
+    "subsidy_intervals",
+    "timelines",
+    "unresolved",
+]

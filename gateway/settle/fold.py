@@ -1,0 +1,318 @@
+"""From statements to recognitions: one instance's applied deliveries, folded in the order of their business dates.
+
+Rules (contract «When an identity ends»): a row replaces an earlier one of the same person and identity wholly; an
+earlier period that had ended before the new one begins stays as history. A full list ends, on the day before its
+business date, what it no longer names within its scope: a departure. 停发 ends an identity on its day.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import polars as pl
+
+from gateway.model.deliveries import Mode
+from gateway.model.frames import DEPARTURES, RECOGNITIONS, empty
+
+KEY = ["scope", "person_key", "identity"]
+#: Columns of the state that is folded.
+STATE = ["scope", "person_key", "identity", "level", "first", "last", "delivery", "row", "ended_by"]
+
+#: (people who would depart, rows that may name them) -> person keys that may be named.
+MayName = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """One applied delivery, as settle sees it."""
+
+    delivery: int
+    mode: Mode
+    business_date: date
+    sequence: int
+    #: Scopes for which a full list speaks.
+    scopes: tuple[str, ...]
+    #: `statements.STATEMENTS`
+    rows: pl.DataFrame
+    #: `statements.UNRESOLVED`
+    unresolved: pl.DataFrame
+    #: Scopes for which it has no row at all: that everybody left is never believed without a person.
+    empty_scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Departures of one scope past both of these are held until a person decides."""
+
+    #: Share of the people who hold an identity in the scope, 0 to 1.
+    share: float = 0.10
+    #: People.
+    number: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """A list whose departures pass the limits of a scope."""
+
+    delivery: int
+    scope: str
+    leaving: int
+    holding: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """What an instance's deliveries come to."""
+
+    #: `RECOGNITIONS` without `instance`.
+    recognitions: pl.DataFrame
+    #: `DEPARTURES`
+    departures: pl.DataFrame
+    breaches: tuple[Breach, ...]
+    #: Rows that stop an identity nobody knew of: (delivery, row).
+    unknown_stops: pl.DataFrame
+
+
+def fold(
+    deliveries: Sequence[Said],
+    *,
+    limits: Limits,
+    decided: Mapping[tuple[int, str], str],
+    may_name: MayName,
+    months: Mapping[str, int],
+) -> Fold:
+    """Recognitions after all deliveries of one instance.
+
+    `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled". `months`:
+    identities that end by themselves. The order of `deliveries` does not matter.
+    """
+    run = _Run(limits, decided, may_name, months)
+    for said in _in_order(deliveries):
+        run.take(said)
+    return Fold(
+        recognitions=run.state.select(n for n in RECOGNITIONS if n != "instance"),
+        departures=pl.concat([empty(DEPARTURES), *run.departures]),
+        breaches=tuple(run.breaches),
+        unknown_stops=pl.concat([_NO_ROWS, *run.unknown_stops]),
+    )
+
+
+_NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
+
+
+def _in_order(deliveries: Sequence[Said]) -> list[Said]:
+    """By business date; of two full lists for one date the later is that date's word, and the earlier says nothing."""
+    ordered = sorted(deliveries, key=lambda d: (d.business_date, d.sequence, d.delivery))
+    last_full = {d.business_date: d.delivery for d in ordered if d.mode is Mode.FULL}
+    return [d for d in ordered if d.mode is not Mode.FULL or last_full[d.business_date] == d.delivery]
+
+
+class _Run:
+    """The state of one fold. Lives for one call."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        decided: Mapping[tuple[int, str], str],
+        may_name: MayName,
+        months: Mapping[str, int],
+    ) -> None:
+        self.state = empty(pl.Schema({n: RECOGNITIONS[n] for n in STATE}))
+        self.departures: list[pl.DataFrame] = []
+        self.breaches: list[Breach] = []
+        self.unknown_stops: list[pl.DataFrame] = []
+        self._known_ids = pl.DataFrame(schema={"source_id": pl.String, "named": pl.Int64})
+        self._limits, self._decided, self._may_name, self._months = limits, decided, may_name, months
+
+    def take(self, said: Said) -> None:
+        """Applies one delivery: who leaves, what stops, what is stated."""
+        if said.mode is Mode.FULL:
+            self._depart(said)
+        self._stop(said)
+        self._state(said)
+        ids = said.rows.select("source_id", named="person_key").drop_nulls()
+        self._known_ids = pl.concat([self._known_ids, ids]).unique("source_id", keep="last")
+
+    def _depart(self, said: Said) -> None:
+        eve = said.business_date - timedelta(days=1)
+        inside = pl.col("scope").is_in(said.scopes)
+        still = pl.col("last").is_null() | (pl.col("last") > eve)
+        holding = self.state.filter(inside & still)
+        named = said.rows.select(KEY).unique()
+        if named.height:
+            also = said.rows.select("scope", "person_key", identity="next_identity").drop_nulls()
+            named = pl.concat([named, also]).unique()
+        stands = said.rows.filter("stands").select("scope", "person_key").unique()
+        gone = holding.join(named, on=KEY, how="anti").join(stands, on=["scope", "person_key"], how="anti")
+        if gone.is_empty():
+            return
+        on_list = said.rows.select("scope", "person_key").unique().with_columns(on_list=pl.lit(value=True))
+        gone = gone.join(on_list, on=["scope", "person_key"], how="left").with_columns(
+            left_out=pl.col("on_list").is_null()
+        )
+        judged = self._judge(said, gone, holding)
+        self.departures.append(
+            judged.with_columns(delivery=pl.lit(said.delivery, pl.Int64), last=pl.lit(eve)).select(
+                pl.col(n).cast(t) for n, t in DEPARTURES.items()
+            )
+        )
+        self._end(judged.filter(pl.col("state") == "released"), eve)
+
+    def _judge(self, said: Said, gone: pl.DataFrame, holding: pl.DataFrame) -> pl.DataFrame:
+        """Each departure's state: released, waiting, held or cancelled."""
+        out = gone.filter("left_out")
+        maybe = self._maybe_named(out, said.unresolved) if out.height else _NOBODY
+        gone = gone.join(maybe.with_columns(waits=pl.lit(value=True)), on=["scope", "person_key"], how="left")
+        waits = pl.col("waits").fill_null(value=False) & pl.col("left_out")
+        gone = gone.with_columns(waits=waits)
+        leaving = gone.filter(pl.col("left_out") & ~pl.col("waits"))
+        counts = leaving.group_by("scope").agg(leaving=pl.col("person_key").n_unique())
+        base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
+        verdicts = {}
+        for scope, number, of in counts.join(base, on="scope").sort("scope").iter_rows():
+            past = number > self._limits.number and number > self._limits.share * of
+            if past or scope in said.empty_scopes:
+                self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
+                verdicts[scope] = self._decided.get((said.delivery, scope), "held")
+        verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
+        return gone.with_columns(
+            state=pl.when("waits")
+            .then(pl.lit("waiting"))
+            .when("left_out")
+            .then(verdict)
+            .otherwise(pl.lit("released"))
+        )
+
+    def _maybe_named(self, leaving: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
+        """(scope, person_key) of those whom an unresolved row of the same scope may name."""
+        if unresolved.is_empty():
+            return _NOBODY
+        people = leaving.select("scope", "person_key").unique()
+        by_id = unresolved.select("scope", "source_id").drop_nulls().join(self._known_ids, on="source_id")
+        by_candidate = unresolved.select("scope", named="candidate").drop_nulls()
+        direct = pl.concat([by_id.select("scope", "named"), by_candidate]).rename({"named": "person_key"})
+        found = pl.concat([direct.select("scope", "person_key"), self._may_name(people, unresolved)])
+        return people.join(found.unique(), on=["scope", "person_key"], how="semi")
+
+    def _end(self, released: pl.DataFrame, last: date) -> None:
+        keys = released.select(KEY).unique().with_columns(gone=pl.lit(value=True))
+        state = self.state.join(keys, on=KEY, how="left", maintain_order="left")
+        ends = pl.col("gone").fill_null(value=False) & (pl.col("last").is_null() | (pl.col("last") > last))
+        self.state = (
+            state.filter(~(ends & (pl.col("first") > last)))
+            .with_columns(
+                last=pl.when(ends).then(pl.lit(last)).otherwise("last"),
+                ended_by=pl.when(ends).then(pl.lit("departure")).otherwise("ended_by"),
+            )
+            .select(STATE)
+        )
+
+    def _stop(self, said: Said) -> None:
+        """停发, and a grade that is no longer severe: the latest recognition ends on the row's day."""
+        stops = said.rows.filter((pl.col("change") == "stop") & ~pl.col("stands"))
+        if stops.is_empty():
+            return
+        stop = stops.select(*KEY, "row", "gives", "level", said_first="first", stop="last").unique(
+            KEY, keep="last"
+        )
+        latest = self.state.with_columns(newest=pl.col("first") == pl.col("first").max().over(KEY))
+        state = latest.join(
+            stop.select(*KEY, "gives", "said_first", "stop", stop_row="row"),
+            on=KEY,
+            how="left",
+            maintain_order="left",
+        )
+        final = (pl.col("gives") != "none") | pl.col("last").is_null() | (pl.col("last") > pl.col("stop"))
+        hit = (pl.col("newest") & pl.col("stop").is_not_null() & final).fill_null(value=False)
+        late = hit & (pl.col("first") > pl.col("stop"))
+        first = pl.when(late).then("said_first").otherwise("first")
+        unknown = stop.join(self.state.select(KEY).unique(), on=KEY, how="anti").filter(
+            pl.col("gives") != "none"
+        )
+        self.state = (
+            state.with_columns(
+                first=first,
+                last=pl.when(hit).then("stop").otherwise("last"),
+                row=pl.when(hit).then("stop_row").otherwise("row"),
+                delivery=pl.when(hit).then(pl.lit(said.delivery, pl.Int64)).otherwise("delivery"),
+                ended_by=pl.when(hit).then(pl.lit("stop")).otherwise("ended_by"),
+            )
+            .filter(pl.col("first").is_not_null())
+            .select(STATE)
+        )
+        self._own_period(unknown, said.delivery)
+
+    def _own_period(self, unknown: pl.DataFrame, delivery: int) -> None:
+        """A stop of an identity nobody knew counts for its own period, and is a finding."""
+        if unknown.is_empty():
+            return
+        self.unknown_stops.append(unknown.select(delivery=pl.lit(delivery, pl.Int64), row="row"))
+        own = unknown.filter(pl.col("said_first") <= pl.col("stop")).select(
+            *KEY,
+            "level",
+            first="said_first",
+            last="stop",
+            delivery=pl.lit(delivery, pl.Int64),
+            row="row",
+            ended_by=pl.lit("stop"),
+        )
+        self.state = pl.concat([self.state, own.select(STATE)])
+
+    def _state(self, said: Said) -> None:
+        """What the rows state replaces what overlaps it; what had ended before stays as history."""
+        rows = said.rows.filter(
+            (pl.col("change") == "state") & ~pl.col("stands") & pl.col("identity").is_not_null()
+        )
+        if rows.is_empty():
+            return
+        new = self._periods(rows).with_columns(delivery=pl.lit(said.delivery, pl.Int64))
+        begins = new.group_by(KEY).agg(begins=pl.col("first").min())
+        old = self.state.join(begins, on=KEY, how="left", maintain_order="left")
+        stays = pl.col("begins").is_null() | (pl.col("last") < pl.col("begins")).fill_null(value=False)
+        self.state = pl.concat([old.filter(stays).select(STATE), new.select(STATE)])
+
+    def _periods(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The periods that rows state: their own, cut by the identity's length, and what follows it."""
+        rows = self._earlier_inferred(rows)
+        length = pl.col("identity").replace_strict(dict(self._months), default=None, return_dtype=pl.Int32)
+        rows = rows.with_columns(last=pl.min_horizontal("last", _months_later(length)))
+        own = rows.with_columns(
+            ended_by=pl.when(pl.col("last").is_null()).then(pl.lit("")).otherwise(pl.lit("row"))
+        )
+        follows = rows.filter(pl.col("next_identity").is_not_null()).with_columns(
+            identity="next_identity",
+            level=pl.lit(""),
+            first=pl.max_horizontal("first", pl.col("last").dt.offset_by("1d")),
+            last=pl.lit(None, pl.Date),
+            ended_by=pl.lit(""),
+        )
+        columns = [*KEY, "level", "first", "last", "row", "ended_by"]
+        periods = pl.concat([own.select(columns), follows.select(columns)])
+        return periods.filter(pl.col("last").is_null() | (pl.col("first") <= pl.col("last")))
+
+    def _earlier_inferred(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """An end that the row does not give was inferred from the first list that said so, and stays there."""
+        if not rows["last_inferred"].any():
+            return rows
+        ended = self.state.filter(pl.col("last").is_not_null()).group_by(KEY).agg(before=pl.col("last").max())
+        rows = rows.join(ended, on=KEY, how="left", maintain_order="left")
+        earlier = (
+            pl.col("last_inferred")
+            & (pl.col("before") < pl.col("last"))
+            & (pl.col("before") >= pl.col("first"))
+        )
+        return rows.with_columns(last=pl.when(earlier).then("before").otherwise("last")).drop("before")
+
+
+_NOBODY = pl.DataFrame(schema={"scope": pl.String, "person_key": pl.Int64})
+
+
+def _months_later(months: pl.Expr) -> pl.Expr:
+    """The last day of so many months from `first`; the day after 29 February's missing twin is 1 March."""
+    first = pl.col("first")
+    total = first.dt.month().cast(pl.Int32) - 1 + months
+    target = pl.date(first.dt.year() + total // 12, total % 12 + 1, 1)
+    overflow = first.dt.day() > target.dt.month_end().dt.day()
+    same_day = target.dt.offset_by(pl.format("{}d", first.dt.day().cast(pl.Int32) - 1))
+    end = pl.when(overflow).then(target.dt.month_end()).otherwise(same_day - pl.duration(days=1))
+    return pl.when(months.is_not_null()).then(end)

@@ -1,0 +1,68 @@
+"""What a delivery's rows say about people, once it is known whom they are about."""
+
+import polars as pl
+
+from gateway.model.frames import PersonKey
+
+#: One row per statement; `person_key` is sure. See `model.frames.ENTRIES` for the other columns.
+STATEMENTS = pl.Schema(
+    {
+        "scope": pl.String,
+        "person_key": PersonKey,
+        "row": pl.UInt32,
+        "source_id": pl.String,
+        "identity": pl.String,
+        "level": pl.String,
+        "first": pl.Date,
+        "last": pl.Date,
+        "last_inferred": pl.Boolean,
+        "next_identity": pl.String,
+        "change": pl.String,
+        "gives": pl.String,
+        "stands": pl.Boolean,
+    }
+)
+
+#: Rows that may be about somebody, but nobody knows whom.
+UNRESOLVED = pl.Schema(
+    {
+        "scope": pl.String,
+        "row": pl.UInt32,
+        "source_id": pl.String,
+        "number": pl.String,
+        "number_state": pl.String,
+        "name_key": pl.String,
+        "birth_from": pl.Date,
+        "birth_to": pl.Date,
+        "sex": pl.String,
+        "candidate": PersonKey,
+    }
+)
+
+
+def statements(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
+    """`STATEMENTS` of a delivery: its rows that count, each with its person."""
+    said = resolutions.select(
+        "row",
+        "outcome",
+        person_key=pl.coalesce("person_key", "kept"),
+        counted=pl.col("outcome").is_in(_COUNT),
+    )
+    rows = entries.join(said, on="row", how="inner", maintain_order="left")
+    rows = rows.filter(pl.col("person_key").is_not_null() & pl.col("counted"))
+    return rows.with_columns(source_id=pl.col("raw_source_id")).select(
+        pl.col(n).cast(t) for n, t in STATEMENTS.items()
+    )
+
+
+#: Outcomes whose rows say something. A row in review counts only where its person is kept from before.
+_COUNT = ("matched", "no_identity", "deceased", "review")
+
+
+def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
+    """`UNRESOLVED` rows of a delivery: in review, unmatched or unusable. They hold back departures."""
+    open_rows = resolutions.filter(pl.col("outcome").is_in(["review", "unmatched", "invalid"])).select(
+        "row", "candidate"
+    )
+    rows = entries.join(open_rows, on="row", how="inner").with_columns(source_id=pl.col("raw_source_id"))
+    return rows.select(pl.col(n).cast(t) for n, t in UNRESOLVED.items())
