@@ -1,0 +1,221 @@
+"""Deliveries in the ledger: what came, what became of it, and its rows' outcomes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifest, Mode, PartPromise
+from gateway.store import tables as t
+from gateway.store.ledger import Tx, now
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow:
+    """A delivery as the ledger knows it."""
+
+    id: int
+    instance: str
+    name: str
+    mode: str | None
+    business_date: date | None
+    sequence: int | None
+    scopes: Sequence[str]
+    content_digest: str
+    landing: dict[str, Any]
+    state: str
+    code: str
+    message: str
+    arrived_at: datetime
+    applied_at: datetime | None
+    entries_file: str | None
+    resolutions_file: str | None
+    receipt_digest: str
+    receipt_at: datetime | None
+    rows: int
+    outcomes: Mapping[str, int]
+
+
+def add(
+    tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str]
+) -> int:
+    """A landed and normalised delivery. Raises StoreFault where the same content is there already."""
+    m = landing.manifest
+    values = {
+        "instance": landing.instance,
+        "name": m.name,
+        "mode": m.mode.value,
+        "business_date": m.business_date,
+        "sequence": m.sequence,
+        "scopes": list(scopes),
+        "content_digest": landing.content_digest,
+        "manifest_digest": manifest_digest,
+        "landing": _landing_json(landing),
+        "state": DeliveryState.LANDED.value,
+        "arrived_at": now(),
+        "entries_file": entries_file,
+        "rows": rows,
+    }
+    return int(tx.execute(sa.insert(t.deliveries).values(**values)).inserted_primary_key[0])
+
+
+def add_refused(
+    tx: Tx, *, instance: str, name: str, content_digest: str, manifest_digest: str, code: str, message: str,
+    files: Sequence[LandedFile],
+) -> int | None:  # fmt: skip
+    """A delivery that must not be used: kept, visible, with the reason. None where it is known already."""
+    c = t.deliveries.c
+    if tx.execute(sa.select(c.id).where(c.instance == instance, c.content_digest == content_digest)).first():
+        return None
+    values = {
+        "instance": instance,
+        "name": name,
+        "scopes": [],
+        "content_digest": content_digest,
+        "manifest_digest": manifest_digest,
+        "landing": {"files": [asdict(f) for f in files]},
+        "state": DeliveryState.REFUSED.value,
+        "code": code,
+        "message": message,
+        "arrived_at": now(),
+    }
+    return int(tx.execute(sa.insert(t.deliveries).values(**values)).inserted_primary_key[0])
+
+
+def _landing_json(landing: Landing) -> dict[str, Any]:
+    data = asdict(landing)
+    data["manifest"]["business_date"] = landing.manifest.business_date.isoformat()
+    return data
+
+
+def landing_of(row: DeliveryRow) -> Landing:
+    """The landing that a delivery's row keeps."""
+    data = row.landing
+    m = data["manifest"]
+    manifest = Manifest(
+        name=m["name"],
+        mode=Mode(m["mode"]),
+        business_date=date.fromisoformat(m["business_date"]),
+        parts=tuple(PartPromise(**p) for p in m["parts"]),
+        sequence=m["sequence"],
+        department=m["department"],
+        scopes=tuple(m["scopes"]),
+    )
+    return Landing(
+        instance=data["instance"],
+        plugin=data["plugin"],
+        manifest=manifest,
+        files=tuple(LandedFile(**f) for f in data["files"]),
+        content_digest=data["content_digest"],
+        remarks=tuple((code, detail) for code, detail in data["remarks"]),
+    )
+
+
+def select(tx: Tx, *, instance: str | None = None, states: Sequence[str] = ()) -> list[DeliveryRow]:
+    """Deliveries by instance and state, oldest first."""
+    query = sa.select(t.deliveries).order_by(t.deliveries.c.id)
+    if instance is not None:
+        query = query.where(t.deliveries.c.instance == instance)
+    if states:
+        query = query.where(t.deliveries.c.state.in_(states))
+    return [_row(row) for row in tx.execute(query)]
+
+
+def get(tx: Tx, delivery: int) -> DeliveryRow | None:
+    """One delivery; None where there is none of that id."""
+    row = tx.execute(sa.select(t.deliveries).where(t.deliveries.c.id == delivery)).first()
+    return _row(row) if row else None
+
+
+def _row(row: sa.Row[Any]) -> DeliveryRow:
+    data = dict(row._mapping)
+    outcomes = {name: data.pop(name) for name in t.OUTCOMES}
+    data.pop("manifest_digest")
+    return DeliveryRow(**data, outcomes=outcomes)
+
+
+def known_manifest(tx: Tx, instance: str, digest: str) -> bool:
+    """True where a delivery with this very manifest was taken; refused ones are looked at again."""
+    c = t.deliveries.c
+    query = sa.select(c.id).where(c.instance == instance, c.manifest_digest == digest, c.state != "refused")
+    return tx.execute(query).first() is not None
+
+
+def known_content(tx: Tx, instance: str, digest: str) -> bool:
+    """True where this very content was received before, refused or not."""
+    c = t.deliveries.c
+    return (
+        tx.execute(sa.select(c.id).where(c.instance == instance, c.content_digest == digest)).first()
+        is not None
+    )
+
+
+def mark(tx: Tx, delivery: int, state: DeliveryState, *, code: str = "", message: str = "") -> None:
+    """Moves a delivery to another state, with the reason."""
+    values = {"state": state.value, "code": code, "message": message}
+    tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(**values))
+
+
+def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_file: str) -> None:
+    """What the delivery's rows came to; its state is applied. The store refuses counts that do not add up."""
+    values: dict[str, Any] = {name: outcomes.get(name, 0) for name in t.OUTCOMES}
+    c = t.deliveries.c
+    applied_at = sa.func.coalesce(c.applied_at, now())
+    tx.execute(
+        sa.update(t.deliveries)
+        .where(c.id == delivery)
+        .values(
+            **values,
+            state="applied",
+            code="",
+            message="",
+            resolutions_file=resolutions_file,
+            applied_at=applied_at,
+        )
+    )
+
+
+def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
+    """The department has the receipt with this content."""
+    tx.execute(
+        sa.update(t.deliveries)
+        .where(t.deliveries.c.id == delivery)
+        .values(receipt_digest=digest, receipt_at=now())
+    )
+
+
+def add_findings(tx: Tx, delivery: int, found: Sequence[tuple[str, str, int]]) -> None:
+    """Things worth telling of a delivery: (code, detail, count). Said again, they replace what was said."""
+    tx.execute(sa.delete(t.findings).where(t.findings.c.delivery_id == delivery))
+    rows = [{"delivery_id": delivery, "code": c, "detail": d[:200], "count": n} for c, d, n in found]
+    if rows:
+        tx.execute(sa.insert(t.findings), rows)
+
+
+def set_finding(tx: Tx, delivery: int, code: str, count: int) -> None:
+    """One counted finding of a delivery; 0 takes it away."""
+    c = t.findings.c
+    tx.execute(sa.delete(t.findings).where(c.delivery_id == delivery, c.code == code))
+    if count:
+        tx.execute(sa.insert(t.findings).values(delivery_id=delivery, code=code, detail="", count=count))
+
+
+def findings_of(tx: Tx, delivery: int) -> list[tuple[str, str, int]]:
+    """(code, detail, count) of a delivery."""
+    c = t.findings.c
+    query = sa.select(c.code, c.detail, c.count).where(c.delivery_id == delivery).order_by(c.id)
+    return [(row.code, row.detail, row.count) for row in tx.execute(query)]
+
+
+def files_in_use(tx: Tx) -> set[str]:
+    """Names of all sealed files that a committed row names; any other is an orphan."""
+    c = t.deliveries.c
+    names: set[str] = set()
+    for row in tx.execute(sa.select(c.entries_file, c.resolutions_file, c.landing)):
+        names.update(n for n in (row.entries_file, row.resolutions_file) if n)
+        names.update(f["sealed"] for f in row.landing.get("files", []))
+    for files in tx.execute(sa.select(t.rosters.c.files)).scalars():
+        names.update(files)
+    return names

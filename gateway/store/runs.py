@@ -1,0 +1,53 @@
+"""Runs: one row each, with a state; a scheduled slot runs once."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from gateway.store import tables as t
+from gateway.store.ledger import Tx, now
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """A run as the ledger knows it."""
+
+    id: int
+    kind: str
+    actor: str
+    today: date
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    detail: dict[str, Any]
+
+
+def start(tx: Tx, *, kind: str, actor: str, today: date, slot: str | None = None) -> int | None:
+    """The new run's id; None where the slot has been taken already."""
+    if slot is not None and tx.execute(sa.select(t.runs.c.id).where(t.runs.c.slot == slot)).first():
+        return None
+    values = {"kind": kind, "actor": actor, "today": today, "slot": slot, "started_at": now()}
+    result = tx.execute(sa.insert(t.runs).values(**values, state="running", detail={}))
+    return int(result.inserted_primary_key[0])
+
+
+def end(tx: Tx, run: int, state: str, detail: dict[str, Any]) -> None:
+    """Closes a run: done, failed, held or later."""
+    tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(state=state, ended_at=now(), detail=detail))
+
+
+def close_orphans(tx: Tx) -> None:
+    """Runs that a crash left «running» are marked; their work is repeated from what is committed."""
+    tx.execute(
+        sa.update(t.runs).where(t.runs.c.state == "running").values(state="interrupted", ended_at=now())
+    )
+
+
+def recent(tx: Tx, limit: int) -> list[RunRow]:
+    """The newest runs, newest first."""
+    c = t.runs.c
+    columns = (c.id, c.kind, c.actor, c.today, c.state, c.started_at, c.ended_at, c.detail)
+    rows = tx.execute(sa.select(*columns).order_by(c.id.desc()).limit(limit))
+    return [RunRow(**row._mapping) for row in rows]

@@ -1,0 +1,232 @@
+"""The ledger's tables. Alembic's migrations make them; a test holds both against each other."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: SQLite counts rows only in INTEGER columns; elsewhere keys are 64 bits.
+_Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Key = sa.BigInteger()
+OUTCOMES = ("matched", "no_identity", "duplicate", "review", "unmatched", "invalid", "deceased")
+
+
+def _id() -> sa.Column[int]:
+    return sa.Column("id", _Id, primary_key=True, autoincrement=True)
+
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    _id(),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("today", sa.Date, nullable=False),
+    # A scheduled slot runs once, whoever wakes up for it: instance and planned time.
+    sa.Column("slot", sa.String(96), unique=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("started_at", sa.DateTime, nullable=False),
+    sa.Column("ended_at", sa.DateTime),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    _id(),
+    sa.Column("instance", sa.String(64), nullable=False, index=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("mode", sa.String(8)),
+    sa.Column("business_date", sa.Date),
+    sa.Column("sequence", sa.Integer),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("content_digest", sa.String(64), nullable=False),
+    sa.Column("manifest_digest", sa.String(64), nullable=False),
+    sa.Column("landing", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(32), nullable=False, server_default=""),
+    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("arrived_at", sa.DateTime, nullable=False),
+    sa.Column("applied_at", sa.DateTime),
+    sa.Column("entries_file", sa.String(80)),
+    sa.Column("resolutions_file", sa.String(80)),
+    sa.Column("receipt_digest", sa.String(64), nullable=False, server_default=""),
+    sa.Column("receipt_at", sa.DateTime),
+    sa.Column("rows", sa.Integer, nullable=False, server_default="0"),
+    *(sa.Column(name, sa.Integer, nullable=False, server_default="0") for name in OUTCOMES),
+    sa.UniqueConstraint("instance", "content_digest"),
+    # Law 1: every row of an applied delivery came to exactly one outcome.
+    sa.CheckConstraint("state <> 'applied' OR rows = " + " + ".join(OUTCOMES), name="rows_add_up"),
+    sa.CheckConstraint("state IN ('landed', 'waiting', 'held', 'refused', 'applied')", name="state"),
+)
+
+findings = sa.Table(
+    "findings",
+    metadata,
+    _id(),
+    sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), nullable=False, index=True),
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("detail", sa.String(200), nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.UniqueConstraint("delivery_id", "code", "detail"),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    _id(),
+    sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("scope", sa.String(12), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("leaving", sa.Integer, nullable=False),
+    sa.Column("holding", sa.Integer, nullable=False),
+    sa.Column("opened_at", sa.DateTime, nullable=False),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+    sa.Column("decided_at", sa.DateTime),
+    sa.Column("decided_by", sa.String(64)),
+    sa.Column("note", sa.String(500), nullable=False, server_default=""),
+    sa.UniqueConstraint("delivery_id", "scope"),
+    sa.CheckConstraint("state IN ('open', 'released', 'cancelled', 'void')", name="state"),
+)
+
+cases = sa.Table(
+    "cases",
+    metadata,
+    _id(),
+    # What the case is about: a keyed digest of who a row says it is, or a person and use. One open case each.
+    sa.Column("subject", sa.String(80), nullable=False, unique=True),
+    sa.Column("instance", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(32), nullable=False),
+    sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id")),
+    sa.Column("row", sa.Integer),
+    sa.Column("person_key", _Key),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("opened_at", sa.DateTime, nullable=False),
+    sa.Column("closed_at", sa.DateTime),
+)
+
+recognitions = sa.Table(
+    "recognitions",
+    metadata,
+    _id(),
+    sa.Column("instance", sa.String(64), nullable=False),
+    sa.Column("scope", sa.String(12), nullable=False),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("identity", sa.String(32), nullable=False),
+    sa.Column("level", sa.String(4), nullable=False),
+    sa.Column("first", sa.Date, nullable=False),
+    sa.Column("last", sa.Date),
+    sa.Column("delivery", _Id, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    sa.Column("ended_by", sa.String(16), nullable=False),
+    # Which run believed it first, and which no longer did.
+    sa.Column("known_from", _Id, sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("known_to", _Id, sa.ForeignKey("runs.id"), index=True),
+)
+
+departures = sa.Table(
+    "departures",
+    metadata,
+    _id(),
+    sa.Column("delivery", _Id, sa.ForeignKey("deliveries.id"), nullable=False, index=True),
+    sa.Column("scope", sa.String(12), nullable=False),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("identity", sa.String(32), nullable=False),
+    sa.Column("last", sa.Date, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("left_out", sa.Boolean, nullable=False),
+    sa.CheckConstraint("state IN ('released', 'waiting', 'held', 'cancelled')", name="state"),
+)
+
+adopted = sa.Table(
+    "adopted",
+    metadata,
+    _id(),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("use", sa.String(1), nullable=False),
+    sa.Column("code", sa.String(8), nullable=False),
+    sa.Column("level", sa.String(4), nullable=False),
+    sa.Column("first", sa.Date, nullable=False),
+    sa.Column("last", sa.Date, nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+)
+
+confirmed = sa.Table(
+    "confirmed",
+    metadata,
+    sa.Column("person_key", _Key, primary_key=True, autoincrement=False),
+    sa.Column("use", sa.String(1), primary_key=True),
+    sa.Column("records", sa.Text, nullable=False),
+    # receipt: the platform accepted it from us; readback: L202 showed it before our first upload.
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("change_id", _Id),
+    sa.Column("confirmed_at", sa.DateTime, nullable=False),
+)
+
+changes = sa.Table(
+    "changes",
+    metadata,
+    _id(),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("use", sa.String(1), nullable=False),
+    sa.Column("records", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_try", sa.DateTime),
+    sa.Column("msgid", sa.String(30), index=True),
+    sa.Column("seq", sa.Integer),
+    sa.Column("result", sa.Integer),
+    sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("settled_at", sa.DateTime),
+    sa.CheckConstraint("state IN ('queued', 'sending', 'done', 'refused', 'superseded')", name="state"),
+)
+# Per person and use at most one change waits and at most one is in flight.
+sa.Index(
+    "uq_changes_waiting",
+    changes.c.person_key,
+    changes.c.use,
+    changes.c.state,
+    unique=True,
+    sqlite_where=changes.c.state.in_(["queued", "sending"]),
+    postgresql_where=changes.c.state.in_(["queued", "sending"]),
+)
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("msgid", sa.String(30), primary_key=True),
+    sa.Column("infno", sa.String(8), nullable=False),
+    sa.Column("sealed_input", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("answered_at", sa.DateTime),
+    sa.Column("infcode", sa.String(16)),
+)
+
+rosters = sa.Table(
+    "rosters",
+    metadata,
+    _id(),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("people", sa.Integer, nullable=False),
+    sa.Column("files", sa.JSON, nullable=False),
+    sa.Column("pulled_on", sa.Date, nullable=False),
+    sa.Column("pulled_at", sa.DateTime, nullable=False),
+)
+
+acts = sa.Table(
+    "acts",
+    metadata,
+    _id(),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("act", sa.String(32), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
