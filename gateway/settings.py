@@ -1,0 +1,177 @@
+"""`gateway.toml`: read, checked as a whole, every value with its origin.
+
+All faults of the file are reported at once, an unknown key is a fault. Secrets are references (`file:…`, `env:…`),
+never values.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from gateway.errors import PluginFault, SettingsFault
+from gateway.plugin.api import Options
+from gateway.plugin.loader import Plugins
+from gateway.words import _
+
+M = TypeVar("M", bound=BaseModel)
+
+FILE = "gateway.toml"
+#: Instance names become folder names, log fields, and `src_dept` on the platform.
+_INSTANCE = re.compile(r"^[a-z][a-z0-9_-]{0,31}$")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteSettings(_Strict):
+    """The bureau and its place."""
+
+    #: Name of the bureau, for reports.
+    name: str = ""
+    #: Policy: `mappings/policies/<place>.toml`.
+    place: str = "baise"
+    #: Flags are sent from this day on; what ended before is not.
+    flags_from: date
+    #: SQLAlchemy address of the ledger; empty = `var/ledger.db` of the site.
+    database: str = ""
+
+
+class LimitSettings(_Strict):
+    """Departures of one scope past both limits are held until a person decides."""
+
+    share: float = Field(default=0.10, ge=0, le=1)
+    number: int = Field(default=20, ge=0)
+
+
+class SourceSettings(_Strict):
+    """What the gateway itself needs of an instance; the rest is the plugin's."""
+
+    plugin: str
+    #: Cron line (minute hour day month weekday-name) for `gateway serve`.
+    schedule: str = "30 6 * * *"
+    limits: LimitSettings = LimitSettings()
+    #: Whom to call when something is wrong with this source.
+    contact: str = ""
+
+    @field_validator("schedule")
+    @classmethod
+    def _five_fields(cls, line: str) -> str:
+        if len(line.split()) != 5 or re.fullmatch(r"[0-9,\-/]+", line.split()[4]):
+            # Numeric weekdays mean different days to different programs.
+            raise ValueError("five cron fields, weekdays by name (mon-fri)")
+        return line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One configured source."""
+
+    name: str
+    settings: SourceSettings
+    options: Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A site's configuration, checked."""
+
+    root: Path
+    site: SiteSettings
+    platform_plugin: str
+    platform: Options
+    sources: Mapping[str, Instance]
+
+    @property
+    def var(self) -> Path:
+        """Where the gateway keeps what it works with."""
+        return self.root / "var"
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the ledger."""
+        return self.site.database or f"sqlite:///{self.var / 'ledger.db'}"
+
+
+def load_settings(root: Path, plugins: Plugins) -> Settings:
+    """The site's settings. Raises SettingsFault with every fault of the file."""
+    data = _read(root / FILE)
+    faults: list[str] = []
+    site = _section(SiteSettings, data.pop("site", {}), "site", faults)
+    platform_data = dict(data.pop("platform", {}))
+    platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
+    platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
+    sources = _sources(data.pop("sources", {}), plugins, faults)
+    faults += [_("[{key}]:不认识的段").format(key=key) for key in data]
+    if not sources and not faults:
+        faults.append(_("没有配置任何来源([sources.名称])"))
+    if faults or site is None or platform is None:
+        step = _("请更正 {file} 后运行 gateway doctor").format(file=root / FILE)
+        raise SettingsFault(
+            "\n  ".join([_("配置有 {n} 处错误").format(n=len(faults)), *faults]), where=FILE, next_step=step
+        )
+    return Settings(root=root, site=site, platform_plugin=platform_plugin, platform=platform, sources=sources)
+
+
+def _read(path: Path) -> dict[str, Any]:  # parsed TOML
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as fault:
+        what, step = _("找不到配置文件"), _("请先运行 gateway init 目录,再用 --site 指定该目录")
+        raise SettingsFault(what, where=str(path), next_step=step) from fault
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        what = _("无法读取配置文件:{fault}").format(fault=fault)
+        raise SettingsFault(what, where=str(path), next_step=_("请更正后运行 gateway doctor")) from fault
+
+
+def _section(model: type[M], data: Any, where: str, faults: list[str]) -> M | None:  # parsed TOML
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        # pydantic's own text would repeat the value, which may be a secret somebody typed here
+        faults += [
+            f"[{where}] {'.'.join(map(str, e['loc']))}:{_kind(e['type'], e['msg'])}" for e in error.errors()
+        ]
+        return None
+
+
+def _kind(kind: str, message: str) -> str:
+    known = {"missing": _("缺少此项"), "extra_forbidden": _("不认识的项")}
+    return known.get(kind, _("取值不对({message})").format(message=message))
+
+
+def _options(
+    find: Any, slug: str, data: Any, where: str, faults: list[str]
+) -> Options | None:  # find: Plugins.source
+    try:
+        model: type[Options] = find(slug).Options
+    except PluginFault as fault:
+        faults.append(f"[{where}] plugin:{fault}")
+        return None
+    return _section(model, data, where, faults)
+
+
+def _sources(
+    data: Mapping[str, Any], plugins: Plugins, faults: list[str]
+) -> dict[str, Instance]:  # parsed TOML
+    own = set(SourceSettings.model_fields)
+    instances = {}
+    for name, section in data.items():
+        where = f"sources.{name}"
+        if not _INSTANCE.match(name) or name == "platform":
+            faults.append(_("[{where}]:名称只能用小写字母、数字、-、_,且不能是 platform").format(where=where))
+            continue
+        settings = _section(SourceSettings, {k: v for k, v in section.items() if k in own}, where, faults)
+        if settings is None:
+            continue
+        rest = {k: v for k, v in section.items() if k not in own}
+        options = _options(plugins.source, settings.plugin, rest, where, faults)
+        if options is not None:
+            instances[name] = Instance(name=name, settings=settings, options=options)
+    return instances
