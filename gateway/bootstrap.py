@@ -1,0 +1,34 @@
+"""The one place where a site is put together: plugins, settings, keys, ledger, mappings."""
+
+from pathlib import Path
+
+from gateway.errors import SettingsFault
+from gateway.mappings import MappingFiles
+from gateway.plugin.loader import load_plugins
+from gateway.settings import load_settings
+from gateway.site import Site
+from gateway.store import Ledger
+from gateway.vault import Keyring
+from gateway.words import _
+
+
+def open_site(root: Path) -> Site:
+    """A site ready to work. Raises SettingsFault, KeyFault or StoreFault, each with what to do."""
+    plugins = load_plugins(root / "plugins")
+    settings = load_settings(root, plugins)
+    mappings = MappingFiles(root / "mappings")
+    policy = mappings.policy(settings.site.place)
+    for instance in settings.sources.values():
+        mappings.list_mapping(instance.settings.plugin)
+    keyring = Keyring.load(root / "keys")
+    try:
+        for folder in ("archive", "frames", "incoming"):
+            (settings.var / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as fault:
+        what = _("无法建立工作目录:{reason}").format(reason=fault.strerror)
+        raise SettingsFault(what, where=str(settings.var), next_step=_("请检查目录权限")) from fault
+    ledger = Ledger(settings.database)
+    ledger.migrate()
+    return Site(
+        settings=settings, plugins=plugins, keyring=keyring, ledger=ledger, mappings=mappings, policy=policy
+    )

@@ -1,0 +1,47 @@
+"""What an item's result means for its change. Source: contract «L201», `rslt`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """Where a change goes after an answer; the outbox's states."""
+
+    DONE = "done"
+    LATER = "queued"
+    REFUSED = "refused"
+
+
+#: A settlement holds the person: it passes.
+_LOCKED = 19
+
+#: What a clerk reads of a refused item.
+REFUSALS = {
+    11: "平台没有该人员编号",
+    12: "姓名或证件号码与平台不一致",
+    13: "平台显示该人员已死亡",
+    14: "时段起止不符合平台规定",
+    15: "时段重叠或次序不对",
+    16: "身份代码、级别、来源或备注不符合平台规定",
+    -400: "平台认为报文不符合规定",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait before an item is tried again."""
+
+    first: timedelta = timedelta(minutes=5)
+    longest: timedelta = timedelta(hours=6)
+
+    def wait(self, attempts: int) -> timedelta:
+        """Doubles with every attempt, up to the longest."""
+        return min(self.first * 2 ** min(attempts, 16), self.longest)
+
+
+def verdict(result: int) -> Verdict:
+    """0 is done (also where nothing changed), a lock passes, everything else is final."""
+    if result == 0:
+        return Verdict.DONE
+    return Verdict.LATER if result == _LOCKED else Verdict.REFUSED

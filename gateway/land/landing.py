@@ -1,0 +1,160 @@
+"""Verification of a delivery, and its sealed originals."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyzipper
+from pydantic import SecretStr
+
+from gateway.errors import DeliveryRefused
+from gateway.model.deliveries import LandedFile, Landing, Manifest, PartPromise
+from gateway.vault import Sealer
+from gateway.vault.sm import sm3_hex, sm3_new
+from gateway.vault.streams import sync_folder
+from gateway.words import _
+
+#: Bytes that all members of one archive may unpack to; a city's largest list is about 200 MB.
+UNPACKED_LIMIT = 4 << 30
+#: Unpacked to packed bytes; plain text of lists reaches about 15.
+RATIO_LIMIT = 200
+#: Members of one archive.
+MEMBERS_LIMIT = 200
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """A verified delivery."""
+
+    landing: Landing
+    #: part name -> path of the sealed file that holds its plain bytes.
+    parts: Mapping[str, Path]
+
+
+def land(
+    *,
+    instance: str,
+    plugin: str,
+    manifest: Manifest,
+    received: Mapping[str, Path],
+    archive: tuple[str, str, str, SecretStr] | None,
+    extras: Mapping[str, bytes],
+    sealer: Sealer,
+    folder: Path,
+) -> Landed:
+    """Verifies digests and keeps the originals in `folder`. Raises DeliveryRefused with a stable code."""
+    files = [keep_original(sealer, folder, name, path) for name, path in received.items()]
+    files += [_keep_bytes(sealer, folder, name, content) for name, content in extras.items()]
+    if archive is not None:
+        name, digest, algorithm, password = archive
+        path = folder / next(f.sealed for f in files if f.name == name)
+        _check_digest(sealer, path, name, digest, algorithm)
+        files += _unpack(sealer, folder, path, manifest.parts, password)
+    by_name = {f.name: f for f in files}
+    for part in manifest.parts:
+        if part.digest:
+            _check_digest(sealer, folder / by_name[part.name].sealed, part.name, part.digest, part.algorithm)
+    content = "\n".join(
+        [str(manifest.business_date), manifest.mode, *sorted(f"{f.name} {f.digest}" for f in files)]
+    )
+    landing = Landing(
+        instance=instance,
+        plugin=plugin,
+        manifest=manifest,
+        files=tuple(files),
+        content_digest=sm3_hex(content.encode()),
+    )
+    return Landed(landing=landing, parts={p.name: folder / by_name[p.name].sealed for p in manifest.parts})
+
+
+def keep_original(sealer: Sealer, folder: Path, name: str, partial: Path) -> LandedFile:
+    """Moves a finished sealed part into the archive, under the digest of its sealed bytes."""
+    digest, size = sm3_new(), 0
+    with sealer.open(partial) as reader:
+        for block in _blocks(reader):
+            digest.update(block)
+            size += len(block)
+    sealed = sm3_new()
+    with partial.open("rb") as stream:
+        for block in _blocks(stream):
+            sealed.update(block)
+    target = f"{sealed.hexdigest()}.sealed"
+    os.replace(partial, folder / target)
+    sync_folder(folder)
+    return LandedFile(name=name, sealed=target, digest=digest.hexdigest(), size=size)
+
+
+def _keep_bytes(sealer: Sealer, folder: Path, name: str, content: bytes) -> LandedFile:
+    partial = folder / f".{sm3_hex(name.encode())[:32]}.part"
+    with sealer.create(partial) as writer:
+        writer.write(content)
+    return keep_original(sealer, folder, name, partial)
+
+
+def _blocks(stream: object) -> Iterator[bytes]:
+    read = stream.read  # type: ignore[attr-defined]  # any binary stream
+    while block := read(_BLOCK):
+        yield block
+
+
+def _check_digest(sealer: Sealer, path: Path, name: str, expected: str, algorithm: str) -> None:
+    digest = sm3_new() if algorithm == "sm3" else hashlib.new(algorithm)
+    with sealer.open(path) as reader:
+        for block in _blocks(reader):
+            digest.update(block)
+    if digest.hexdigest() != expected:
+        what = _("文件的 {algorithm} 摘要与清单不符").format(algorithm=algorithm.upper())
+        raise _refused("digest_differs", what, name, _("文件可能在传输或生成时损坏,请来源单位重新提供"))
+
+
+def _refused(code: str, what: str, where: str, next_step: str) -> DeliveryRefused:
+    return DeliveryRefused(what, where=where, next_step=next_step, code=code)
+
+
+def _unpack(
+    sealer: Sealer, folder: Path, archive: Path, promises: Sequence[PartPromise], password: SecretStr
+) -> list[LandedFile]:
+    """The promised members, each sealed. Refuses paths, bombs, a wrong password, and members nobody promised."""
+    name = promises[0].name if promises else ""
+    with sealer.open(archive) as reader:
+        try:
+            with pyzipper.AESZipFile(reader) as zipped:
+                zipped.setpassword(password.get_secret_value().encode())
+                infos = {info.filename: info for info in zipped.infolist() if not info.is_dir()}
+                _check_members(list(infos.values()), promises)
+                return [_member(sealer, folder, zipped, infos[p.name]) for p in promises]
+        except RuntimeError as fault:  # pyzipper's word for a wrong password
+            step = _("请核对 gateway.toml 中 zip_password 指向的口令,或请来源单位确认口令")
+            raise _refused("wrong_password", _("压缩包口令不对"), name, step) from fault
+        except (zipfile.BadZipFile, pyzipper.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
+            raise _refused("bad_archive", _("压缩包损坏"), name, _("请来源单位重新提供")) from fault
+
+
+def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartPromise]) -> None:
+    names = [info.filename for info in infos]
+    step = _("请来源单位检查压缩包后重新提供")
+    if any(n.startswith(("/", "\\")) or ".." in n.replace("\\", "/").split("/") or ":" in n for n in names):
+        raise _refused("bad_archive", _("压缩包内含越界路径"), _("压缩包"), step)
+    size, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
+    if len(infos) > MEMBERS_LIMIT or size > UNPACKED_LIMIT or size > RATIO_LIMIT * max(packed, 1 << 16):
+        raise _refused("bomb", _("压缩包解压后异常巨大"), _("压缩包"), step)
+    if sorted(names) != sorted(p.name for p in promises):
+        raise _refused("bad_archive", _("压缩包内的文件与清单不符"), _("压缩包"), step)
+
+
+def _member(sealer: Sealer, folder: Path, zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo) -> LandedFile:
+    """One member, sealed as it is read; what a header says of its size is not believed."""
+    partial = folder / f".{sm3_hex(info.filename.encode())[:32]}.part"
+    size = 0
+    with sealer.create(partial) as writer, zipped.open(info) as member:
+        for block in _blocks(member):
+            size += len(block)
+            if size > info.file_size or size > UNPACKED_LIMIT:
+                raise _refused("bomb", _("压缩包解压后异常巨大"), info.filename, _("请来源单位检查压缩包"))
+            writer.write(block)
+    return keep_original(sealer, folder, info.filename, partial)

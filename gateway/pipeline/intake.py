@@ -1,0 +1,222 @@
+"""One instance's new deliveries: acquired, landed, normalised, written down. One bad delivery stops no other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from gateway.acquire import SourceSession
+from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SealBroken
+from gateway.land import Landed, keep_original, land
+from gateway.model.deliveries import DeliveryState, Mode, PartPromise
+from gateway.model.mapping import ListMapping
+from gateway.normalise import normalise, number_rows
+from gateway.pipeline.platform import gunzip
+from gateway.plugin.api import Fetched, Offer, Source
+from gateway.settings import Instance
+from gateway.site import Site
+from gateway.store import deliveries
+from gateway.vault.sm import sm3_hex
+from gateway.words import _
+
+#: Bytes of one unpacked list; a city's largest is about 400 MB.
+LIST_LIMIT = 4 << 30
+
+
+@dataclass(kw_only=True)
+class Intake:
+    """What an instance's visit brought."""
+
+    taken: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    #: What went wrong with the source itself, or with an offer that may be whole next time.
+    fault: GatewayError | None = None
+
+
+def visit(site: Site, instance: Instance, today: date) -> Intake:
+    """Fetches everything new of one instance."""
+    intake = Intake()
+    source = site.plugins.source(instance.settings.plugin)(instance.options)
+    with _session(site, instance, today) as session:
+        try:
+            for offer in source.offers(session):
+                _take(site, instance, source, session, offer, intake)
+        except GatewayError as fault:
+            intake.fault = fault
+    return intake
+
+
+def _session(site: Site, instance: Instance, today: date) -> SourceSession:
+    with site.ledger.begin() as tx:
+        rows = deliveries.select(tx, instance=instance.name)
+    usable = [r for r in rows if r.state != DeliveryState.REFUSED and r.business_date is not None]
+    dates = [r.business_date for r in usable if r.business_date]
+    fulls = [r.business_date for r in usable if r.mode == Mode.FULL and r.business_date]
+    return SourceSession(
+        instance=instance.name,
+        today=today,
+        site=site.settings.root,
+        keyring=site.keyring,
+        incoming=site.incoming(instance.name),
+        last_full=max(fulls, default=None),
+        last_any=max(dates, default=None),
+    )
+
+
+def _take(
+    site: Site, instance: Instance, source: Source, session: SourceSession, offer: Offer, intake: Intake
+) -> None:
+    digest = sm3_hex(offer.manifest) if offer.manifest else ""
+    with site.ledger.begin() as tx:
+        if digest and deliveries.known_manifest(tx, instance.name, digest):
+            return
+    try:
+        fetched = source.fetch(session, offer)
+        name = take_fetched(site, instance, fetched, session, manifest_digest=digest)
+        if name:
+            intake.taken.append(name)
+    except DeliveryRefused as refusal:
+        if _keep_refused(site, instance, session, offer, refusal, digest):
+            intake.refused.append(offer.name)
+    except GatewayError as fault:  # this offer may be whole next time; the others go on
+        intake.fault = fault
+        return
+    session.drop_parts()
+
+
+def take_fetched(
+    site: Site, instance: Instance, fetched: Fetched, session: SourceSession, *, manifest_digest: str
+) -> str | None:
+    """Lands and normalises one delivery. Its name, or None where its content is known. Raises DeliveryRefused."""
+    received = {
+        name: session.part_path(name) for name in ([fetched.archive[0]] if fetched.archive else fetched.parts)
+    }
+    landed = land(
+        instance=instance.name,
+        plugin=instance.settings.plugin,
+        manifest=fetched.manifest,
+        received=received,
+        archive=fetched.archive,
+        extras=fetched.extras or {},
+        sealer=site.keyring.sealer,
+        folder=site.archive,
+    )
+    with site.ledger.begin() as tx:
+        if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
+            return None
+    mapping = site.mappings.list_mapping(instance.settings.plugin)
+    entries, findings, broken = _entries(site, landed, mapping)
+    file = site.write_frame(entries)
+    manifest = fetched.manifest
+    scopes = tuple(s for s in manifest.scopes if s not in {p.scope for p, _fault in broken})
+    with site.ledger.begin() as tx:
+        delivery = deliveries.add(
+            tx,
+            landed.landing,
+            manifest_digest=manifest_digest,
+            entries_file=file,
+            rows=entries.height,
+            scopes=scopes,
+        )
+        deliveries.add_findings(tx, delivery, findings)
+        for part, fault in broken:
+            files = [f for f in landed.landing.files if f.name == part.name]
+            deliveries.add_refused(
+                tx,
+                instance=instance.name,
+                name=f"{manifest.name}/{part.name}",
+                content_digest=sm3_hex(f"{landed.landing.content_digest} {part.name}".encode()),
+                manifest_digest="",
+                code=fault.code,
+                message=str(fault),
+                files=files,
+            )
+    return manifest.name
+
+
+def _entries(
+    site: Site, landed: Landed, mapping: ListMapping
+) -> tuple[pl.DataFrame, list[tuple[str, str, int]], list[tuple[PartPromise, DeliveryRefused]]]:
+    """All parts' entries; findings; and parts that cannot be used where each speaks for its own scope."""
+    manifest = landed.landing.manifest
+    frames, findings, broken = [], [], []
+    for part in manifest.parts:
+        try:
+            content = _content(site, landed.parts[part.name], part.name)
+            normal = normalise(
+                content, mapping, part=part.name, scope=part.scope, business_date=manifest.business_date
+            )
+            _check_rows(part, normal.entries.height)
+        except DeliveryRefused as fault:
+            if not part.scope or len(manifest.parts) == 1:
+                raise
+            broken.append((part, fault))
+            continue
+        frames.append(normal.entries)
+        findings += [
+            (code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks
+        ]
+    if not frames:
+        raise broken[0][1]
+    return number_rows(frames), findings, broken
+
+
+def _content(site: Site, path: Path, name: str) -> bytes:
+    with site.keyring.sealer.open(path) as reader:
+        content = reader.read()
+    if not name.endswith(".gz"):
+        return content
+    try:
+        return gunzip(content, name, LIST_LIMIT)
+    except PeerBroken as fault:
+        raise DeliveryRefused(
+            fault.what, where=name, next_step=fault.next_step, code="bad_archive"
+        ) from fault
+
+
+def _check_rows(part: PartPromise, rows: int) -> None:
+    if part.rows is not None and part.rows != rows:
+        what = _("数据行数与清单不符:清单 {promised} 行,实收 {rows} 行").format(promised=part.rows, rows=rows)
+        raise DeliveryRefused(
+            what, where=part.name, next_step=_("请来源单位核对后重新提供"), code="rows_differ"
+        )
+
+
+def _keep_refused(
+    site: Site,
+    instance: Instance,
+    session: SourceSession,
+    offer: Offer,
+    refusal: DeliveryRefused,
+    digest: str,
+) -> bool:
+    """Keeps what came of a refused delivery, sealed, and writes it down. False where it was refused before."""
+    files = []
+    for path in sorted(session.incoming.glob("*.part")):
+        try:
+            files.append(keep_original(site.keyring.sealer, site.archive, offer.name, path))
+        except SealBroken:  # an unfinished part is no original
+            continue
+    content = sm3_hex(
+        "\n".join([offer.name, refusal.code, digest, *sorted(f.digest for f in files)]).encode()
+    )
+    with site.ledger.begin() as tx:
+        kept = deliveries.add_refused(
+            tx,
+            instance=instance.name,
+            name=offer.name,
+            content_digest=content,
+            manifest_digest=digest,
+            code=refusal.code,
+            message=str(refusal),
+            files=files,
+        )
+    return kept is not None
+
+
+def outcome_counts(resolutions: pl.DataFrame) -> Mapping[str, int]:
+    """Rows by outcome."""
+    counts = resolutions.group_by("outcome").len()
+    return dict(zip(counts["outcome"].to_list(), counts["len"].to_list(), strict=True))

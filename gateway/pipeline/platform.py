@@ -1,0 +1,107 @@
+"""The channel to the platform: message numbers, exports, uploads."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from threading import Lock
+
+from gateway.acquire import SourceSession
+from gateway.errors import PeerBroken
+from gateway.peers.envelope import EnvelopePeer
+from gateway.peers.sink import MemorySink
+from gateway.plugin.api import Platform
+from gateway.plugin.forms import now
+from gateway.site import Site
+from gateway.store import outbox
+from gateway.words import _
+
+#: Bytes that an export may unpack to; a province's roster is about 6 GB, a city's 600 MB.
+EXPORT_LIMIT = 16 << 30
+
+
+class PlatformChannel:
+    """One run's channel to the platform. Connects when first used."""
+
+    def __init__(self, site: Site, platform: Platform, session: SourceSession) -> None:
+        self._site, self._platform, self._session = site, platform, session
+        self._peer: EnvelopePeer | None = None
+        self._numbers = MessageNumbers(site, getattr(platform.options, "org_code", ""))
+        session.next_msgid = self._numbers.draw
+
+    def export(self, what: str) -> bytes:
+        """The plain CSV of `roster` or `records`."""
+        sink = MemorySink()
+        bring = self._platform.roster if what == "roster" else self._platform.records
+        bring(self._connected(), self._numbers.draw(), sink)
+        return gunzip(sink.getvalue(), _("医保平台导出文件"))
+
+    def upload(self, msgid: str, plain: bytes) -> list[tuple[int, int]]:
+        """(seq, result) per item. Raises as `Platform.upload`."""
+        return self._platform.upload(self._connected(), msgid, plain)
+
+    def draw_many(self, count: int) -> list[str]:
+        """Fresh message numbers."""
+        return self._numbers.draw_many(count)
+
+    def sign_in(self) -> None:
+        """Proves keys and operator."""
+        self._connected().sign_in()
+
+    def _connected(self) -> EnvelopePeer:
+        if self._peer is None:
+            self._peer = self._platform.connect(self._session)
+        return self._peer
+
+
+class MessageNumbers:
+    """Message numbers: organisation code, time, serial. The ledger keeps each, so that none is given twice."""
+
+    def __init__(self, site: Site, org_code: str) -> None:
+        self._site, self._org_code = site, org_code
+        self._lock = Lock()
+
+    def draw(self) -> str:
+        """The next number."""
+        return self.draw_many(1)[0]
+
+    def draw_many(self, count: int) -> list[str]:
+        """As many numbers, in order, each higher than every one before."""
+        with self._lock, self._site.ledger.begin() as tx:
+            last = outbox.last_msgid(tx, self._org_code) or ""
+            fresh = int(f"{now():%Y%m%d%H%M%S}0000")
+            start = max(fresh, int(last[len(self._org_code) :] or 0) + 1)
+            numbers = [f"{self._org_code}{start + i:018d}" for i in range(count)]
+            outbox.draw_messages(tx, numbers)
+            return numbers
+
+
+@contextmanager
+def open_channel(site: Site, today: date) -> Iterator[PlatformChannel]:
+    """The channel of a run, closed at its end."""
+    platform = site.plugins.platform(site.settings.platform_plugin)(site.settings.platform)
+    with SourceSession(
+        instance="platform",
+        today=today,
+        site=site.settings.root,
+        keyring=site.keyring,
+        incoming=site.incoming("platform"),
+    ) as session:
+        yield PlatformChannel(site, platform, session)
+
+
+def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:
+    """The unpacked bytes, at most `limit` of them. Raises PeerBroken."""
+    step = _("下次运行会重新下载;持续出现时请联系对方")
+    try:
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        plain = unpacker.decompress(content, limit)
+        if unpacker.unconsumed_tail:
+            raise PeerBroken(_("解压后异常巨大"), where=where, next_step=step)
+        if not unpacker.eof:
+            raise PeerBroken(_("压缩文件不完整"), where=where, next_step=step)
+        # Several members one after the other are one file; rare, so the plain way is good enough.
+        return plain if not unpacker.unused_data else gzip.decompress(content)
+    except (zlib.error, gzip.BadGzipFile, EOFError) as fault:
+        raise PeerBroken(_("压缩文件损坏"), where=where, next_step=step) from fault

@@ -1,0 +1,73 @@
+"""The roster pulled for the day, cut into sealed buckets."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import polars as pl
+
+from gateway.errors import PeerBroken, TryLater
+from gateway.model.buckets import BUCKETS, by_number
+from gateway.model.frames import ROSTER
+from gateway.normalise import normalise_roster
+from gateway.pipeline.platform import PlatformChannel
+from gateway.site import Site
+from gateway.store import rosters
+from gateway.vault.sm import sm3_hex
+from gateway.words import _
+
+
+def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
+    """Pulls the roster once a day. Where the platform does not answer, the roster in force stays.
+
+    Raises TryLater only where there is no roster at all.
+    """
+    with site.ledger.begin() as tx:
+        newest = rosters.newest(tx)
+    if newest is not None and newest.pulled_on == today:
+        return
+    try:
+        content = channel.export("roster")
+    except TryLater:
+        if newest is None:
+            raise
+        return
+    digest = sm3_hex(content)
+    if newest is not None and newest.digest == digest:
+        with site.ledger.begin() as tx:
+            rosters.touch(tx, newest.id, today)
+        return
+    people = _with_keys(site, normalise_roster(content))
+    bucketed = people.with_columns(by_number(pl.col("number")).alias("bucket")).partition_by(
+        "bucket", as_dict=True
+    )
+    nobody = people.clear()
+    files = [site.write_frame(bucketed.get((b,), nobody).select(ROSTER.names())) for b in range(BUCKETS)]
+    with site.ledger.begin() as tx:
+        rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today)
+
+
+def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:
+    """With person keys. Two people of one key would be flagged as one: such a roster is refused."""
+    keys = pl.Series("person_key", site.keyring.person_digest(people["psn_no"].to_list()), pl.Int64)
+    keyed = people.with_columns(keys).select(pl.col(n).cast(t) for n, t in ROSTER.items())
+    if keyed["person_key"].n_unique() != keyed.height:
+        what = _("两个人员编号的摘要相同,无法区分")
+        raise PeerBroken(what, where=_("参保人名册"), next_step=_("请联系维护人员更换索引密钥"))
+    return keyed
+
+
+def buckets(site: Site) -> Iterator[pl.DataFrame]:
+    """The roster's buckets, one after the other, cut by number."""
+    with site.ledger.begin() as tx:
+        newest = rosters.newest(tx)
+    for name in newest.files if newest else ():
+        yield site.read_frame(name)
+
+
+def people(site: Site, columns: list[str], keys: pl.Series | None = None) -> pl.DataFrame:
+    """Roster columns of all people, or of those with these keys."""
+    parts = [part.select(columns) for part in buckets(site)]
+    if keys is not None:
+        wanted = keys.unique().to_frame("person_key")
+        parts = [part.join(wanted, on="person_key", how="semi") for part in parts]
+    return pl.concat(parts) if parts else pl.DataFrame(schema={c: ROSTER[c] for c in columns})

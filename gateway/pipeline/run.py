@@ -1,0 +1,148 @@
+"""One run: the walk through the rooms, with a report."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from gateway.errors import ExitCode, GatewayError
+from gateway.pipeline import intake
+from gateway.pipeline.platform import open_channel
+from gateway.pipeline.push import Pushed, push
+from gateway.pipeline.receipts import write_receipts
+from gateway.pipeline.roster import refresh_roster
+from gateway.pipeline.settlement import settle_site
+from gateway.pipeline.sweep import sweep
+from gateway.site import Site
+from gateway.store import decisions, runs
+
+
+@dataclass(kw_only=True)
+class InstanceReport:
+    """What a run did for one instance."""
+
+    taken: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class RunReport:
+    """What a run did. Written into the ledger as it is."""
+
+    run: int
+    today: date
+    instances: dict[str, InstanceReport] = field(default_factory=dict)
+    pushed: Pushed = field(default_factory=Pushed)
+    holds: int = 0
+    faults: list[str] = field(default_factory=list)
+    exit_code: ExitCode = ExitCode.DONE
+    #: Seconds by room.
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def fault(self, fault: GatewayError) -> None:
+        """Notes a fault; the worst decides the exit code."""
+        self.faults.append(str(fault))
+        self.worse(fault.exit_code)
+
+    def worse(self, code: ExitCode) -> None:
+        """The worst exit code so far."""
+        order = [ExitCode.DONE, ExitCode.HELD, ExitCode.LATER, ExitCode.FAILED, ExitCode.CONFIGURATION]
+        self.exit_code = max(self.exit_code, code, key=order.index)
+
+    def detail(self) -> dict[str, Any]:  # JSON
+        """For the ledger."""
+        return {
+            "instances": {
+                n: {"taken": i.taken, "refused": i.refused, "faults": i.faults}
+                for n, i in self.instances.items()
+            },
+            "sent": self.pushed.sent,
+            "done": self.pushed.done,
+            "later": self.pushed.later,
+            "refused": self.pushed.refused,
+            "holds": self.holds,
+            "faults": self.faults,
+            "seconds": {room: round(s, 3) for room, s in self.seconds.items()},
+        }
+
+
+def run(
+    site: Site,
+    instances: Sequence[str],
+    today: date,
+    *,
+    actor: str,
+    kind: str = "run",
+    slot: str | None = None,
+    pull: bool = True,
+) -> RunReport | None:
+    """Runs the instances and settles the site. None where the slot was taken by another process.
+
+    `pull` False leaves the departments alone: what is known is settled anew. Raises TryLater where another run goes on.
+    """
+    with site.lock():
+        with site.ledger.begin() as tx:
+            runs.close_orphans(tx)
+            number = runs.start(tx, kind=kind, actor=actor, today=today, slot=slot)
+        if number is None:
+            return None
+        report = RunReport(run=number, today=today)
+        try:
+            _walk(site, instances, report, actor, pull=pull)
+        except GatewayError as fault:
+            report.fault(fault)
+        finally:
+            state = {ExitCode.DONE: "done", ExitCode.HELD: "held", ExitCode.LATER: "later"}.get(
+                report.exit_code, "failed"
+            )
+            with site.ledger.begin() as tx:
+                runs.end(tx, number, state, report.detail())
+        return report
+
+
+def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *, pull: bool) -> None:
+    with open_channel(site, report.today) as channel:
+        with _timed(report, "roster"):
+            refresh_roster(site, channel, report.today)
+        with _timed(report, "acquire"):
+            for name in instances if pull else ():
+                _visit(site, name, report)
+        with _timed(report, "settle"):
+            settle_site(site, channel, report.run, report.today, actor)
+        with _timed(report, "deliver"):
+            report.pushed = push(site, channel)
+        if report.pushed.fault:
+            report.fault(report.pushed.fault)
+        with _timed(report, "feedback"):
+            for name, instance in site.settings.sources.items():
+                if fault := write_receipts(site, instance, report.today):
+                    report.instances.setdefault(name, InstanceReport()).faults.append(str(fault))
+                    report.fault(fault)
+    sweep(site)
+    with site.ledger.begin() as tx:
+        report.holds = len(decisions.holds(tx, state="open"))
+    if report.holds:
+        report.worse(ExitCode.HELD)
+
+
+def _visit(site: Site, name: str, report: RunReport) -> None:
+    seen = intake.visit(site, site.settings.sources[name], report.today)
+    one = InstanceReport(taken=seen.taken, refused=seen.refused)
+    report.instances[name] = one
+    if seen.refused:
+        report.worse(ExitCode.FAILED)
+    if seen.fault:
+        one.faults.append(str(seen.fault))
+        report.fault(seen.fault)
+
+
+@contextmanager
+def _timed(report: RunReport, room: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        report.seconds[room] = time.perf_counter() - start

@@ -1,0 +1,65 @@
+"""A site that is open: its settings, keys, ledger and files, handed to whoever works for it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from gateway.errors import TryLater
+from gateway.mappings import MappingFiles
+from gateway.model.policy import Policy
+from gateway.plugin.loader import Plugins
+from gateway.settings import Settings
+from gateway.store import Ledger
+from gateway.vault import Keyring, read_sealed_frame, write_sealed_frame
+from gateway.words import _
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One open site."""
+
+    settings: Settings
+    plugins: Plugins
+    keyring: Keyring
+    ledger: Ledger
+    mappings: MappingFiles
+    policy: Policy
+
+    @property
+    def archive(self) -> Path:
+        """Sealed originals of deliveries."""
+        return self.settings.var / "archive"
+
+    @property
+    def frames(self) -> Path:
+        """Sealed frames: entries, resolutions, roster buckets."""
+        return self.settings.var / "frames"
+
+    def incoming(self, instance: str) -> Path:
+        """Sealed partial downloads of an instance."""
+        folder = self.settings.var / "incoming" / instance
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def read_frame(self, name: str, columns: list[str] | None = None) -> pl.DataFrame:
+        """A sealed frame that a committed row names. Raises SealBroken."""
+        return read_sealed_frame(self.keyring.sealer, self.frames / name, columns)
+
+    def write_frame(self, frame: pl.DataFrame) -> str:
+        """Seals a frame; the name under which a ledger row may name it."""
+        return write_sealed_frame(self.keyring.sealer, self.frames, frame)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One run at a time per site. Raises TryLater where another process runs."""
+        with (self.settings.var / "run.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as fault:
+                what, step = _("另一个运行正在进行"), _("请等它结束后再试;可用 gateway runs 查看")
+                raise TryLater(what, next_step=step) from fault
+            yield
