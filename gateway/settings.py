@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway.errors import PluginFault, SettingsFault
-from gateway.plugin.api import Options
+from gateway.plugin.api import PluginOptions
 from gateway.plugin.loader import Plugins
 from gateway.words import _
 
@@ -75,7 +75,7 @@ class Instance:
 
     name: str
     settings: SourceSettings
-    options: Options
+    options: PluginOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class Settings:
     root: Path
     site: SiteSettings
     platform_plugin: str
-    platform: Options
+    platform: PluginOptions
     sources: Mapping[str, Instance]
 
     @property
@@ -148,9 +148,9 @@ def _kind(kind: str, message: str) -> str:
 
 def _options(
     find: Any, slug: str, data: Any, where: str, faults: list[str]
-) -> Options | None:  # find: Plugins.source
+) -> PluginOptions | None:  # find: Plugins.source
     try:
-        model: type[Options] = find(slug).Options
+        model: type[PluginOptions] = find(slug).Options
     except PluginFault as fault:
         faults.append(f"[{where}] plugin:{fault}")
         return None

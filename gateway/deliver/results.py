@@ -37,7 +37,7 @@ class Patience:
 
     def wait(self, attempts: int) -> timedelta:
         """Doubles with every attempt, up to the longest."""
-        return min(self.first * 2 ** min(attempts, 16), self.longest)
+        return min(self.first * int(2 ** min(attempts, 16)), self.longest)
 
 
 def verdict(result: int) -> Verdict:

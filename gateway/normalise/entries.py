@@ -89,7 +89,10 @@ def _parsed(column: Column, mapping: ListMapping) -> list[pl.Expr]:
         case "date_last":
             return _marked(dates.last_day(text), text, field, field)
         case "date_birth":
-            return [*_marked(dates.first_day(text), text, field, "birth_from"), dates.last_day(text).alias("birth_to")]
+            return [
+                *_marked(dates.first_day(text), text, field, "birth_from"),
+                dates.last_day(text).alias("birth_to"),
+            ]
         case "code":
             known = text.replace_strict(dict(mapping.codes[field]), default=None, return_dtype=pl.String)
             return _marked(known, text, field, field)

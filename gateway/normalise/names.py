@@ -14,7 +14,7 @@ from gateway.normalise.text import BLANKS, NOTHING, half_width
 
 #: What stands for one character that could not be read.
 UNREADABLE = "?"
-_SEPARATORS = ["•", "．", "・", "‧", ".", "∙", "⋅", "●", "﹒", "•", "·"]  # noqa: RUF001
+_SEPARATORS = ["•", "．", "・", "‧", ".", "∙", "⋅", "●", "﹒", "•", "·"]
 _WILD = ["□", "*", "?", "〇?", "�", "■", "_", "﹖"]
 #: Code points of tables before GB18030-2022, where a character was still in the private use area.
 _PRIVATE = {

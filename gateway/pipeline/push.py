@@ -15,7 +15,7 @@ from gateway.pipeline.platform import PlatformChannel
 from gateway.site import Site
 from gateway.store import decisions, outbox
 from gateway.store.decisions import CASES
-from gateway.store.ledger import now
+from gateway.store.ledger import Tx, now
 
 #: Requests under way at once. More do not help: the platform answers one person at a time.
 AT_ONCE = 4
@@ -106,7 +106,7 @@ def _ask(channel: PlatformChannel, msgid: str, plain: bytes) -> list[tuple[int, 
         return fault
 
 
-def _settle(tx: outbox.Tx, msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> None:
+def _settle(tx: Tx, msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> None:
     single = len(answer) == 1
     verdicts = [
         (seq, Verdict.LATER if result == _MISFIT and not single else verdict(result), result)

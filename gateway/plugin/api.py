@@ -20,13 +20,13 @@ from gateway.peers.sftp import SftpPeer
 from gateway.peers.sink import Sink
 
 
-class Options(BaseModel):
+class PluginOptions(BaseModel):
     """Base of a plugin's settings: an unknown key is a fault. Fields without default must be in `gateway.toml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SftpOptions(Options):
+class SftpOptions(PluginOptions):
     """Settings of a source that lies on an SFTP server."""
 
     host: str
@@ -43,7 +43,7 @@ class SftpOptions(Options):
     timeout: float = 30.0
 
 
-class HttpOptions(Options):
+class HttpOptions(PluginOptions):
     """Settings of a source behind an HTTP address."""
 
     base: str
@@ -132,9 +132,9 @@ class Source(ABC):
     #: Name of the plugin, its mapping and its golden tests.
     slug: ClassVar[str]
     #: The settings of an instance.
-    Options: ClassVar[type[Options]]
+    Options: ClassVar[type[PluginOptions]]
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PluginOptions) -> None:
         self.options = options
 
     @abstractmethod
@@ -157,9 +157,9 @@ class Platform(ABC):
     """The insurance platform: roster, read-back, uploads."""
 
     slug: ClassVar[str]
-    Options: ClassVar[type[Options]]
+    Options: ClassVar[type[PluginOptions]]
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: PluginOptions) -> None:
         self.options = options
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """Deliveries in the ledger: what came, what became of it, and its rows' outcomes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifest, Mode, PartPromise
 from gateway.store import tables as t
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, inserted_id, now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def add(
         "entries_file": entries_file,
         "rows": rows,
     }
-    return int(tx.execute(sa.insert(t.deliveries).values(**values)).inserted_primary_key[0])
+    return inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
 
 
 def add_refused(
@@ -81,7 +82,7 @@ def add_refused(
         "message": message,
         "arrived_at": now(),
     }
-    return int(tx.execute(sa.insert(t.deliveries).values(**values)).inserted_primary_key[0])
+    return inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
 
 
 def _landing_json(landing: Landing) -> dict[str, Any]:
@@ -189,7 +190,10 @@ def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
 def add_findings(tx: Tx, delivery: int, found: Sequence[tuple[str, str, int]]) -> None:
     """Things worth telling of a delivery: (code, detail, count). Said again, they replace what was said."""
     tx.execute(sa.delete(t.findings).where(t.findings.c.delivery_id == delivery))
-    rows = [{"delivery_id": delivery, "code": c, "detail": d[:200], "count": n} for c, d, n in found]
+    counted: Counter[tuple[str, str]] = Counter()
+    for code, detail, count in found:
+        counted[code, detail[:200]] += count
+    rows = [{"delivery_id": delivery, "code": c, "detail": d, "count": n} for (c, d), n in counted.items()]
     if rows:
         tx.execute(sa.insert(t.findings), rows)
 
@@ -206,7 +210,7 @@ def findings_of(tx: Tx, delivery: int) -> list[tuple[str, str, int]]:
     """(code, detail, count) of a delivery."""
     c = t.findings.c
     query = sa.select(c.code, c.detail, c.count).where(c.delivery_id == delivery).order_by(c.id)
-    return [(row.code, row.detail, row.count) for row in tx.execute(query)]
+    return [(row[0], row[1], row[2]) for row in tx.execute(query)]
 
 
 def files_in_use(tx: Tx) -> set[str]:

@@ -66,6 +66,12 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def inserted_id(result: sa.CursorResult[Any]) -> int:
+    """The key of the row that an insert made."""
+    assert result.inserted_primary_key is not None
+    return int(result.inserted_primary_key[0])
+
+
 def record_act(tx: Tx, *, actor: str, act: str, **detail: Any) -> None:
     """Writes down what somebody did, in the transaction in which it is done. No names, no numbers in `detail`."""
     tx.execute(sa.insert(t.acts).values(at=now(), actor=actor, act=act, detail=detail))

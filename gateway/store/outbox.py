@@ -18,7 +18,7 @@ from gateway.store.dialect import insert_frame, read_frame, update_by_id
 from gateway.store.ledger import Tx, now
 
 #: `LISTS` with the change's id, how often it was tried, and what the last answer said.
-QUEUE = pl.Schema({"id": pl.Int64, **LISTS, "attempts": pl.Int64, "result": pl.Int64})
+QUEUE = pl.Schema([("id", pl.Int64()), *LISTS.items(), ("attempts", pl.Int64()), ("result", pl.Int64())])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +193,7 @@ def sent_by_run(tx: Tx, run: int) -> pl.DataFrame:
     """`LISTS` with their state that a run queued."""
     c = t.changes.c
     query = sa.select(c.person_key, c.use, c.records, c.state).where(c.run_id == run)
-    return read_frame(tx, query, pl.Schema({**LISTS, "state": pl.String}))
+    return read_frame(tx, query, pl.Schema([*LISTS.items(), ("state", pl.String())]))
 
 
 def changes_of(tx: Tx, person: int) -> list[dict[str, Any]]:

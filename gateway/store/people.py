@@ -17,7 +17,7 @@ def recognitions(tx: Tx, *, person: int | None = None) -> pl.DataFrame:
     query = sa.select(c.id, *(c[name] for name in RECOGNITIONS)).where(c.known_to.is_(None))
     if person is not None:
         query = query.where(c.person_key == person)
-    return read_frame(tx, query, pl.Schema({"id": pl.Int64, **RECOGNITIONS}))
+    return read_frame(tx, query, pl.Schema([("id", pl.Int64()), *RECOGNITIONS.items()]))
 
 
 def replace_recognitions(tx: Tx, believed: pl.DataFrame, run: int) -> tuple[int, int]:
@@ -43,7 +43,7 @@ def history(tx: Tx, person: int) -> list[dict[str, Any]]:
 def replace_departures(tx: Tx, departures: pl.DataFrame) -> None:
     """Writes what changed among the departures of all applied lists."""
     c = t.departures.c
-    schema = pl.Schema({"id": pl.Int64, **DEPARTURES})
+    schema = pl.Schema([("id", pl.Int64()), *DEPARTURES.items()])
     before = read_frame(tx, sa.select(c.id, *(c[name] for name in DEPARTURES)), schema)
     key = DEPARTURES.names()
     gone = before.join(departures, on=key, how="anti")["id"].to_list()
@@ -76,7 +76,7 @@ def confirmed(tx: Tx) -> pl.DataFrame:
     """`LISTS` that the platform last confirmed, with `origin`."""
     c = t.confirmed.c
     return read_frame(
-        tx, sa.select(c.person_key, c.use, c.records, c.origin), pl.Schema({**LISTS, "origin": pl.String})
+        tx, sa.select(c.person_key, c.use, c.records, c.origin), pl.Schema([*LISTS.items(), ("origin", pl.String())])
     )
 
 

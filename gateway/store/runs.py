@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import tables as t
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, inserted_id, now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def start(tx: Tx, *, kind: str, actor: str, today: date, slot: str | None = None
         return None
     values = {"kind": kind, "actor": actor, "today": today, "slot": slot, "started_at": now()}
     result = tx.execute(sa.insert(t.runs).values(**values, state="running", detail={}))
-    return int(result.inserted_primary_key[0])
+    return inserted_id(result)
 
 
 def end(tx: Tx, run: int, state: str, detail: dict[str, Any]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import PeerBroken, PeerRefused, PeerUnreachable, PeerUntrusted, TryLater
-from gateway.errors import EnvelopeRefused
+from gateway.errors import EnvelopeRefused, PeerBroken, PeerRefused, PeerUnreachable, PeerUntrusted, TryLater
 from gateway.peers.envelope import answer_text, request_text, seal_input
 from gateway.peers.sink import MemorySink
 from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm3_new, sm4_gcm_open, sm4_gcm_seal

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import PeerBroken, PeerUnreachable, PeerUntrusted
-from gateway.errors import EnvelopeRefused
+from gateway.errors import EnvelopeRefused, PeerBroken, PeerUnreachable, PeerUntrusted
 from gateway.peers.envelope import EnvelopePeer
 from gateway.peers.http import HttpPeer
 from gateway.peers.sink import MemorySink
