@@ -10,6 +10,7 @@ each day's deliveries in place when told; refuses a day that the city doesn't ha
 | `dayN/mz/outbox/…`, `dayN/xczx/outbox/…` | the same place | `stage(N)`; `.ok`, `SHA256SUMS` last |
 | `dayN/holders.json` | `federation/` | `stage(N)` |
 | `dayN/roster.csv.gz` | `platform/` | `stage(N)` |
+| `dayN/roster.csv.gz` | `platform/` | `stage(N)` |
 
 What a day doesn't have stays as it was.
 """
@@ -95,6 +96,7 @@ class CityPeers:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 put(path, target)
         self._place(f"day{day}", ("holders.json",), "federation")
+        self._place(f"day{day}", ("roster.csv.gz",), "platform")
         self._place(f"day{day}", ("roster.csv.gz",), "platform")
 
     def fault(self, server: str, name: str, **order: Option) -> None:

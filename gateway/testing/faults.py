@@ -5,7 +5,7 @@ time it asks whether it shall misbehave now, and refuses a name or an option tha
 (ValueError), since a misspelt fault would make a test pass for nothing.
 
 `where` narrows a fault to requests whose label contains it; the label is `METHOD path` over HTTP, followed by
-the infno on the insurance platform, the file's path over SFTP, and the psn_no for `lock`. `after` lets that
+the infno on the insurance platform, the file's path over SFTP, and the psn_no for `lock` and `unfit`. `after` lets that
 many matching requests pass first.
 
 | servers | fault | options | what happens |
@@ -29,6 +29,7 @@ many matching requests pass first.
 | platform | string_zero | | `infcode` comes as `"0"` |
 | platform | preparing | retry_after=1 | -425 |
 | platform | lock | | 19 for an item |
+| platform | unfit | | -400 for the whole message because of one of its items |
 | SFTP | refuse_login | | every password and key is wrong for one connection |
 | SFTP | garbage_banner | | bytes that are no SSH, then the connection closes |
 | SFTP | other_host_key | | one connection sees another host key |
@@ -81,6 +82,7 @@ PLATFORM_FAULTS: FaultTable = {
     "gone": frozenset(),
     "preparing": frozenset({"retry_after"}),
     "lock": frozenset(),
+    "unfit": frozenset(),
 }
 SFTP_FAULTS: FaultTable = {
     "refuse_login": frozenset(),

@@ -207,6 +207,8 @@ class PlatformServer(WebServer):
             raise Refused(UNFIT, f"persons应为至多{MOST_ITEMS}项的列表")
         if not all(_is_item(item, seq) for seq, item in enumerate(items, 1)):
             raise Refused(UNFIT, "persons中有项目缺字段或类型有误")
+        if any(self.faults.take("unfit", item["psn_no"]) for item in items):
+            raise Refused(UNFIT, "persons中有项目不符合规定")
         outcomes = self._register.upload(items, _moment(now))
         changed = sum(outcome.changed for outcome in outcomes)
         self.applied[opened.msgid] += changed > 0
