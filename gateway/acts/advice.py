@@ -1,0 +1,58 @@
+"""What a delivery's state, code and findings mean to an operator, and what to do."""
+
+from gateway.model.deliveries import DeliveryState
+from gateway.store.decisions import HoldRow
+from gateway.store.deliveries import DeliveryRow
+from gateway.words import _
+
+STATES = {
+    "landed": _("已接收"),
+    "waiting": _("等待"),
+    "held": _("已暂停"),
+    "refused": _("已拒收"),
+    "applied": _("已采用"),
+}
+
+_FINDINGS = {
+    "unknown_column": _("有未登记的列:{detail}(未读取)"),
+    "bad_bytes": _("有无法识读的字节(所在行按数据有误处理)"),
+    "damaged_column": _("有 {detail} 个证件号码像被表格软件改写过"),
+    "not_covered": _("有 {count} 人已认定但参保关系全部停保"),
+    "unknown_stop": _("有 {count} 行终止了此前没有的身份"),
+    "empty_list": _("名单为空"),
+}
+
+
+def finding_sentence(code: str, detail: str, count: int) -> str:
+    """What a finding says."""
+    return _FINDINGS.get(code, "{code} {detail}").format(code=code, detail=detail, count=count)
+
+
+def advice(row: DeliveryRow, hold: HoldRow | None, *, mended: bool) -> tuple[str, str]:
+    """Why a delivery is where it is, and what to do; both empty where there is nothing to say."""
+    if row.state == DeliveryState.REFUSED:
+        # The stored message holds both: what is wrong, and after the arrow what to do.
+        reason, _arrow, step = row.message.partition(" → ")
+        return reason, _("之后已收到可用的同名批次,无需处理") if mended else step
+    if row.state == DeliveryState.WAITING:
+        missing = _("缺少序号 {n} 的批次").format(n=row.message)
+        return missing, _("请来源单位补交该批次,或提供新的全量名单;不处理则一直等待")
+    if row.state == DeliveryState.LANDED:
+        return _("尚未采用"), _("请运行 gateway run")
+    return _of_hold(hold) if hold else ("", "")
+
+
+def _of_hold(hold: HoldRow) -> tuple[str, str]:
+    whole = hold.scope == "*"
+    if hold.state == "open":
+        reason = (
+            _("{leaving}/{holding} 行不可用,整份名单暂停") if whole else _("{leaving}/{holding} 人不在名单上,离开暂停")
+        )
+        step = _("请核实后运行 gateway holds show {id}").format(id=hold.id)
+        return reason.format(leaving=hold.leaving, holding=hold.holding), step
+    if hold.state == "cancelled":
+        step = _("请来源单位重新提供正确的名单") if whole else ""
+        return _("{by} 已驳回:{note}").format(by=hold.decided_by, note=hold.note), step
+    if hold.state == "released":
+        return _("{by} 已放行:{note}").format(by=hold.decided_by, note=hold.note), ""
+    return "", ""

@@ -1,0 +1,209 @@
+"""Is the site well: configuration, plugins, keys, secrets, database, disk, clock, and a connection to every peer.
+
+Takes a site's folder, whatever its state. Gives one finding per check, in plain words, with what to do. Changes
+nothing but for brought-up-to-date tables of the ledger, and a message number for signing in.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from gateway.acts import runs
+from gateway.bootstrap import open_site
+from gateway.errors import ExitCode, GatewayError, SettingsFault
+from gateway.peers.ssh import HostKey, show_host_key
+from gateway.pipeline.checks import check_platform, check_source, clock_difference
+from gateway.plugin.api import HttpOptions
+from gateway.plugin.loader import Plugins, load_plugins
+from gateway.settings import Settings, load_settings
+from gateway.site import Site
+from gateway.store import runs as run_rows
+from gateway.vault import Keyring, read_secret
+from gateway.words import _
+
+#: Free bytes below which nothing should start, and below which somebody should look.
+DISK_LEAST, DISK_LOW = 1 << 30, 5 << 30
+#: Peers' signatures and tokens carry times; their contracts allow five minutes.
+CLOCK = timedelta(minutes=5)
+#: Seconds for a server to show its host key.
+_HOST_KEY_PATIENCE = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found."""
+
+    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, or a peer's name.
+    check: str
+    #: ok | warning | fault
+    state: str
+    text: str
+    #: What to do; "" where there is nothing to do.
+    next_step: str = ""
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def examine(root: Path) -> Iterator[Finding]:
+    """All checks that the site's state allows, one after the other; peers side by side."""
+    plugins = load_plugins(root / "plugins")
+    yield from _plugins(plugins)
+    settings: list[Settings] = []
+    yield _checked("settings", lambda: settings.append(load_settings(root, plugins)), _("配置文件没有错误"))
+    yield _checked("keys", lambda: Keyring.load(root / "keys"), _("站点密钥可用"))
+    if settings:
+        yield from _secrets(settings[0])
+    yield _disk(root)
+    sites: list[Site] = []
+    if settings:
+        yield _checked("database", lambda: sites.append(_opened(root)), _("台账数据库可用,表结构为最新"))
+    if not sites:
+        text = _("以上问题解决后才能检查各方连接")
+        yield Finding(check="peers", state="warning", text=text, next_step=_("请更正后再运行 gateway doctor"))
+        return
+    try:
+        yield _clock(sites[0])
+        yield from _peers(sites[0])
+    finally:
+        sites[0].ledger.close()
+
+
+def worst(findings: list[Finding]) -> ExitCode:
+    """The exit code that tells a script what to do first."""
+    order = [ExitCode.DONE, ExitCode.HELD, ExitCode.LATER, ExitCode.FAILED, ExitCode.CONFIGURATION]
+    return max((f.exit_code for f in findings), key=order.index, default=ExitCode.DONE)
+
+
+def host_key(address: str) -> HostKey:
+    """The key that the SSH server at `host:port` shows. Raises SettingsFault for another form, or as `show_host_key`.
+
+    A person compares its fingerprint with what the department says, and only then writes the line down.
+    """
+    host, _colon, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 1 << 16:
+        what = _("地址应写成 主机:端口")
+        raise SettingsFault(what, where=address, next_step=_("例如 gateway doctor --host-key sftp.example:22"))
+    return show_host_key(host.strip("[]"), int(port), _HOST_KEY_PATIENCE)
+
+
+def _checked(check: str, action: Callable[[], object], good: str) -> Finding:
+    try:
+        action()
+    except GatewayError as fault:
+        return _fault(check, fault)
+    return Finding(check=check, state="ok", text=good)
+
+
+def _fault(check: str, fault: GatewayError) -> Finding:
+    text = f"{fault.where}:{fault.what}" if fault.where else fault.what
+    return Finding(check=check, state="fault", text=text, next_step=fault.next_step, exit_code=fault.exit_code)
+
+
+def _opened(root: Path) -> Site:
+    site = open_site(root)
+    site.ledger.check()
+    return site
+
+
+def _plugins(plugins: Plugins) -> Iterator[Finding]:
+    for name, why in plugins.broken.items():
+        text = _("插件 {name} 有错,已停用:{why}").format(name=name, why=why)
+        step = _("请更正或移走该插件文件;其他插件不受影响")
+        yield Finding(check="plugins", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
+    if not plugins.broken:
+        there = "、".join(sorted({*plugins.sources, *plugins.platforms}))
+        yield Finding(check="plugins", state="ok", text=_("插件:{names}").format(names=there))
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    models = {"platform": settings.platform, **{n: i.options for n, i in settings.sources.items()}}
+    faults = 0
+    for name, model in models.items():
+        for key, reference in _references(model):
+            finding = _checked("secrets", partial(read_secret, reference, settings.root), "")
+            if finding.state != "ok":
+                faults += 1
+                text = f"[{name}] {key}:{finding.text}"
+                yield Finding(
+                    check="secrets", state="fault", text=text, next_step=finding.next_step, exit_code=finding.exit_code
+                )
+    if not faults:
+        yield Finding(check="secrets", state="ok", text=_("引用的口令和密钥都能读取"))
+
+
+def _references(model: BaseModel) -> Iterator[tuple[str, str]]:
+    for key in type(model).model_fields:
+        value = getattr(model, key)
+        if isinstance(value, str) and value.startswith(("file:", "env:")):
+            yield key, value
+
+
+def _disk(root: Path) -> Finding:
+    folder = root / "var" if (root / "var").is_dir() else root
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as fault:
+        text = _("站点目录读不到:{reason}").format(reason=fault.strerror)
+        return Finding(check="disk", state="fault", text=text, exit_code=ExitCode.CONFIGURATION)
+    text = _("磁盘剩余 {free:.1f} GiB").format(free=free / (1 << 30))
+    step = _("请清理或扩容 {folder} 所在的磁盘").format(folder=folder)
+    if free < DISK_LEAST:
+        return Finding(check="disk", state="fault", text=text, next_step=step, exit_code=ExitCode.LATER)
+    if free < DISK_LOW:
+        return Finding(check="disk", state="warning", text=text, next_step=step)
+    return Finding(check="disk", state="ok", text=text)
+
+
+def _clock(site: Site) -> Finding:
+    """Against the first HTTP peer that says the time; else against the ledger, which cannot be ahead of us."""
+    step = _("请校准本机时间(例如启用 NTP):签名和令牌都带时间")
+    for name, options in _http_peers(site):
+        try:
+            ahead = clock_difference(options, name)
+        except GatewayError:
+            continue
+        if ahead is not None:
+            text = _("本机时间与 {name} 相差 {seconds:.0f} 秒").format(name=name, seconds=abs(ahead.total_seconds()))
+            good = abs(ahead) <= CLOCK
+            return Finding(
+                check="clock",
+                state="ok" if good else "fault",
+                text=text,
+                next_step="" if good else step,
+                exit_code=ExitCode.DONE if good else ExitCode.FAILED,
+            )
+    with site.ledger.begin() as tx:
+        newest = run_rows.recent(tx, 1)
+    if newest and newest[0].started_at > datetime.now(UTC).replace(tzinfo=None) + CLOCK:
+        text = _("台账中最近一次运行的时间在将来,本机时间可能被拨回")
+        return Finding(check="clock", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
+    return Finding(check="clock", state="warning", text=_("没有可以核对时间的对方"), next_step=step)
+
+
+def _http_peers(site: Site) -> Iterator[tuple[str, HttpOptions]]:
+    models = {"platform": site.settings.platform, **{n: i.options for n, i in site.settings.sources.items()}}
+    for name, options in models.items():
+        if isinstance(options, HttpOptions):
+            yield name, options
+
+
+def _peers(site: Site) -> Iterator[Finding]:
+    def source(name: str) -> Finding:
+        try:
+            said = check_source(site, site.settings.sources[name], runs.today())
+        except GatewayError as fault:
+            return _fault(name, fault)
+        return Finding(check=name, state="ok", text=";".join(said) or _("已连接"))
+
+    def platform() -> Finding:
+        return _checked("platform", lambda: check_platform(site, runs.today()), _("已签到,双方密钥相符"))
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(platform), *(pool.submit(source, name) for name in site.settings.sources)]
+        for answer in answers:
+            yield answer.result()

@@ -1,0 +1,289 @@
+"""Every step that led to each record of a person: line of the delivery, rule, resolution, change, receipt.
+
+Takes a person number, an identity number or a person key. Opens the roster's bucket of the number, and of each delivery
+that said something of the person the one row; names and numbers leave it masked.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from gateway.acts.masks import masked_name, masked_number
+from gateway.errors import NotFound, SealBroken
+from gateway.pipeline.lookup import people_of_number, person_of_key, sentence
+from gateway.site import Site
+from gateway.store import decisions, deliveries, outbox, people, runs
+from gateway.store.deliveries import DeliveryRow
+from gateway.words import _
+
+#: Person keys have 63 bits.
+KEY_LIMIT = 1 << 63
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The row of a delivery from which something came."""
+
+    delivery: int
+    instance: str
+    name: str
+    business_date: date | None
+    part: str
+    #: As a clerk counts in the file or sheet.
+    line: int | None
+    row: int
+    category: str
+    #: Masked, as the department wrote them.
+    person: str
+    number: str
+    outcome: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Believed:
+    """One recognition that is or was believed."""
+
+    identity: str
+    level: str
+    first: date
+    last: date | None
+    #: row | stop | departure | "": by what it ended.
+    ended_by: str
+    #: When the gateway began to believe it, and stopped; None = still.
+    from_run: int
+    from_time: datetime | None
+    to_run: int | None
+    to_time: datetime | None
+    origin: Origin
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departure:
+    """A full list that no longer named the person, and what became of that."""
+
+    instance: str
+    delivery: int
+    name: str
+    business_date: date | None
+    identity: str
+    last: date
+    state: str
+    #: Who decided, where a person had to; "" = nobody had to.
+    decided_by: str
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One record of a list for the platform."""
+
+    identity: str
+    code: str
+    level: str
+    begin: str
+    end: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """What the platform is known to hold for one use."""
+
+    use: str
+    #: receipt: accepted from us; readback: it stood there before our first upload.
+    origin: str
+    at: datetime
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One change, and its receipt."""
+
+    use: str
+    state: str
+    run: int
+    msgid: str | None
+    seq: int | None
+    result: int | None
+    attempts: int
+    at: datetime | None
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """A person and every step."""
+
+    person_key: int
+    #: Masked; "" where the roster in force does not have the person.
+    psn_no: str
+    name: str
+    number: str
+    on_roster: bool
+    dead: bool
+    covered: bool
+    believed: Sequence[Believed]
+    departures: Sequence[Departure]
+    confirmed: Sequence[Confirmed]
+    changes: Sequence[Sent]
+    #: Open cases about the person: (number, sentence).
+    cases: Sequence[tuple[int, str]]
+
+
+def explain(site: Site, person: str) -> Explanation:
+    """Every step. Raises NotFound where nobody is meant, or several are."""
+    key, roster = _find(site, person.strip())
+    with site.ledger.begin() as tx:
+        history, gone = people.history(tx, key), people.departures_of(tx, key)
+        named = {row["delivery"] for row in [*history, *gone]}
+        known = {d: row for d in sorted(named) if (row := deliveries.get(tx, d)) is not None}
+        times = runs.started(tx, {run for row in history for run in (row["known_from"], row["known_to"]) if run})
+        holds = {(h.delivery_id, h.scope): h for h in decisions.holds(tx)}
+        confirmed, changes = people.confirmed_of(tx, key), outbox.changes_of(tx, key)
+        cases = decisions.cases_of(tx, key)
+    rows = _rows(site, history, known)
+    codes = {code.code: code.identity for code in site.policy.codes}
+    seen = roster.row(0, named=True) if roster.height else None
+    return Explanation(
+        person_key=key,
+        psn_no=masked_number(seen["psn_no"]) if seen else "",
+        name=masked_name(seen["name"]) if seen else "",
+        number=masked_number(seen["certno"]) if seen else "",
+        on_roster=seen is not None,
+        dead=bool(seen and seen["dead"]),
+        covered=bool(seen and seen["covered"]),
+        believed=[_believed(row, rows[row["delivery"], row["row"]], times) for row in history],
+        departures=[_departure(row, known[row["delivery"]], holds) for row in gone],
+        confirmed=[_confirmed(row, codes) for row in confirmed],
+        changes=[_sent(row, codes) for row in changes],
+        cases=[(case["id"], sentence(case["code"])) for case in cases],
+    )
+
+
+def _find(site: Site, person: str) -> tuple[int, pl.DataFrame]:
+    """The person key, and the roster's row where it has one. A number is tried first, then psn_no, then a key."""
+    found = people_of_number(site, person)
+    if found.height > 1:
+        keys = "、".join(map(str, found["person_key"].to_list()))
+        what = _("该证件号码在名册中对应多个参保人编号")
+        raise NotFound(what, next_step=_("请改用其中一个:{keys}").format(keys=keys))
+    if found.height:
+        return int(found["person_key"][0]), found
+    candidates = site.keyring.person_digest([person])
+    if person.isascii() and person.isdigit() and len(person) < 20:
+        candidates.append(int(person))
+    for candidate in (c for c in candidates if c < KEY_LIMIT):
+        roster = person_of_key(site, candidate)
+        if roster.height or _in_ledger(site, candidate):
+            return candidate, roster
+    what = _("没有找到这个人:名册和台账中都没有")
+    raise NotFound(what, next_step=_("请核对人员编号或证件号码;名册每天更新一次,可先运行 gateway run"))
+
+
+def _in_ledger(site: Site, key: int) -> bool:
+    with site.ledger.begin() as tx:
+        return bool(people.history(tx, key) or people.confirmed_of(tx, key) or people.departures_of(tx, key))
+
+
+def _rows(
+    site: Site, history: Sequence[Mapping[str, Any]], known: Mapping[int, DeliveryRow]
+) -> dict[tuple[int, int], Origin]:
+    """(delivery, row) -> where it stands and what it came to. Reads each delivery once."""
+    wanted: dict[int, set[int]] = {}
+    for row in history:
+        wanted.setdefault(row["delivery"], set()).add(row["row"])
+    origins = {}
+    for delivery, numbers in wanted.items():
+        for origin in row_details(site, known[delivery], sorted(numbers)):
+            origins[delivery, origin.row] = origin
+    return origins
+
+
+def row_details(site: Site, delivery: DeliveryRow, rows: Sequence[int]) -> list[Origin]:
+    """These rows of a delivery, masked, with what they came to. Raises SealBroken."""
+    if not delivery.entries_file:
+        raise SealBroken(_("批次 {id} 没有封存的明细").format(id=delivery.id))
+    chosen = pl.col("row").is_in(list(rows))
+    columns = ["row", "line", "part", "raw_name", "raw_number", "raw_category"]
+    entries = site.read_frame(delivery.entries_file, columns).filter(chosen)
+    resolved = pl.DataFrame(schema={"row": pl.UInt32, "outcome": pl.String, "reason": pl.String, "rule": pl.String})
+    if delivery.resolutions_file:
+        resolved = site.read_frame(delivery.resolutions_file, resolved.columns).filter(chosen)
+    joined = entries.join(resolved, on="row", how="left")
+    return [_origin(delivery, row) for row in joined.iter_rows(named=True)]
+
+
+def _origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
+    return Origin(
+        delivery=delivery.id,
+        instance=delivery.instance,
+        name=delivery.name,
+        business_date=delivery.business_date,
+        part=row["part"],
+        line=row["line"],
+        row=row["row"],
+        category=row["raw_category"] or "",
+        person=masked_name(row["raw_name"]),
+        number=masked_number(row["raw_number"]),
+        outcome=row["outcome"] or "",
+        rule=row["rule"] or "",
+        reason=sentence(row["reason"] or ""),
+    )
+
+
+def _believed(row: Mapping[str, Any], origin: Origin, times: Mapping[int, datetime]) -> Believed:
+    return Believed(
+        **{name: row[name] for name in ("identity", "level", "first", "last", "ended_by")},
+        from_run=row["known_from"],
+        from_time=times.get(row["known_from"]),
+        to_run=row["known_to"],
+        to_time=times.get(row["known_to"]),
+        origin=origin,
+    )
+
+
+def _departure(
+    row: Mapping[str, Any], delivery: DeliveryRow, holds: Mapping[tuple[int, str], decisions.HoldRow]
+) -> Departure:
+    hold = holds.get((delivery.id, row["scope"]))
+    return Departure(
+        instance=delivery.instance,
+        delivery=delivery.id,
+        name=delivery.name,
+        business_date=delivery.business_date,
+        identity=row["identity"],
+        last=row["last"],
+        state=row["state"],
+        decided_by=(hold.decided_by or "") if hold else "",
+        note=hold.note if hold else "",
+    )
+
+
+def _confirmed(row: Mapping[str, Any], codes: Mapping[str, str]) -> Confirmed:
+    return Confirmed(
+        use=row["use"], origin=row["origin"], at=row["confirmed_at"], records=_records(row["records"], codes)
+    )
+
+
+def _sent(row: Mapping[str, Any], codes: Mapping[str, str]) -> Sent:
+    return Sent(
+        **{name: row[name] for name in ("use", "state", "msgid", "seq", "result", "attempts")},
+        run=row["run_id"],
+        at=row["settled_at"],
+        records=_records(row["records"], codes),
+    )
+
+
+def _records(text: str, codes: Mapping[str, str]) -> list[Record]:
+    """A list's text, `code|level|begin|end|source` a line, as records."""
+    fields = [line.split("|") for line in text.splitlines()]
+    return [
+        Record(identity=codes.get(code, ""), code=code, level=level, begin=begin, end=end, source=source)
+        for code, level, begin, end, source in fields
+    ]

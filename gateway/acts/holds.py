@@ -1,0 +1,83 @@
+"""Holds: departures, or a whole list, that wait for a person; releasing and rejecting them.
+
+A release lets the list's word stand: who is left out loses the identity. A rejection keeps everybody's. Who made the
+change, that is, whose run opened the hold, does not release it; rejecting changes nothing for anybody and is open to
+all. Both settle the site anew.
+"""
+
+from datetime import date
+
+from gateway.acts import runs, who
+from gateway.errors import NotAllowed, NotFound
+from gateway.logs import redact
+from gateway.pipeline import RunReport
+from gateway.site import Site
+from gateway.store import Tx, decisions
+from gateway.store.decisions import HoldRow
+from gateway.store.ledger import record_act
+from gateway.words import _
+
+#: Characters of a note; what the ledger has room for.
+_NOTE = 500
+
+
+def held(site: Site, *, every: bool = False) -> list[HoldRow]:
+    """Holds that are open, or `every` one there ever was, oldest first."""
+    with site.ledger.begin() as tx:
+        return decisions.holds(tx, state=None if every else "open")
+
+
+def hold(site: Site, number: int) -> HoldRow:
+    """One hold. Raises NotFound."""
+    with site.ledger.begin() as tx:
+        return _find(tx, number)
+
+
+def release(site: Site, number: int, *, actor: str, note: str, day: date | None = None) -> RunReport | None:
+    """Lets the departures stand, and settles. Raises NotFound, NotAllowed; TryLater where a run goes on for long."""
+    return _decide(site, number, "released", actor=actor, note=note, day=day)
+
+
+def reject(site: Site, number: int, *, actor: str, note: str, day: date | None = None) -> RunReport | None:
+    """Keeps everybody's identity, and settles. Raises as `release`."""
+    return _decide(site, number, "cancelled", actor=actor, note=note, day=day)
+
+
+def _decide(site: Site, number: int, state: str, *, actor: str, note: str, day: date | None) -> RunReport | None:
+    who.known(actor)
+    note = _checked(note)
+    with site.ledger.begin() as tx:
+        row = _find(tx, number)
+        _may(row, state, actor)
+        decisions.decide_hold(tx, number, state, actor=actor, note=note)
+        act = "hold.release" if state == "released" else "hold.reject"
+        record_act(tx, actor=actor, act=act, hold=number, delivery=row.delivery_id, scope=row.scope, note=note)
+    return runs.run(site, [], day, actor=actor, kind="decision", pull=False, patience=runs.A_MOMENT)
+
+
+def _find(tx: Tx, number: int) -> HoldRow:
+    for row in decisions.holds(tx):
+        if row.id == number:
+            return row
+    what = _("没有编号为 {number} 的待决事项").format(number=number)
+    raise NotFound(what, next_step=_("可用 gateway holds list 查看"))
+
+
+def _may(row: HoldRow, state: str, actor: str) -> None:
+    where = _("待决事项 {number}").format(number=row.id)
+    if row.state != "open":
+        by = row.decided_by or "—"
+        what = _("已经处理过({state},{by})").format(state=row.state, by=by)
+        raise NotAllowed(what, where=where, next_step=_("可用 gateway holds show {n} 查看").format(n=row.id))
+    if state == "released" and row.opened_by == actor:
+        what = _("发起变更的人不能批准自己的变更({actor})").format(actor=actor)
+        step = _("请另一位同事以本人账号运行 gateway holds release {n} --note 理由").format(n=row.id)
+        raise NotAllowed(what, where=where, next_step=step)
+
+
+def _checked(note: str) -> str:
+    note = redact(note.strip())
+    if not note or len(note) > _NOTE:
+        what = _("说明不能为空,也不能超过 {most} 个字").format(most=_NOTE)
+        raise NotAllowed(what, next_step=_("请用 --note 写明理由,不要写姓名和证件号码"))
+    return note

@@ -1,0 +1,200 @@
+"""What the ledger knows, for people and scripts to look at. Changes nothing, and shows nobody."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from gateway.acts.advice import advice, finding_sentence
+from gateway.errors import NotFound
+from gateway.model.deliveries import DeliveryState
+from gateway.pipeline.lookup import sentence
+from gateway.site import Site
+from gateway.store import decisions, deliveries, outbox, rosters, runs
+from gateway.store.deliveries import DeliveryRow
+from gateway.store.runs import RunRow
+from gateway.words import _
+
+#: Deliveries in use that a screen shows beside all that need somebody's attention.
+RECENT = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceView:
+    """An instance and how it stands."""
+
+    name: str
+    plugin: str
+    schedule: str
+    contact: str
+    #: Deliveries by state.
+    deliveries: Mapping[str, int]
+    #: Business date of the newest delivery in use.
+    last_business_date: date | None
+    last_arrival: datetime | None
+    open_cases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """The site on one screen."""
+
+    name: str
+    #: People on the roster in force, and the day on which it was pulled; None before the first.
+    roster_people: int | None
+    roster_date: date | None
+    sources: list[SourceView]
+    runs: list[RunRow]
+    #: Open cases as (instance, code, sentence, number).
+    cases: list[tuple[str, str, str, int]]
+    open_holds: int
+    #: Changes on their way, by state.
+    outbox: Mapping[str, int]
+    #: Plugins that were set aside, and why.
+    plugins_set_aside: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryView:
+    """A delivery, what became of it, and what to do."""
+
+    id: int
+    instance: str
+    name: str
+    mode: str | None
+    business_date: date | None
+    sequence: int | None
+    arrived_at: datetime
+    state: str
+    code: str
+    rows: int
+    #: Rows by outcome; they add up to `rows` once it is in use.
+    outcomes: Mapping[str, int]
+    reason: str
+    advice: str
+    findings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseView:
+    """A case: which row of which delivery a person must look at."""
+
+    id: int
+    instance: str
+    code: str
+    reason: str
+    delivery: str | None
+    row: int | None
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+def status(site: Site) -> Status:
+    """The site on one screen."""
+    with site.ledger.begin() as tx:
+        roster = rosters.newest(tx)
+        counts = decisions.case_counts(tx)
+        return Status(
+            name=site.settings.site.name,
+            roster_people=roster.people if roster else None,
+            roster_date=roster.pulled_on if roster else None,
+            sources=_sources(site, deliveries.select(tx), counts),
+            runs=runs.recent(tx, 5),
+            cases=[(instance, code, sentence(code), number) for instance, code, number in counts],
+            open_holds=len(decisions.holds(tx, state="open")),
+            outbox=outbox.counts(tx),
+            plugins_set_aside=dict(site.plugins.broken),
+        )
+
+
+def sources(site: Site) -> list[SourceView]:
+    """All configured instances."""
+    with site.ledger.begin() as tx:
+        return _sources(site, deliveries.select(tx), decisions.case_counts(tx))
+
+
+def _sources(site: Site, known: list[DeliveryRow], counts: list[tuple[str, str, int]]) -> list[SourceView]:
+    return [
+        _source(site, name, [d for d in known if d.instance == name], sum(n for i, _c, n in counts if i == name))
+        for name in site.settings.sources
+    ]
+
+
+def _source(site: Site, name: str, known: list[DeliveryRow], cases: int) -> SourceView:
+    settings = site.settings.sources[name].settings
+    states = [d.state for d in known]
+    return SourceView(
+        name=name,
+        plugin=settings.plugin,
+        schedule=settings.schedule,
+        contact=settings.contact,
+        deliveries={state: states.count(state) for state in sorted(set(states))},
+        last_business_date=max(
+            (d.business_date for d in known if d.state == DeliveryState.APPLIED and d.business_date), default=None
+        ),
+        last_arrival=max((d.arrived_at for d in known), default=None),
+        open_cases=cases,
+    )
+
+
+def recent_runs(site: Site, limit: int) -> list[RunRow]:
+    """The newest runs, newest first."""
+    with site.ledger.begin() as tx:
+        return runs.recent(tx, limit)
+
+
+def received(
+    site: Site, *, instance: str | None = None, state: str | None = None, every: bool = False
+) -> list[DeliveryView]:
+    """Deliveries, oldest first: all that are not in use and the newest that are; `every` one on request."""
+    with site.ledger.begin() as tx:
+        known = deliveries.select(tx, instance=instance, states=[state] if state else ())
+        # Of several scopes of one delivery, the one that is open counts.
+        holds = {h.delivery_id: h for h in sorted(decisions.holds(tx), key=lambda h: h.state == "open")}
+        in_use = [d.id for d in known if d.state == DeliveryState.APPLIED]
+        old = set() if every else set(in_use[:-RECENT])
+        mended = {(d.instance, d.name) for d in known if d.state == DeliveryState.APPLIED}
+        told = {d.id: advice(d, holds.get(d.id), mended=(d.instance, d.name) in mended) for d in known}
+        return [_view(d, deliveries.findings_of(tx, d.id), told[d.id]) for d in known if d.id not in old]
+
+
+def _view(row: DeliveryRow, findings: list[tuple[str, str, int]], told: tuple[str, str]) -> DeliveryView:
+    reason, step = told
+    return DeliveryView(
+        id=row.id,
+        instance=row.instance,
+        name=row.name,
+        mode=row.mode,
+        business_date=row.business_date,
+        sequence=row.sequence,
+        arrived_at=row.arrived_at,
+        state=row.state,
+        code=row.code,
+        rows=row.rows,
+        outcomes=row.outcomes,
+        reason=reason,
+        advice=step,
+        findings=[finding_sentence(*finding) for finding in findings],
+    )
+
+
+def cases(site: Site, *, instance: str | None = None, every: bool = False, limit: int = 100) -> list[CaseView]:
+    """Cases that are open, or `every` one, oldest first."""
+    with site.ledger.begin() as tx:
+        return [_case(c) for c in decisions.cases(tx, state=None if every else "open", instance=instance, limit=limit)]
+
+
+def _case(row: Mapping[str, Any]) -> CaseView:  # the ledger's columns
+    names = ("id", "instance", "code", "row", "state", "opened_at", "closed_at")
+    return CaseView(reason=sentence(row["code"]), delivery=row["delivery"], **{name: row[name] for name in names})
+
+
+def delivery(site: Site, number: int) -> DeliveryRow:
+    """One delivery. Raises NotFound."""
+    with site.ledger.begin() as tx:
+        row = deliveries.get(tx, number)
+    if row is None:
+        what = _("没有编号为 {number} 的批次").format(number=number)
+        raise NotFound(what, next_step=_("可用 gateway deliveries --all 查看"))
+    return row

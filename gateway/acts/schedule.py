@@ -1,0 +1,54 @@
+"""Slots: the planned times of an instance's runs, each of which runs once, whoever wakes up for it.
+
+Takes an open site, an instance and a planned time. A slot is a unique text in the ledger; one whose run was cut short
+by a crash gets one more.
+"""
+
+from datetime import UTC, datetime
+
+from gateway.acts import runs, who
+from gateway.acts.runs import Patience
+from gateway.pipeline import RunReport
+from gateway.plugin.forms import now
+from gateway.site import Site
+from gateway.store import outbox
+from gateway.store import runs as rows
+from gateway.store.ledger import now as ledger_now
+
+#: Runs looked back through for the last visit of an instance; three months of a daily run and a busy outbox.
+_LOOK_BACK = 20_000
+
+
+def run_slot(site: Site, instance: str, planned: datetime, *, patience: Patience) -> RunReport | None:
+    """Runs the instance for its planned time. None where that has been done. Raises TryLater after the patience."""
+    slot = f"{instance}@{planned.isoformat()}"
+    with site.ledger.begin() as tx:
+        state = rows.slot_state(tx, slot)
+    if state in ("running", "interrupted"):
+        # Either it runs in another process: then the lock makes us wait, and what it did is not done again; or a crash
+        # left it: then what is missing is done now, once.
+        slot = f"{slot} again"
+    return runs.run(site, [instance], actor=who.DAEMON, kind="scheduled", slot=slot, patience=patience)
+
+
+def missed(site: Site, instance: str, planned: datetime) -> bool:
+    """Whether the slot passed while nobody was there: the instance ran before it, and not since."""
+    with site.ledger.begin() as tx:
+        if rows.slot_state(tx, f"{instance}@{planned.isoformat()}") not in (None, "running", "interrupted"):
+            return False
+        visits = [r for r in rows.recent(tx, _LOOK_BACK) if instance in r.detail.get("instances", {})]
+    return bool(visits) and visits[0].started_at < _utc(planned)
+
+
+def send_due(site: Site, *, patience: Patience) -> RunReport | None:
+    """Sends what is due without visiting the departments; None where nothing is."""
+    with site.ledger.begin() as tx:
+        due = not outbox.due(tx, ledger_now()).is_empty() or bool(outbox.open_messages(tx))
+    if not due:
+        return None
+    return runs.run(site, [], now().date(), actor=who.DAEMON, kind="outbox", pull=False, patience=patience)
+
+
+def _utc(at: datetime) -> datetime:
+    """As the ledger keeps times: UTC without zone."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,66 @@
+"""A new site folder, and a site's keys.
+
+Takes a folder; gives a site that is ready but for its peers' addresses. Refuses to overwrite a configuration or a key.
+These come before there is a ledger, so the key files themselves are the record of when they were made.
+"""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from gateway.acts import who
+from gateway.errors import NotAllowed
+from gateway.settings import FILE
+from gateway.vault import KeyInfo, Keyring
+from gateway.words import _
+
+_IGNORED = "# 密钥、数据和口令不进版本库\n/keys/\n/var/\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """A site's keys as they may be shown."""
+
+    keys: tuple[KeyInfo, ...]
+    #: SM2 public key of the gateway, 128 hex digits: the platform must know it.
+    public_key: str
+
+
+def create_site(root: Path, *, actor: str) -> Keys:
+    """Folders, a commented `gateway.toml`, and keys. Raises NotAllowed where there is a configuration already."""
+    who.known(actor)
+    if (root / FILE).exists():
+        step = _("要新建站点请换一个目录;要检查这个站点请运行 gateway --site {root} doctor").format(root=root)
+        raise NotAllowed(_("这里已经有 {file}").format(file=FILE), where=str(root), next_step=step)
+    try:
+        for name in ("plugins", "mappings"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        (root / "var").mkdir(exist_ok=True, mode=0o700)
+        (root / ".gitignore").write_text(_IGNORED, "utf-8")
+        (root / FILE).write_text(template(), "utf-8")
+    except OSError as fault:
+        what = _("无法建立站点目录:{reason}").format(reason=fault.strerror)
+        raise NotAllowed(what, where=str(root), next_step=_("请检查路径和权限")) from fault
+    if (root / "keys" / "site.json").exists():
+        return list_keys(root)
+    return create_keys(root, actor=actor)
+
+
+def template() -> str:
+    """The commented `gateway.toml` of a new site."""
+    return resources.files("gateway.acts").joinpath("new_site.toml").read_text("utf-8")
+
+
+def create_keys(root: Path, *, actor: str) -> Keys:
+    """New keys for a site that has none. Raises KeyFault where there are some."""
+    who.known(actor)
+    return _shown(Keyring.create(root / "keys"))
+
+
+def list_keys(root: Path) -> Keys:
+    """Ids and dates of a site's keys. Raises KeyFault."""
+    return _shown(Keyring.load(root / "keys"))
+
+
+def _shown(keyring: Keyring) -> Keys:
+    return Keys(keys=tuple(keyring.ids()), public_key=keyring.signing_key.public.hex)

@@ -1,0 +1,46 @@
+"""The command line `gateway`: one file per command, each a thin skin over `gateway.acts`.
+
+Takes the process's arguments. Gives data on stdout and talk on stderr, and an exit code (`gateway.errors.ExitCode`).
+The modules are imported in the order in which `gateway --help` lists the commands.
+"""
+
+# isort: off
+from gateway.cli.root import app, main
+from gateway.cli import (
+    init,
+    doctor,
+    config,
+    keys,
+    run,
+    serve,
+    status,
+    sources,
+    runs,
+    deliveries,
+    holds,
+    cases,
+    explain,
+    import_,
+    resync,
+)
+# isort: on
+
+__all__ = [
+    "app",
+    "cases",
+    "config",
+    "deliveries",
+    "doctor",
+    "explain",
+    "holds",
+    "import_",
+    "init",
+    "keys",
+    "main",
+    "resync",
+    "run",
+    "runs",
+    "serve",
+    "sources",
+    "status",
+]

@@ -1,0 +1,126 @@
+"""`gateway explain PERSON`: every step that led to each record."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from gateway.acts import explain as acts
+from gateway.cli.output import cell, line, print_json
+from gateway.cli.root import AsJson, command, opened
+from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
+from gateway.words import _
+
+_RULES = {"number+name": _("号码和姓名一致"), "number+name_form": _("号码一致,姓名写法不同"), "": ""}
+_ENDED = {
+    "row": _("名单给出的日期"),
+    "stop": _("停发"),
+    "departure": _("不再列入全量名单"),
+    "": "",
+}
+_DEPARTURES = {
+    "released": _("身份终止"),
+    "waiting": _("等待:名单中有未核实的行可能就是此人"),
+    "held": _("暂停,待人工决定"),
+    "cancelled": _("已驳回,身份保留"),
+}
+_ORIGINS = {"receipt": _("由本网关上传"), "readback": _("首次上传前平台已有")}
+
+
+@command("explain", text=_("一个人的每条记录是怎么来的:批次和行、规则、认定、上传、回执"))
+def explain(
+    ctx: typer.Context,
+    person: Annotated[str, typer.Argument(metavar="PERSON", help=_("人员编号、证件号码,或台账中的人员键"))],
+    as_json: AsJson = False,
+) -> None:
+    with opened(ctx) as site:
+        seen = acts.explain(site, person)
+    if as_json:
+        print_json(seen)
+        return
+    _person(seen)
+    line(_("认定:"))
+    for believed in seen.believed:
+        _believed(believed)
+    for departure in seen.departures:
+        _departure(departure)
+    line(_("上传:"))
+    for sent in seen.changes:
+        _sent(sent)
+    line(_("平台现有(经确认):"))
+    for confirmed in seen.confirmed:
+        head = _("  {use}:{origin},{at}")
+        line(head.format(use=USES[confirmed.use], origin=_ORIGINS[confirmed.origin], at=cell(confirmed.at)))
+        _records(confirmed.records)
+
+
+def _person(seen: acts.Explanation) -> None:
+    if seen.on_roster:
+        state = _("已死亡") if seen.dead else _("参保") if seen.covered else _("参保关系全部停保")
+        head = _("{name} {number} 人员编号 {psn_no}({state}) 人员键 {key}")
+        line(head.format(name=seen.name, number=seen.number, psn_no=seen.psn_no, state=state, key=seen.person_key))
+    else:
+        line(_("人员键 {key}:不在现行名册中").format(key=seen.person_key))
+    for number, text in seen.cases:
+        line(_("待核查 {number}:{text}").format(number=number, text=text))
+
+
+def _believed(b: acts.Believed) -> None:
+    level = f" {b.level}" if b.level else ""
+    ended = _("({why})").format(why=_ENDED.get(b.ended_by, b.ended_by)) if b.ended_by else ""
+    line(f"  {b.identity}{level}  {b.first} ~ {b.last or _('至今')}{ended}")
+    o = b.origin
+    where = _("    {instance} 批次 {id} {name}({day}),{part} 第 {line} 行:{person} {number} {category}")
+    line(
+        where.format(
+            instance=o.instance,
+            id=o.delivery,
+            name=o.name,
+            day=o.business_date,
+            part=o.part,
+            line=o.line,
+            person=o.person,
+            number=o.number,
+            category=o.category,
+        )
+    )
+    told = [OUTCOMES.get(o.outcome, o.outcome), _RULES.get(o.rule, o.rule), o.reason]
+    line("    " + ",".join(part for part in told if part))
+    since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
+    until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
+    line(since + until)
+
+
+def _departure(d: acts.Departure) -> None:
+    text = _("  离开 {identity}:{instance} 批次 {id} {name}({day}){full}不再列入,{state},末日 {last}")
+    line(
+        text.format(
+            identity=d.identity,
+            instance=d.instance,
+            id=d.delivery,
+            name=d.name,
+            day=d.business_date,
+            full=MODES["full"],
+            state=_DEPARTURES[d.state],
+            last=d.last,
+        )
+    )
+    if d.decided_by:
+        line(_("    决定人 {by}:{note}").format(by=d.decided_by, note=d.note))
+
+
+def _sent(sent: acts.Sent) -> None:
+    message = _("报文 {msgid} 第 {seq} 项").format(msgid=sent.msgid, seq=sent.seq) if sent.msgid else _("尚未发送")
+    result = _(",结果 {result}").format(result=sent.result) if sent.result is not None else ""
+    at = f",{cell(sent.at)}" if sent.at else ""
+    head = _("  {use}:{state},{message}{result}{at}(运行 {run})")
+    state = CHANGE_STATES[sent.state]
+    line(head.format(use=USES[sent.use], state=state, message=message, result=result, at=at, run=sent.run))
+    _records(sent.records)
+
+
+def _records(records: Sequence[acts.Record]) -> None:
+    for r in records:
+        line(f"    {r.identity or r.code} {r.level} {r.begin[:10]} ~ {r.end[:10]} {r.source}")
+    if not records:
+        line(_("    (空:此用途没有身份)"))

@@ -1,0 +1,78 @@
+"""Data to stdout: tables for people, JSON for scripts. Talk goes to stderr.
+
+Colours and the terminal's width only where there is a terminal; wide Chinese text aligns.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from gateway.plugin.forms import CHINA
+
+#: Columns of a table that goes into a file or a pipe, where nothing needs to be folded.
+_FILE_WIDTH = 240
+
+
+def print_json(value: Any) -> None:  # dataclasses, mappings, lists
+    """The value as JSON on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: Any) -> Any:  # what JSON has no form for
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Enum | Path):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout; numbers stand right."""
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for at, name in enumerate(columns):
+        numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
+        shown.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(cell(value) for value in row))
+    _console().print(shown)
+
+
+def line(text: str = "") -> None:
+    """A line on stdout, as it is."""
+    print(text)
+
+
+def talk(text: str) -> None:
+    """A line for the person, on stderr."""
+    print(text, file=sys.stderr)
+
+
+def cell(value: object) -> str:
+    """A value as people read it; times of the ledger (UTC) in China's time."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{local(value):%Y-%m-%d %H:%M:%S}"
+    return str(value)
+
+
+def local(at: datetime) -> datetime:
+    """A time of the ledger (UTC without zone) in China's time."""
+    return at + (CHINA.utcoffset(None) or timedelta())
+
+
+def _console() -> Console:
+    return Console(
+        width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False, markup=False, emoji=False, soft_wrap=False
+    )

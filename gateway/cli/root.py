@@ -1,0 +1,112 @@
+"""The root of the command line, and what all commands share: `--site`, `--json`, an open site.
+
+Takes the process's arguments; gives one command its site, and the process its exit code. A known error becomes one
+line with its causes; only a surprise prints a traceback.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from typer import rich_utils
+from typer.core import TyperCommand, TyperGroup
+
+from gateway.bootstrap import open_site
+from gateway.cli import faults
+from gateway.errors import GatewayError
+from gateway.site import Site
+from gateway.words import _
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+rich_utils.OPTIONS_PANEL_TITLE = _("选项")
+rich_utils.ARGUMENTS_PANEL_TITLE = _("参数")
+rich_utils.COMMANDS_PANEL_TITLE = _("命令")
+rich_utils.ERRORS_PANEL_TITLE = _("用法有误")
+rich_utils.DEFAULT_STRING = _("[默认:{}]")
+rich_utils.ENVVAR_STRING = _("[环境变量:{}]")
+rich_utils.REQUIRED_LONG_STRING = _("[必填]")
+rich_utils.ABORTED_TEXT = _("已中止。")
+rich_utils.RICH_HELP = _("用法见 [blue]'{command_path} {help_option}'[/]。")
+
+AsJson = Annotated[bool, typer.Option("--json", help=_("以 JSON 输出,供脚本读取"))]
+
+
+class _Helped:
+    """Says in Chinese what `--help` does."""
+
+    def get_help_option(self, ctx: Any) -> Any:  # the types of typer's own parser
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # of the class it is mixed into
+        if option is not None:
+            option.help = _("显示帮助后退出")
+        return option
+
+
+class Command(_Helped, TyperCommand):
+    """One command."""
+
+
+class Group(_Helped, TyperGroup):
+    """Commands under one word."""
+
+
+app = typer.Typer(
+    cls=Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=_("身份交换网关:把各部门名单变成医保平台上的身份标识。先运行 gateway init 目录。"),
+)
+
+
+@app.callback()
+def _root(
+    ctx: typer.Context,
+    site: Annotated[
+        Path,
+        typer.Option("--site", metavar="DIR", envvar="GATEWAY_SITE", help=_("站点目录,默认为当前目录")),
+    ] = Path("."),
+) -> None:
+    ctx.obj = site
+
+
+def command(name: str, *, text: str, group: typer.Typer = app) -> Callable[[F], F]:
+    """Registers a command under its name with its help text."""
+    return group.command(name, cls=Command, help=text)
+
+
+def group(name: str, *, text: str) -> typer.Typer:
+    """Registers a word with commands of its own."""
+    below = typer.Typer(cls=Group, no_args_is_help=True, help=text)
+    app.add_typer(below, name=name)
+    return below
+
+
+def folder(ctx: typer.Context) -> Path:
+    """The site's folder as the person named it."""
+    return Path(ctx.find_root().obj)
+
+
+@contextmanager
+def opened(ctx: typer.Context) -> Iterator[Site]:
+    """The site, open. Raises as `open_site`."""
+    site = open_site(folder(ctx))
+    try:
+        yield site
+    finally:
+        site.ledger.close()
+
+
+def main() -> None:
+    """The process `gateway`. Exit codes: `gateway.errors.ExitCode`."""
+    try:
+        app(prog_name="gateway")
+    except GatewayError as fault:
+        faults.tell(fault)
+        sys.exit(fault.exit_code)
+    except Exception as surprise:  # the last door before the interpreter's own, which would print messages in full
+        faults.tell_surprise(surprise)
+        sys.exit(1)

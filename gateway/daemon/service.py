@@ -1,0 +1,149 @@
+"""The daemon's life: start, catch up, wake, stop."""
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
+from types import FrameType
+from zoneinfo import ZoneInfo
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from gateway.acts import schedule
+from gateway.acts.runs import Patience
+from gateway.errors import GatewayError, TryLater
+from gateway.logs import log
+from gateway.site import Site
+from gateway.words import _
+
+#: Departments and the platform keep China's time.
+ZONE = ZoneInfo("Asia/Shanghai")
+#: Minutes between two looks at what could not be sent.
+OUTBOX_MINUTES = 10
+#: Seconds to wait for another process's run, and between two looks.
+LONGEST_WAIT, WAIT_STEP = 1800.0, 2.0
+#: How far back a missed slot is looked for: a cron line may plan one run a year.
+LOOK_BACK = timedelta(days=366)
+
+
+class Daemon:
+    """One site's daemon. `serve` until `stop`."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._stopping = threading.Event()
+        #: What runs at this moment, for the farewell; "" = nothing.
+        self._busy = ""
+        self._patience = Patience(longest=LONGEST_WAIT, step=WAIT_STEP, wait=self._stopping.wait)
+        self._triggers = {
+            name: CronTrigger.from_crontab(instance.settings.schedule, timezone=ZONE)
+            for name, instance in site.settings.sources.items()
+        }
+
+    def serve(self) -> None:
+        """Runs what is due until `stop`; returns once the current run has ended."""
+        scheduler = self._scheduler()
+        scheduler.start()
+        log(_("守护进程已启动"), action="daemon.start", instances=sorted(self._triggers))
+        try:
+            self._stopping.wait()
+        finally:
+            if busy := self._busy:
+                log(_("正在停止,等待当前运行结束"), action="daemon.stopping", waiting_for=busy)
+            scheduler.shutdown(wait=True)
+            log(_("守护进程已停止"), action="daemon.stop")
+
+    def stop(self) -> None:
+        """The first step of stopping: nothing new starts, what runs is finished."""
+        self._stopping.set()
+
+    def _scheduler(self) -> BackgroundScheduler:
+        scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            # One thread: one run at a time, the others wait their turn.
+            executors={"default": ThreadPoolExecutor(1)},
+            # Late is better than never: the ledger knows what has been done.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=ZONE,
+        )
+        for name, trigger in self._triggers.items():
+            scheduler.add_job(self._catch_up, args=[name], id=f"{name} catch-up")
+            scheduler.add_job(self._wake, trigger, args=[name], id=name)
+        scheduler.add_job(self._outbox, IntervalTrigger(minutes=OUTBOX_MINUTES, timezone=ZONE), id="outbox")
+        return scheduler
+
+    def _catch_up(self, name: str) -> None:
+        planned = last_planned(self._triggers[name], datetime.now(ZONE))
+
+        def run() -> None:
+            if planned is not None and schedule.missed(self._site, name, planned):
+                log(_("补运行错过的时段"), action="slot.catch_up", instance=name, planned=planned.isoformat())
+                schedule.run_slot(self._site, name, planned, patience=self._patience)
+
+        self._guarded(f"{name} catch-up", run)
+
+    def _wake(self, name: str) -> None:
+        planned = last_planned(self._triggers[name], datetime.now(ZONE))
+
+        def run() -> None:
+            if planned is not None:
+                schedule.run_slot(self._site, name, planned, patience=self._patience)
+
+        self._guarded(name, run)
+
+    def _outbox(self) -> None:
+        self._guarded("outbox", lambda: schedule.send_due(self._site, patience=self._patience))
+
+    def _guarded(self, what: str, action: Callable[[], object]) -> None:
+        """Runs one job. A known error is a log line; the daemon lives on, and the next slot tries again."""
+        if self._stopping.is_set():
+            return
+        self._busy = what
+        try:
+            action()
+        except TryLater as fault:
+            log(_("未能运行,下次再试:{fault}").format(fault=fault), action="slot.later", job=what)
+        except GatewayError as fault:
+            log(_("运行出错:{fault}").format(fault=fault), action="slot.failed", job=what)
+        except Exception as surprise:  # whatever it is, the other instances' slots are still to come
+            # Its text is left out: it may quote a cell.
+            at = extract_tb(surprise.__traceback__)[-1]
+            place = f"{Path(at.filename).name}:{at.lineno}"
+            log(_("意外错误"), action="slot.crashed", job=what, kind=type(surprise).__name__, place=place)
+        finally:
+            self._busy = ""
+
+
+def last_planned(trigger: CronTrigger, at: datetime) -> datetime | None:
+    """The newest planned time that is not after `at`; None where there was none for a year."""
+    # The trigger only looks forward. Looking from ever further back finds the last one in a few steps, and walking on
+    # from there takes no more than the times within one such stretch.
+    stretch = timedelta(hours=1)
+    while stretch <= LOOK_BACK:
+        found = trigger.get_next_fire_time(None, at - stretch)
+        if found is not None and found <= at:
+            while (later := trigger.get_next_fire_time(found, found)) is not None and later <= at:
+                found = later
+            return datetime.fromisoformat(found.isoformat())
+        stretch *= 2
+    return None
+
+
+def serve(site: Site) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal ends the process at once."""
+    daemon = Daemon(site)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_DFL)
+        daemon.stop()
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, stop)
+    daemon.serve()

@@ -1,0 +1,94 @@
+"""What is said of a person: every step, and never who they are."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from gateway.acts import cases, look
+from gateway.acts.explain import Explanation, explain
+from gateway.errors import NotFound
+from tests.acts.lived import Lived, ask, opened
+
+
+def text_of(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def held_by_civil(lived: Lived) -> int:
+    """Somebody whom the third day's list left out."""
+    return int(ask(lived.site, "SELECT person_key FROM departures WHERE delivery = 9 AND left_out LIMIT 1")[0][0])
+
+
+def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
+    """A record is traced from the line of the delivery through rule and change to the platform's receipt."""
+    with opened(lived.site) as site:
+        seen = explain(site, str(held_by_civil(lived)))
+    believed = next(b for b in seen.believed if b.origin.instance == "civil_affairs" and b.to_run is None)
+    row = ask(lived.site, "SELECT name FROM deliveries WHERE id = ?", believed.origin.delivery)
+    assert [(believed.origin.name,)] == row
+    assert ("matched", True) == (believed.origin.outcome, believed.origin.rule.startswith("number+name"))
+    assert believed.origin.line is not None
+    assert ["held"] == [d.state for d in seen.departures if d.delivery == 9]
+    done = [sent for sent in seen.changes if sent.state == "done"]
+    assert all(sent.msgid and sent.at and sent.result == 0 for sent in done)
+    newest = {sent.use: list(sent.records) for sent in done}
+    assert newest == {c.use: list(c.records) for c in seen.confirmed if c.origin == "receipt"}
+    assert believed.identity in {record.identity for records in newest.values() for record in records}
+
+
+def test_the_three_ways_to_name_a_person_lead_to_the_same(lived: Lived) -> None:
+    """Person number, identity number and person key explain the same person."""
+    with opened(lived.site) as site:
+        key = held_by_civil(lived)
+        row = next(
+            p for p in lived.people() if site.keyring.person_digest([p["psn_no"]]) == [key] and len(p["certno"]) == 18
+        )
+        by_key, by_psn, by_number = (explain(site, who) for who in (str(key), row["psn_no"], f" {row['certno']} "))
+    assert asdict(by_key) == asdict(by_psn) == asdict(by_number)
+
+
+def test_nobody_is_shown(lived: Lived) -> None:
+    """No explanation and no case holds a number or a whole name of anybody on the roster."""
+    people = lived.people()
+    numbers = {p["certno"] for p in people} | {p["psn_no"] for p in people}
+    names = {p["psn_name"] for p in people if len(p["psn_name"]) >= 3}
+    with opened(lived.site) as site:
+        keys = [row[0] for row in ask(lived.site, "SELECT DISTINCT person_key FROM recognitions LIMIT 40")]
+        seen: list[Explanation | cases.CaseDetail] = [explain(site, str(key)) for key in keys]
+        seen += [cases.case(site, c.id) for c in look.cases(site, every=True)]
+    shown = text_of([asdict(one) for one in seen])
+    assert [] == [1 for number in numbers if number in shown]
+    assert [] == [1 for name in names if name in shown]
+    assert len(keys) == len([one for one in seen if isinstance(one, Explanation) and one.name.endswith("*")])
+
+
+def test_who_is_nobody_is_not_found(lived: Lived) -> None:
+    """Whoever is on no roster and in no ledger is not found, whatever was typed."""
+    with opened(lived.site) as site:
+        for who in ("P0", "", "9" * 19, "9" * 30, "证件", "-1"):
+            with pytest.raises(NotFound):
+                explain(site, who)
+        with pytest.raises(NotFound):
+            cases.case(site, 1_000_000)
+
+
+def test_explaining_a_person_opens_one_roster_bucket(lived: Lived, tmp_path: Path) -> None:
+    """By identity number, the other fifteen buckets of the roster are not opened."""
+    root = tmp_path / "site"
+    shutil.copytree(lived.site, root)
+    with opened(lived.site) as site:
+        key = held_by_civil(lived)
+        number = next(
+            p["certno"]
+            for p in lived.people()
+            if site.keyring.person_digest([p["psn_no"]]) == [key] and len(p["certno"]) == 18
+        )
+    files = json.loads(ask(root, "SELECT files FROM rosters")[0][0])
+    for at, name in enumerate(files):
+        if at != int(number[14:17]) % 16:
+            (root / "var" / "frames" / name).unlink(missing_ok=True)
+    with opened(root) as site:
+        assert key == explain(site, number).person_key

@@ -1,0 +1,153 @@
+"""A site of a tiny city after three days, made once a process: what acts, commands and the daemon are tried on.
+
+The third day's civil list leaves out half of its people, so one hold is open. Tests that change something take a copy.
+"""
+
+import csv
+import gzip
+import io
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway import cli, pipeline
+from gateway.bootstrap import open_site
+from gateway.demo.generate import generate
+from gateway.site import Site
+from gateway.testing.city import CityPeers
+from gateway.testing.site import new_site, write_site
+
+PEOPLE, SEED, DAYS = 800, 7, 3
+#: Whose runs opened the hold.
+OPENER = "opener"
+#: Seconds for one command.
+PATIENCE = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lived:
+    """The city, its servers, the site after three days, and the same site before its first run."""
+
+    city: Path
+    peers: CityPeers
+    site: Path
+    fresh: Path
+
+    def people(self) -> list[dict[str, str]]:
+        """The city's roster, one row a relation."""
+        with gzip.open(self.city / "platform_and_tax" / "roster.csv.gz", "rt", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def records(self) -> set[tuple[str, ...]]:
+        """What the platform holds now."""
+        return {tuple(row.values()) for row in self.peers.platform_records()}
+
+
+_made: list[Lived] = []
+
+
+def lived(config: pytest.Config, factory: pytest.TempPathFactory) -> Lived:
+    """The one of this process."""
+    if not _made:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        _made.append(_live(factory.mktemp("lived"), stack))
+    return _made[0]
+
+
+def _live(root: Path, stack: ExitStack) -> Lived:
+    generate(root / "city", PEOPLE, SEED)
+    public = new_site(root / "site")
+    peers = stack.enter_context(CityPeers(root / "city", root / "peers", gateway_public_hex=public))
+    write_site(root / "site", peers.addresses)
+    shutil.copytree(root / "site", root / "fresh")
+    with opened(root / "site") as site:
+        for day in range(1, DAYS + 1):
+            peers.stage(day)
+            pipeline.run(site, list(site.settings.sources), date(2026, 11, day), actor=OPENER)
+    return Lived(city=root / "city", peers=peers, site=root / "site", fresh=root / "fresh")
+
+
+def copy(site: Path, to: Path) -> Path:
+    """A copy of a site, keys and ledger included."""
+    shutil.copytree(site, to / "site")
+    return to / "site"
+
+
+def edit(site: Path, old: str, new: str) -> Path:
+    """Replaces text in the site's configuration; the text must be there."""
+    file = site / "gateway.toml"
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+    return site
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[Site]:
+    site = open_site(root)
+    try:
+        yield site
+    finally:
+        site.ledger.close()
+
+
+def ask(root: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """Rows of the ledger, past the gateway; a statement that writes is committed."""
+    with closing(sqlite3.connect(root / "var" / "ledger.db", timeout=30)) as connection, connection:
+        return connection.execute(query, values).fetchall()
+
+
+def command(site: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "gateway.cli", "--site", str(site), *words]
+
+
+def environment() -> dict[str, str]:
+    """Without what a developer's shell may have set."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GATEWAY_", "COLUMNS"))}
+    return {**kept, "PYTHONUTF8": "1"}
+
+
+def here(site: Path, *words: str) -> Done:
+    """`gateway --site SITE WORDS` in this process, through the same door: for many small commands."""
+    before, out, err = sys.argv, io.StringIO(), io.StringIO()
+    sys.argv = ["gateway", "--site", str(site), *words]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            cli.main()
+        code: object = 0
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv = before
+        structlog.reset_defaults()
+    assert isinstance(code, int)
+    return Done(code=code, out=out.getvalue(), err=err.getvalue())
+
+
+def gateway(site: Path, *words: str) -> Done:
+    """`gateway --site SITE WORDS` as a process."""
+    done = subprocess.run(
+        command(site, *words), capture_output=True, encoding="utf-8", timeout=PATIENCE, env=environment(), check=False
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -1,0 +1,149 @@
+"""The daemon as a process: it catches up, runs a slot once, and stops in two steps."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.daemon.service import ZONE
+from tests.acts.lived import Lived, ask, command, copy, edit, environment
+
+#: Seconds for anything that is bound to happen.
+PATIENCE = 90.0
+Line = dict[str, Any]  # Any: JSON
+
+
+class Served:
+    """A running daemon and what it has logged."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.lines.extend(line for line in self.process.stderr)
+
+    def _said(self) -> list[Line]:
+        return [json.loads(line) for line in list(self.lines)]
+
+    def wait_for(self, action: str, **ids: object) -> Line:
+        """The first log line of this action and these ids."""
+        return _until(
+            lambda: next(
+                (li for li in self._said() if li["action"] == action and all(li.get(k) == v for k, v in ids.items())),
+                None,
+            )
+        )
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Sends the signal and waits; the exit code."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def actions(self) -> list[str]:
+        return [line["action"] for line in self._said()]
+
+
+def _until(found: Callable[[], Line | None]) -> Line:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if (line := found()) is not None:
+            return line
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+@contextmanager
+def served(root: Path) -> Iterator[Served]:
+    process = subprocess.Popen(
+        command(root, "serve"), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8", env=environment()
+    )
+    try:
+        yield Served(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def missed(lived: Lived, tmp_path: Path) -> Path:
+    """A site whose last run was yesterday, and which missed the slot of an hour ago."""
+    root = copy(lived.site, tmp_path)
+    planned = datetime.now(ZONE) - timedelta(hours=1)
+    never = 'schedule = "0 0 1 1 *"\n'
+    for name in ("civil_affairs", "rural_revitalization", "disabled_federation", "tax"):
+        line = f'schedule = "{planned.minute} {planned.hour} * * *"\n' if name == "civil_affairs" else never
+        edit(root, f'plugin = "{name}"\n', f'plugin = "{name}"\n{line}')
+    ask(root, "UPDATE runs SET started_at = datetime(started_at, '-1 day') || '.000000'")
+    return root
+
+
+def test_two_daemons_run_a_missed_slot_once(missed: Path) -> None:
+    """A slot that passed while nobody was there is run at the start, by one of two daemons; both end cleanly."""
+    with served(missed) as one, served(missed) as two:
+        for daemon in (one, two):
+            daemon.wait_for("daemon.start")
+        _until(
+            lambda: {} if ask(missed, "SELECT 1 FROM runs WHERE slot IS NOT NULL AND ended_at IS NOT NULL") else None
+        )
+        codes = [daemon.end() for daemon in (one, two)]
+        actions = [daemon.actions() for daemon in (one, two)]
+    assert [0, 0] == codes
+    assert [("scheduled", "daemon")] == ask(missed, "SELECT kind, actor FROM runs WHERE slot IS NOT NULL")
+    assert ["daemon.stop"] * 2 == [said[-1] for said in actions]
+    assert 1 == sum(said.count("run.done") for said in actions)
+
+
+def test_the_first_signal_lets_the_run_finish(lived: Lived, missed: Path) -> None:
+    """SIGTERM during a run: the daemon says what it waits for, finishes it, and exits with 0."""
+    lived.peers.fault("insurance_platform", "stall", times=1, where="L101", seconds=4)
+    with served(missed) as daemon:
+        daemon.wait_for("run.start")
+        code = daemon.end()
+        waiting = daemon.wait_for("daemon.stopping")
+    lived.peers.well_behaved()
+    assert (0, "civil_affairs catch-up") == (code, waiting["waiting_for"])
+    assert ["daemon.stopping", "run.done", "daemon.stop"] == daemon.actions()[-3:]
+    assert [(True,)] == ask(missed, "SELECT ended_at IS NOT NULL FROM runs WHERE slot IS NOT NULL")
+
+
+def test_the_second_signal_ends_at_once(lived: Lived, missed: Path) -> None:
+    """A second signal does not wait; what it cut short is run again by the next daemon."""
+    lived.peers.fault("insurance_platform", "stall", times=1, where="L101", seconds=25)
+    with served(missed) as daemon:
+        daemon.wait_for("run.start")
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_for("daemon.stopping")
+        before = time.monotonic()
+        code = daemon.end()
+        took = time.monotonic() - before
+    lived.peers.well_behaved()
+    assert -signal.SIGTERM == code
+    assert took < 10
+    with served(missed) as daemon:
+        daemon.wait_for("run.done")
+        assert 0 == daemon.end(signal.SIGINT)
+    states = ask(missed, "SELECT state FROM runs WHERE slot IS NOT NULL ORDER BY id")
+    assert ["interrupted", "held"] == [state for (state,) in states]
+
+
+def test_a_daemon_whose_site_is_faulty_does_not_start(missed: Path) -> None:
+    """A configuration that is wrong ends the daemon with exit code 2 and a sentence."""
+    edit(missed, 'plugin = "tax"', 'plugin = "taxes"')
+    with ExitStack() as stack:
+        daemon = stack.enter_context(served(missed))
+        assert 2 == daemon.process.wait(PATIENCE)
+    assert [] == [line for line in daemon.lines if "Traceback" in line]
