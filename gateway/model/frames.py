@@ -69,7 +69,7 @@ RESOLUTIONS = pl.Schema(
         "reason": pl.String,
         "rule": pl.String,  # the rule that linked it, for explain
         "person_key": PersonKey,  # null = nobody found, or not sure
-        "candidate": PersonKey,  # a person that a row in review seems to mean; null = none
+        "candidate": PersonKey,  # a person that a row in review, or one that cannot be used, seems to mean; null = none
         "kept": PersonKey,  # a person whose statement goes on although the row, sure before, is in doubt now
         "dead": pl.Boolean,
         "covered": pl.Boolean,

@@ -8,16 +8,21 @@ from datetime import date
 
 import polars as pl
 
+from gateway.normalise.text import half_width
+
 #: Excel's day zero; serials below 60 fall into its fictitious leap day and never come.
 EXCEL_EPOCH = date(1899, 12, 30)
 #: Serial numbers that can be a date of this domain: 1902 to 2173.
 SERIAL_RANGE = (1000, 99_999)
+#: Serial numbers that are rather a year that somebody typed alone; that is no day.
+LONE_YEARS = (1900, 2100)
 #: Years that can be meant; others are typing errors.
 YEARS = (1850, 9999)
 
-_SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]?\d{1,2}:.*)?$"
+_SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$"
+_TIME = r"[\s\u00a0T]+\d{1,2}:\d{1,2}.*$"
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:0{6})?$"
-_MONTH = r"^(\d{4})(?:[-/.年])?(\d{2})月?$"
+_MONTH = r"^(\d{4})(?:[-/.年](\d{1,2})月?|(\d{2}))$"
 _SERIAL = r"^(\d{4,5})(?:\.\d+)?$"
 
 
@@ -28,15 +33,22 @@ def _day(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
 
 
 def _month_start(text: pl.Expr) -> pl.Expr:
-    return _day(text.str.extract(_MONTH, 1), text.str.extract(_MONTH, 2), pl.lit("01"))
+    month = pl.coalesce(text.str.extract(_MONTH, 2), text.str.extract(_MONTH, 3))
+    return _day(text.str.extract(_MONTH, 1), month, pl.lit("01"))
 
 
 def _exact(text: pl.Expr) -> pl.Expr:
     separated = _day(*(text.str.extract(_SEPARATED, i) for i in (1, 2, 3)))
     compact = _day(*(text.str.extract(_COMPACT, i) for i in (1, 2, 3)))
     days = text.str.extract(_SERIAL, 1).cast(pl.Int32, strict=False)
-    serial = pl.when(days.is_between(*SERIAL_RANGE)).then(pl.lit(EXCEL_EPOCH) + pl.duration(days=days))
+    is_serial = days.is_between(*SERIAL_RANGE) & ~days.is_between(*LONE_YEARS)
+    serial = pl.when(is_serial).then(pl.lit(EXCEL_EPOCH) + pl.duration(days=days))
     return pl.coalesce(separated, compact, serial)
+
+
+def day_part(cell: pl.Expr) -> pl.Expr:
+    """The cell without a time of day; to be cut before blanks go, since `1 23:00` packed would read as the 12th."""
+    return half_width(cell).str.replace(_TIME, "")
 
 
 def first_day(text: pl.Expr) -> pl.Expr:

@@ -23,12 +23,18 @@ class NormalisedPart:
 
 
 def normalise(
-    content: bytes, mapping: ListMapping, *, part: str, scope: str, business_date: date
+    content: bytes, mapping: ListMapping, *, part: str, scope: str, business_date: date, delta: bool = False
 ) -> NormalisedPart:
-    """Entries of one part. Raises DeliveryRefused as `tables.read_table` does."""
+    """Entries of one part. Raises DeliveryRefused as `tables.read_table` does.
+
+    `delta` says that the delivery only tells what changed; a mapping's rules see it as a column of that name.
+    """
     table = read_table(content, mapping, part)
     frame = table.frame.with_columns(
-        pl.lit(business_date).alias("business_date"), pl.lit(part).alias("part"), pl.lit(scope).alias("scope")
+        pl.lit(business_date).alias("business_date"),
+        pl.lit(delta).alias("delta"),
+        pl.lit(part).alias("part"),
+        pl.lit(scope).alias("scope"),
     )
     frame = _with_fields(frame, mapping)
     for field, expression in mapping.derive:
@@ -37,9 +43,7 @@ def normalise(
     frame = frame.with_columns(_fault(frame, mapping).alias("fault"))
     extra = [pl.col(name) for name in mapping.keep]
     entries = frame.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *extra)
-    return NormalisedPart(
-        entries=entries, remarks=_remarks(table.unclaimed, entries, bad_bytes=table.bad_bytes)
-    )
+    return NormalisedPart(entries=entries, remarks=_remarks(table.unclaimed, entries, bad_bytes=table.bad_bytes))
 
 
 def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -55,8 +59,7 @@ def _with_fields(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
     numbered = [c.field for c in mapping.columns if c.kind == "number"]
     frame = frame.with_columns(numbers.is_sound(pl.col(f)).alias(f"{f}__sound") for f in numbered)
     return frame.with_columns(
-        numbers.state(pl.col(f), pl.col(f"{f}__sound"), pl.col(NUMERIC.format(f))).alias(f"{f}_state")
-        for f in numbered
+        numbers.state(pl.col(f), pl.col(f"{f}__sound"), pl.col(NUMERIC.format(f))).alias(f"{f}_state") for f in numbered
     )
 
 
@@ -73,6 +76,8 @@ def _cleaned(column: Column) -> pl.Expr:
             clean = strip_blanks(cell).str.extract(r"^(\d+)")
         case "amount":
             clean = packed(cell).str.replace_all(",", "")
+        case "date_first" | "date_last" | "date_birth":
+            clean = packed(dates.day_part(cell))
         case _:
             clean = packed(cell)
     return clean.alias(column.field)
@@ -152,15 +157,11 @@ def _kind(mapping: ListMapping, bad: str) -> str:
     return next(c.kind for c in mapping.columns if c.field == field)
 
 
-def _remarks(
-    unclaimed: tuple[str, ...], entries: pl.DataFrame, *, bad_bytes: bool
-) -> tuple[tuple[str, str], ...]:
+def _remarks(unclaimed: tuple[str, ...], entries: pl.DataFrame, *, bad_bytes: bool) -> tuple[tuple[str, str], ...]:
     remarks = [("unknown_column", name) for name in unclaimed]
     if bad_bytes:
         remarks.append(("bad_bytes", ""))
-    rounded = entries.filter(
-        pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect")
-    )
+    rounded = entries.filter(pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect"))
     if rounded.height >= 5 and rounded.height > entries.height * 0.05:
         remarks.append(("damaged_column", str(rounded.height)))
     return tuple(remarks)

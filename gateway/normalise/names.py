@@ -1,7 +1,7 @@
 """Names: the key under which two spellings of one name meet.
 
-A key unifies width, blanks, the separator `·`, script (traditional to simplified, character by character) and the
-characters that old GB18030 tables put into the private use area. It is for matching only; what was sent is kept.
+A key unifies width, script (traditional to simplified, character by character) and the characters that old GB18030
+tables put into the private use area, and leaves out blanks and the separator `·`, which systems drop or write as one. It is for matching only; what was sent is kept.
 NFKC is not applied: it rewrites compatibility Han (contract: dirt).
 """
 
@@ -14,8 +14,8 @@ from gateway.normalise.text import BLANKS, NOTHING, half_width
 
 #: What stands for one character that could not be read.
 UNREADABLE = "?"
-_SEPARATORS = ["•", "．", "・", "‧", ".", "∙", "⋅", "●", "﹒", "•", "·"]
-_WILD = ["□", "*", "?", "〇?", "�", "■", "_", "﹖"]
+_SEPARATORS = r"[·•．・･‧.∙⋅●﹒·⸱]"
+_WILD = ["□", "*", "�", "■", "_", "﹖", "﹡"]
 #: Code points of tables before GB18030-2022, where a character was still in the private use area.
 _PRIVATE = {
     0xE816: 0x20087, 0xE817: 0x20089, 0xE818: 0x200CC, 0xE81E: 0x9FB4, 0xE826: 0x9FB5, 0xE82B: 0x9FB6,
@@ -40,7 +40,7 @@ def key(column: pl.Expr) -> pl.Expr:
     """The matching key of a name; unreadable characters become `?`; null where there is no name."""
     text = half_width(column).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
     text = pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
-    text = text.str.replace_many(_SEPARATORS, ["·"] * len(_SEPARATORS))
+    text = text.str.replace_all(_SEPARATORS, "")
     text = text.str.replace_many(*_script()).str.replace_all(_PRIVATE_USE, UNREADABLE)
     text = text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD))
-    return text.str.strip_chars("·").str.to_lowercase()
+    return pl.when(text != "").then(text.str.to_lowercase())

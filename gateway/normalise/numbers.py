@@ -51,9 +51,7 @@ def birth_of(number: pl.Expr) -> pl.Expr:
 def sex_of(number: pl.Expr) -> pl.Expr:
     """Sex inside an 18-character number: odd sequence male "1", even female "2"."""
     odd = number.str.slice(16, 1).cast(pl.Int32, strict=False) % 2
-    return pl.when(number.str.contains(_EIGHTEEN)).then(
-        pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2"))
-    )
+    return pl.when(number.str.contains(_EIGHTEEN)).then(pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2")))
 
 
 def is_sound(number: pl.Expr) -> pl.Expr:

@@ -36,10 +36,8 @@ def normalise_roster(content: bytes) -> pl.DataFrame:
     people = people.with_columns(
         names.key(pl.col("name")).alias("name_key"),
         numbers.cleaned(pl.col("certno")).alias("number"),
-        packed(pl.col("brdy")).alias("brdy"),
-    ).with_columns(
-        numbers.eighteen(pl.col("number")).alias("number"), dates.first_day(pl.col("brdy")).alias("birth")
+        packed(dates.day_part(pl.col("brdy"))).alias("brdy"),
+    ).with_columns(numbers.eighteen(pl.col("number")).alias("number"), dates.first_day(pl.col("brdy")).alias("birth"))
+    return people.with_columns(pl.coalesce("birth", numbers.birth_of(pl.col("number"))).alias("birth")).select(
+        *(n for n in ROSTER if n != "person_key")
     )
-    return people.with_columns(
-        pl.coalesce("birth", numbers.birth_of(pl.col("number"))).alias("birth")
-    ).select(*(n for n in ROSTER if n != "person_key"))

@@ -7,7 +7,10 @@ each row, and the headers that nobody claims. Refuses a part that cannot be read
 import csv
 import io
 import json
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,6 +30,7 @@ HEADER_WITHIN = 20
 WORKBOOK_LIMIT = 2 * 1024**3
 #: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
 RATIO_LIMIT = 500
+_QUOTED = re.compile(r'"[^"]*"')
 #: Name of the column that marks cells which were numbers in the sheet.
 NUMERIC = "{}__numeric"
 
@@ -62,9 +66,7 @@ def _header_key(cell: object) -> str:
     return "".join(str(cell).split()).translate({0xFEFF: None, 0x200B: None, 0x3000: None, 0xA0: None})
 
 
-def _claims(
-    header: Sequence[object], mapping: ListMapping, part: str
-) -> tuple[dict[str, int], tuple[str, ...]]:
+def _claims(header: Sequence[object], mapping: ListMapping, part: str) -> tuple[dict[str, int], tuple[str, ...]]:
     """field -> position of its header cell; and the headers nobody claims."""
     names = [_header_key(cell) for cell in header]
     found: dict[str, int] = {}
@@ -78,9 +80,7 @@ def _claims(
     missing = [c.aliases[0] for c in mapping.columns if c.required and c.field not in found]
     if missing:
         what = _("缺少必需的列:{names}").format(names="、".join(missing))
-        raise _refuse(
-            "missing_column", what, part, _("请来源单位补齐后重新提供;如列名有变,请在 mappings 中登记别名")
-        )
+        raise _refuse("missing_column", what, part, _("请来源单位补齐后重新提供;如列名有变,请在 mappings 中登记别名"))
     claimed = set(found.values())
     unclaimed = tuple(n for i, n in enumerate(names) if n and i not in claimed and n not in mapping.ignored)
     return found, unclaimed
@@ -100,9 +100,7 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     if "\x00" in text:
         raise _refuse("unreadable", _("文件不是文本表格"), part, _("请来源单位重新导出 CSV"))
     if not text.strip():
-        raise _refuse(
-            "empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头")
-        )
+        raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
     header = next(csv.reader(io.StringIO(text[: 1 << 16])), [])
     found, unclaimed = _claims(header, mapping, part)
     frame, broken = _csv_frame(text, len(header), part)
@@ -114,25 +112,28 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
 
 def _csv_frame(text: str, width: int, part: str) -> tuple[pl.DataFrame, pl.Series]:
     """All cells as text, and which rows are broken. The fast reader first; a damaged row needs the patient one."""
-    try:
-        frame = pl.read_csv(
-            io.BytesIO(text.encode("utf-8", errors="replace")),
-            has_header=False,
-            skip_rows=1,
-            infer_schema=False,
-        )
-        if frame.width == width and frame.item(0, width - 1) is not None:
+    if _is_even(text, width):
+        try:
+            frame = pl.read_csv(io.BytesIO(text.encode()), has_header=False, skip_rows=1, infer_schema=False)
             return frame, pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
-    except (pl.exceptions.PolarsError, IndexError):
-        pass  # ragged, badly quoted, or empty: the patient reader says which rows
+        except pl.exceptions.PolarsError:
+            pass  # quoted in a way of its own: the patient reader says which rows
     try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
+        rows: list[list[str | None]] = [list(row) for row in csv.reader(io.StringIO(text)) if row][1:]
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
     broken = pl.Series([len(row) != width for row in rows], dtype=pl.Boolean)
-    whole = [row if len(row) == width else [None] * width for row in rows]
+    # A broken row says nothing, but what stands under name and number may still hold back a departure.
+    whole = [(row + [None] * width)[:width] for row in rows]
     columns = list(zip(*whole, strict=True)) if whole else [()] * width
     return pl.DataFrame([pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]), broken
+
+
+def _is_even(text: str, width: int) -> bool:
+    """True where every record has as many cells as the header; the fast reader would fill short ones silently."""
+    bare = _QUOTED.sub("", text).rstrip("\r\n")
+    commas = pl.Series(bare.split("\n")[1:], dtype=pl.String).str.count_matches(",", literal=True)
+    return commas.len() > 0 and bool((commas == width - 1).all())
 
 
 def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
@@ -148,13 +149,18 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
 
 def check_workbook_size(content: bytes, part: str) -> None:
     """Refuses a workbook that would unpack to more than any real one."""
+    step = _("请来源单位重新导出 xlsx")
     try:
-        infos = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except zipfile.BadZipFile as fault:
-        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
-    size = sum(info.file_size for info in infos)
-    if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
-        raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
+        with zipfile.ZipFile(io.BytesIO(content)) as book:
+            size = sum(info.file_size for info in book.infolist())
+            if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
+                raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
+            # Sizes are what headers say, and the reader below does not stop at them: a lie shows in the check sum.
+            damaged = book.testzip() is not None
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
+        raise _refuse("unreadable", _("工作簿无法打开"), part, step) from fault
+    if damaged:
+        raise _refuse("unreadable", _("工作簿已损坏"), part, step)
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
@@ -170,9 +176,7 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     at = _header_row(rows, mapping, part)
     found, unclaimed = _claims(rows[at], mapping, part)
     lines, body = _body(rows, at, mapping)
-    return RawTable(
-        frame=_with_missing(_sheet_frame(lines, body, found, mapping), mapping), unclaimed=unclaimed
-    )
+    return RawTable(frame=_with_missing(_sheet_frame(lines, body, found, mapping), mapping), unclaimed=unclaimed)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
@@ -190,14 +194,12 @@ def _body(rows: list[list[Any]], at: int, mapping: ListMapping) -> tuple[list[in
     numbered = [
         (line, row)
         for line, row in enumerate(rows[at + 1 :], start=at + 2)
-        if any(cell not in ("", None) for cell in row) and not str(row[0]).strip().startswith(mapping.footers)
+        if (cells := [text for text in map(_header_key, row) if text]) and not cells[0].startswith(mapping.footers)
     ]
     return [line for line, _row in numbered], [row for _line, row in numbered]
 
 
-def _sheet_frame(
-    lines: list[int], body: list[list[Any]], found: dict[str, int], mapping: ListMapping
-) -> pl.DataFrame:
+def _sheet_frame(lines: list[int], body: list[list[Any]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:
     kinds = {c.field: c.kind for c in mapping.columns}
     series = [pl.Series("line", lines, pl.UInt32), pl.Series("broken", [False] * len(body), pl.Boolean)]
     for field, position in found.items():
@@ -224,7 +226,7 @@ def _cell_text(cell: Any) -> str:  # a cell is whatever the workbook's author ty
 def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     try:
         records = json.loads(content)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise _refuse("unreadable", _("记录不是有效的 JSON"), part, _("请联系来源单位")) from fault
     if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
         raise _refuse("unreadable", _("记录不是约定的列表"), part, _("请联系来源单位"))
@@ -243,9 +245,7 @@ def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:
 
 
 def _json_text(value: Any) -> str | None:  # JSON from outside
-    return (
-        None if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    )
+    return None if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def strip_blanks(column: pl.Expr) -> pl.Expr:

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-#: Blanks that people and systems leave in cells: spaces of every width, tabs, zero-width marks, a BOM.
-BLANKS = r"[\s\u00a0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
+#: Blanks that people and systems leave in cells: spaces of every width, control characters, zero-width marks, a BOM.
+BLANKS = r"[\s\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
 #: Words that mean an empty cell (contract: dirt).
 NOTHING = ["", "-", "--", "—", "——", "/", "\\", "无", "暂无", "空", "NULL", "null", "None", "N/A"]
 

@@ -52,25 +52,31 @@ def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
     named = people.unique(["number", "name_key"], keep="first", maintain_order=True)
     first = people.unique("number", keep="first", maintain_order=True).rename({"name_key": "roster_name"})
     by_name = named.select("number", "name_key", *(pl.col(c).alias(f"{c}_exact") for c in _PERSON))
+    others = people.filter(pl.col("holders") > 1).group_by("number").agg(names=pl.col("name_key"))
     joined = claims.join(first.drop("sex", "county", "village"), on="number", how="left")
-    joined = joined.join(by_name, on=["number", "name_key"], how="left")
+    joined = joined.join(by_name, on=["number", "name_key"], how="left").join(others, on="number", how="left")
     return _judge(joined)
 
 
+#: A name of which at least one character could be read.
+_WRITTEN = pl.col("name_key").str.contains(r"[^?]")
 _PERSON = ("person_key", "dead", "covered", "birth", "namesakes")
 
 
 def _judge(joined: pl.DataFrame) -> pl.DataFrame:
     found = pl.col("person_key").is_not_null()
-    exact = pl.col("person_key_exact").is_not_null()
-    usable = pl.col("number_state").is_in(["sound", "suspect"])
-    alone = pl.col("holders") == 1
     is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
-    joined = joined.with_columns(_soft(joined, found & ~exact & usable & alone))
+    # Marks alone name nobody, and with the head's number no mark at all may stand for a character.
+    written = pl.when(is_head).then(~pl.col("name_key").str.contains(r"\?")).otherwise(_WRITTEN)
+    exact = pl.col("person_key_exact").is_not_null() & written.fill_null(value=False)
+    usable = pl.col("number_state").is_in(["sound", "suspect"])
+    suspect = pl.col("number_state") == "suspect"
+    alone = pl.col("holders") == 1
+    joined = joined.with_columns(_soft(joined, found & ~exact & usable & alone), _twofold(joined))
     reason = (
         pl.when(pl.col("number_state") == "missing")
         .then(pl.lit("number_missing"))
-        .when(exact & (pl.col("namesakes_exact") > 1))
+        .when(exact & pl.col("twofold"))
         .then(pl.lit("several_persons"))
         .when(
             exact
@@ -80,7 +86,7 @@ def _judge(joined: pl.DataFrame) -> pl.DataFrame:
             )
         )
         .then(None)
-        .when(~usable)
+        .when(~usable | (suspect & (~found | pl.col("name_key").is_null())))
         .then(pl.lit("number_damaged"))
         .when(~found)
         .then(pl.lit("not_on_roster"))
@@ -90,9 +96,9 @@ def _judge(joined: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("several_persons"))
         .when(is_head)
         .then(pl.lit("head_number"))
-        .when(pl.col("soft") & (pl.col("number_state") == "sound"))
+        .when(pl.col("soft"))
         .then(None)
-        .otherwise(pl.lit("name_differs"))
+        .otherwise(pl.when(suspect).then(pl.lit("number_damaged")).otherwise(pl.lit("name_differs")))
     )
     rule = pl.when(exact).then(pl.lit("number+name")).otherwise(pl.lit("number+name_form"))
     joined = joined.with_columns(reason.alias("reason"))
@@ -121,6 +127,17 @@ def _soft(joined: pl.DataFrame, doubtful: pl.Expr) -> pl.Series:
     return pairs.join(table, on=["sent", "roster_name"], how="left", maintain_order="left")["soft"].fill_null(
         value=False
     )
+
+
+def _twofold(joined: pl.DataFrame) -> pl.Series:
+    """Per claim: several people have its number, and the name agrees with more than one of them."""
+    shared = joined.select("claim", "name_key", "names").drop_nulls()  # a few in a city
+    several = [
+        claim
+        for claim, sent, names in shared.iter_rows()
+        if sum(sent == known or agree(sent, known) for known in names if known) > 1
+    ]
+    return joined["claim"].is_in(several).alias("twofold")
 
 
 def _second_look(links: pl.DataFrame, roster: Buckets) -> pl.DataFrame:

@@ -23,19 +23,20 @@ def syllables(character: str) -> frozenset[str]:
 
 def agree(sent: str, on_roster: str) -> bool:
     """True where both keys can be one name. Pure; keys come from `normalise.names.key`."""
-    tokens = _TOKENS.findall(sent)
-    return _fits(tokens, on_roster) and _has_a_character(tokens, on_roster)
+    return _fits(_TOKENS.findall(sent.replace("ü", "v")), on_roster, proven=False)
 
 
-def _fits(tokens: list[str], name: str) -> bool:
+def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:
+    """`proven`: a character was really written on both sides, and not only a mark or pinyin."""
     if not tokens or not name:
-        return not tokens and not name
+        return not tokens and not name and proven
     head, rest = tokens[0], tokens[1:]
-    if len(head) > 1 and not name.startswith(head):
-        return any(_fits(rest, name[n:]) for n in range(1, len(name) + 1) if _spells(head, name[:n]))
-    if len(head) > 1:
-        return _fits(rest, name[len(head) :])
-    return _same_character(head, name[0]) and _fits(rest, name[1:])
+    if head.isascii() and head.isalpha():
+        spelt = (n for n in range(1, len(name) + 1) if name[:n] == head or _spells(head, name[:n]))
+        return any(_fits(rest, name[n:], proven=proven) for n in spelt)
+    if UNREADABLE in (head, name[0]):
+        return _fits(rest, name[1:], proven=proven)
+    return _same_character(head, name[0]) and _fits(rest, name[1:], proven=True)
 
 
 def _spells(letters: str, characters: str) -> bool:
@@ -48,11 +49,4 @@ def _spells(letters: str, characters: str) -> bool:
 
 
 def _same_character(sent: str, on_roster: str) -> bool:
-    if sent == on_roster or UNREADABLE in (sent, on_roster):
-        return True
-    return bool(syllables(sent) & syllables(on_roster)) or sent in syllables(on_roster)
-
-
-def _has_a_character(tokens: list[str], name: str) -> bool:
-    """At least one character was really written, and not only a mark or pinyin."""
-    return any(len(t) == 1 and t not in (UNREADABLE, "·") and not t.isascii() for t in tokens)
+    return sent == on_roster or bool(syllables(sent) & syllables(on_roster))

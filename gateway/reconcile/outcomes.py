@@ -39,16 +39,12 @@ def resolve(
         .otherwise(pl.lit("matched"))
     )
     frame = frame.with_columns(outcome.alias("outcome"))
-    frame = frame.with_columns(_reason().alias("reason")).with_columns(
-        pl.when(pl.col("outcome").is_in(["invalid", "unmatched"]))
-        .then(None)
-        .otherwise("person_key")
-        .alias("person_key")
-    )
-    conflict = pl.col("outcome") == "review"
+    # Whom a row means that cannot be used, or that contradicts another, is known all the same: it holds them back.
+    doubtful = pl.col("outcome").is_in(["invalid", "unmatched", "review"])
     return frame.with_columns(
-        pl.coalesce("candidate", pl.when(conflict).then("person_key")).alias("candidate"),
-        pl.when(~conflict).then("person_key").alias("person_key"),
+        _reason().alias("reason"),
+        pl.coalesce("candidate", pl.when(doubtful).then("person_key")).alias("candidate"),
+        pl.when(~doubtful).then("person_key").alias("person_key"),
     ).select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items())
 
 

@@ -4,6 +4,8 @@ Source: contract «Departures»: its number, as sent or nearly (one digit wrong,
 is theirs, and nothing else contradicts.
 """
 
+import re
+
 import polars as pl
 from pypinyin import Style, lazy_pinyin
 
@@ -50,24 +52,39 @@ def _masks(frame: pl.DataFrame, number: str) -> pl.DataFrame:
 
 def _nearly(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     mine = _masks(known.drop_nulls("their_number"), "their_number")
-    theirs = _masks(rows.drop_nulls("number").filter(pl.col("number_state") == "damaged"), "number")
+    theirs = _masks(rows.drop_nulls("number"), "number")
     return mine.join(theirs, on=["scope", "mask"])
 
 
 def _by_sound(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """The same name, or one that sounds the same. A sound number's birth date and sex must not contradict."""
+    """The same name, or one that sounds the same. Where the row says no birth date or sex, its sound number does,
+    unless that is the number of the head of household."""
     born = pl.col("number").str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
-    sound = pl.col("number_state").is_in(["sound", "suspect"])
+    own = (pl.col("number") != pl.col("head_number")).fill_null(value=True)
+    # A rounded number keeps its birth date, but not the digit that says the sex.
+    dated, whole = pl.col("number_state").is_in(["sound", "suspect"]), pl.col("number_state") == "sound"
     odd = pl.col("number").str.slice(16, 1).cast(pl.Int32, strict=False) % 2
-    named = rows.drop_nulls("name_key").with_columns(
-        birth_from=pl.when(sound).then(born).otherwise("birth_from"),
-        birth_to=pl.when(sound).then(born).otherwise("birth_to"),
-        sex=pl.when(sound & (pl.col("number_state") == "sound"))
-        .then(pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2")))
-        .otherwise("sex"),
+    sex = pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2"))
+    named = rows.filter(pl.col("name_key").str.contains(r"[^?]")).with_columns(
+        birth_from=pl.coalesce("birth_from", pl.when(own & dated).then(born)),
+        birth_to=pl.coalesce("birth_to", pl.when(own & dated).then(born)),
+        sex=pl.coalesce("sex", pl.when(own & whole).then(sex)),
     )
     mine = _with_sound(known.drop_nulls("their_name"), "their_name")
-    return mine.join(_with_sound(named, "name_key"), on=["scope", "sounds"])
+    theirs = _with_sound(named, "name_key")
+    marked = theirs.filter(pl.col("name_key").str.contains(r"\?"))
+    return pl.concat([mine.join(theirs, on=["scope", "sounds"]), *_by_mark(mine, marked)], how="diagonal")
+
+
+def _by_mark(mine: pl.DataFrame, marked: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows in whose name a mark stands for a character: each fits every name that sounds so around the mark."""
+    pairs = []
+    for sounds, rows in marked.partition_by("sounds", as_dict=True).items():
+        syllables = re.findall(r"\?|[^? ]+", str(sounds[0]))  # neighbouring marks come as one word
+        pattern = " ".join(r"\S+" if s == "?" else re.escape(s) for s in syllables)
+        fits = mine.filter(pl.col("sounds").str.contains(f"^{pattern}$"))
+        pairs.append(fits.join(rows.drop("sounds"), on="scope"))
+    return pairs
 
 
 def _with_sound(frame: pl.DataFrame, name: str) -> pl.DataFrame:

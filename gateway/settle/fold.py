@@ -6,7 +6,7 @@ business date, what it no longer names within its scope: a departure. 停发 end
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -101,10 +101,35 @@ _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 
 def _in_order(deliveries: Sequence[Said]) -> list[Said]:
-    """By business date; of two full lists for one date the later is that date's word, and the earlier says nothing."""
-    ordered = sorted(deliveries, key=lambda d: (d.business_date, d.sequence, d.delivery))
-    last_full = {d.business_date: d.delivery for d in ordered if d.mode is Mode.FULL}
-    return [d for d in ordered if d.mode is not Mode.FULL or last_full[d.business_date] == d.delivery]
+    """By business date. Of two full lists for one date the later is that date's word on the scopes that it covers;
+    the earlier still says what it said of the others. A delta never comes before one of a smaller sequence number,
+    whatever its own date."""
+    turns, latest = {}, date.min
+    for said in sorted(deliveries, key=lambda d: d.sequence):
+        turns[said.delivery] = said.business_date
+        if said.mode is Mode.DELTA and said.sequence:
+            turns[said.delivery] = latest = max(latest, said.business_date)
+    ordered = sorted(deliveries, key=lambda d: (turns[d.delivery], d.sequence, d.delivery))
+    spoken: dict[date, set[str]] = {}
+    heard = []
+    for said in reversed(ordered):
+        if said.mode is Mode.FULL:
+            covered = spoken.setdefault(said.business_date, set())
+            left = tuple(scope for scope in said.scopes if scope not in covered)
+            covered.update(said.scopes)
+            if not left:
+                continue
+            said = _only(said, left) if left != said.scopes else said
+        heard.append(said)
+    return heard[::-1]
+
+
+def _only(said: Said, scopes: tuple[str, ...]) -> Said:
+    """The part of a full list that speaks for these scopes."""
+    inside = pl.col("scope").is_in(scopes)
+    empty_scopes = tuple(scope for scope in said.empty_scopes if scope in scopes)
+    rows, unresolved = said.rows.filter(inside), said.unresolved.filter(inside)
+    return replace(said, scopes=scopes, rows=rows, unresolved=unresolved, empty_scopes=empty_scopes)
 
 
 class _Run:
@@ -160,11 +185,10 @@ class _Run:
 
     def _judge(self, said: Said, gone: pl.DataFrame, holding: pl.DataFrame) -> pl.DataFrame:
         """Each departure's state: released, waiting, held or cancelled."""
-        out = gone.filter("left_out")
-        maybe = self._maybe_named(out, said.unresolved) if out.height else _NOBODY
-        gone = gone.join(maybe.with_columns(waits=pl.lit(value=True)), on=["scope", "person_key"], how="left")
-        waits = pl.col("waits").fill_null(value=False) & pl.col("left_out")
-        gone = gone.with_columns(waits=waits)
+        maybe = self._maybe_named(gone, said.unresolved).with_columns(waits=pl.lit(value=True))
+        gone = gone.join(maybe, on=["scope", "person_key"], how="left").with_columns(
+            pl.col("waits").fill_null(value=False)
+        )
         leaving = gone.filter(pl.col("left_out") & ~pl.col("waits"))
         counts = leaving.group_by("scope").agg(leaving=pl.col("person_key").n_unique())
         base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
@@ -183,16 +207,22 @@ class _Run:
             .otherwise(pl.lit("released"))
         )
 
-    def _maybe_named(self, leaving: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
-        """(scope, person_key) of those whom an unresolved row of the same scope may name."""
+    def _maybe_named(self, gone: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
+        """(scope, person_key) of those whom an unresolved row of the same scope may name.
+
+        Who stands on the list under another identity waits only for a row that means them by number or as candidate:
+        their own name on their own row is no doubt.
+        """
         if unresolved.is_empty():
             return _NOBODY
-        people = leaving.select("scope", "person_key").unique()
+        everybody = gone.select("scope", "person_key").unique()
+        people = gone.filter("left_out").select("scope", "person_key").unique()
         by_id = unresolved.select("scope", "source_id").drop_nulls().join(self._known_ids, on="source_id")
         by_candidate = unresolved.select("scope", named="candidate").drop_nulls()
         direct = pl.concat([by_id.select("scope", "named"), by_candidate]).rename({"named": "person_key"})
-        found = pl.concat([direct.select("scope", "person_key"), self._may_name(people, unresolved)])
-        return people.join(found.unique(), on=["scope", "person_key"], how="semi")
+        named = [self._may_name(people, unresolved)] if people.height else []
+        found = pl.concat([direct.select("scope", "person_key"), *named])
+        return everybody.join(found.unique(), on=["scope", "person_key"], how="semi")
 
     def _end(self, released: pl.DataFrame, last: date) -> None:
         keys = released.select(KEY).unique().with_columns(gone=pl.lit(value=True))
@@ -212,17 +242,19 @@ class _Run:
         stops = said.rows.filter((pl.col("change") == "stop") & ~pl.col("stands"))
         if stops.is_empty():
             return
-        stop = stops.select(*KEY, "row", "gives", "level", said_first="first", stop="last").unique(
-            KEY, keep="last"
-        )
+        stop = stops.select(
+            *KEY, "row", "gives", "level", inferred="last_inferred", said_first="first", stop="last"
+        ).unique(KEY, keep="last", maintain_order=True)
         latest = self.state.with_columns(newest=pl.col("first") == pl.col("first").max().over(KEY))
         state = latest.join(
-            stop.select(*KEY, "gives", "said_first", "stop", stop_row="row"),
+            stop.select(*KEY, "gives", "inferred", "said_first", "stop", stop_row="row"),
             on=KEY,
             how="left",
             maintain_order="left",
         )
-        final = (pl.col("gives") != "none") | pl.col("last").is_null() | (pl.col("last") > pl.col("stop"))
+        # A day that the row gives is its word; one that was only inferred lengthens nothing that had ended.
+        given = (pl.col("gives") != "none") & ~pl.col("inferred")
+        final = given | pl.col("last").is_null() | (pl.col("last") > pl.col("stop"))
         hit = (pl.col("newest") & pl.col("stop").is_not_null() & final).fill_null(value=False)
         late = hit & (pl.col("first") > pl.col("stop"))
         first = pl.when(late).then("said_first").otherwise("first")
@@ -232,7 +264,7 @@ class _Run:
         self.state = (
             state.with_columns(
                 first=first,
-                last=pl.when(hit).then("stop").otherwise("last"),
+                last=pl.when(hit).then(pl.min_horizontal("stop", self._own_end())).otherwise("last"),
                 row=pl.when(hit).then("stop_row").otherwise("row"),
                 delivery=pl.when(hit).then(pl.lit(said.delivery, pl.Int64)).otherwise("delivery"),
                 ended_by=pl.when(hit).then(pl.lit("stop")).otherwise("ended_by"),
@@ -251,7 +283,7 @@ class _Run:
             *KEY,
             "level",
             first="said_first",
-            last="stop",
+            last=pl.min_horizontal("stop", self._own_end("said_first")),
             delivery=pl.lit(delivery, pl.Int64),
             row="row",
             ended_by=pl.lit("stop"),
@@ -265,20 +297,24 @@ class _Run:
         )
         if rows.is_empty():
             return
-        new = self._periods(rows).with_columns(delivery=pl.lit(said.delivery, pl.Int64))
-        begins = new.group_by(KEY).agg(begins=pl.col("first").min())
+        rows = self._earlier_inferred(rows)
+        own, follows = self._own(rows), self._follows(rows)
+        # Also a period without a day, of somebody who lost it on the day it began, replaces what was said before.
+        begins = pl.concat([own, follows]).group_by(KEY).agg(begins=pl.col("first").min())
+        new = pl.concat([own, follows]).with_columns(delivery=pl.lit(said.delivery, pl.Int64))
+        new = new.filter(pl.col("last").is_null() | (pl.col("first") <= pl.col("last")))
         old = self.state.join(begins, on=KEY, how="left", maintain_order="left")
         stays = pl.col("begins").is_null() | (pl.col("last") < pl.col("begins")).fill_null(value=False)
         self.state = pl.concat([old.filter(stays).select(STATE), new.select(STATE)])
 
-    def _periods(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The periods that rows state: their own, cut by the identity's length, and what follows it."""
-        rows = self._earlier_inferred(rows)
-        length = pl.col("identity").replace_strict(dict(self._months), default=None, return_dtype=pl.Int32)
-        rows = rows.with_columns(last=pl.min_horizontal("last", _months_later(length)))
-        own = rows.with_columns(
-            ended_by=pl.when(pl.col("last").is_null()).then(pl.lit("")).otherwise(pl.lit("row"))
-        )
+    def _own(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The periods that rows state, cut by the identity's length."""
+        rows = rows.with_columns(last=pl.min_horizontal("last", self._own_end()))
+        ended = pl.when(pl.col("last").is_null()).then(pl.lit("")).otherwise(pl.lit("row"))
+        return rows.with_columns(ended_by=ended).select(_PERIOD)
+
+    def _follows(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """What follows, on the day after, where a row says so."""
         follows = rows.filter(pl.col("next_identity").is_not_null()).with_columns(
             identity="next_identity",
             level=pl.lit(""),
@@ -286,9 +322,12 @@ class _Run:
             last=pl.lit(None, pl.Date),
             ended_by=pl.lit(""),
         )
-        columns = [*KEY, "level", "first", "last", "row", "ended_by"]
-        periods = pl.concat([own.select(columns), follows.select(columns)])
-        return periods.filter(pl.col("last").is_null() | (pl.col("first") <= pl.col("last")))
+        return follows.select(_PERIOD)
+
+    def _own_end(self, first: str = "first") -> pl.Expr:
+        """The last day of an identity that ends by itself; null for the others."""
+        length = pl.col("identity").replace_strict(dict(self._months), default=None, return_dtype=pl.Int32)
+        return _months_later(pl.col(first), length)
 
     def _earlier_inferred(self, rows: pl.DataFrame) -> pl.DataFrame:
         """An end that the row does not give was inferred from the first list that said so, and stays there."""
@@ -305,11 +344,12 @@ class _Run:
 
 
 _NOBODY = pl.DataFrame(schema={"scope": pl.String, "person_key": pl.Int64})
+#: Columns of a period that a row states.
+_PERIOD = [*KEY, "level", "first", "last", "row", "ended_by"]
 
 
-def _months_later(months: pl.Expr) -> pl.Expr:
+def _months_later(first: pl.Expr, months: pl.Expr) -> pl.Expr:
     """The last day of so many months from `first`; the day after 29 February's missing twin is 1 March."""
-    first = pl.col("first")
     total = first.dt.month().cast(pl.Int32) - 1 + months
     target = pl.date(first.dt.year() + total // 12, total % 12 + 1, 1)
     overflow = first.dt.day() > target.dt.month_end().dt.day()

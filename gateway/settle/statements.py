@@ -31,6 +31,7 @@ UNRESOLVED = pl.Schema(
         "source_id": pl.String,
         "number": pl.String,
         "number_state": pl.String,
+        "head_number": pl.String,
         "name_key": pl.String,
         "birth_from": pl.Date,
         "birth_to": pl.Date,
@@ -50,9 +51,13 @@ def statements(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame
     )
     rows = entries.join(said, on="row", how="inner", maintain_order="left")
     rows = rows.filter(pl.col("person_key").is_not_null() & pl.col("counted"))
-    return rows.with_columns(source_id=pl.col("raw_source_id")).select(
-        pl.col(n).cast(t) for n, t in STATEMENTS.items()
-    )
+    return rows.with_columns(_source_id()).select(pl.col(n).cast(t) for n, t in STATEMENTS.items())
+
+
+def _source_id() -> pl.Expr:
+    """The source's own number of the person; an empty cell is no number that two rows could share."""
+    text = pl.col("raw_source_id").str.strip_chars()
+    return pl.when(text != "").then(text).alias("source_id")
 
 
 #: Outcomes whose rows say something. A row in review counts only where its person is kept from before.
@@ -64,5 +69,5 @@ def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame
     open_rows = resolutions.filter(pl.col("outcome").is_in(["review", "unmatched", "invalid"])).select(
         "row", "candidate"
     )
-    rows = entries.join(open_rows, on="row", how="inner").with_columns(source_id=pl.col("raw_source_id"))
+    rows = entries.join(open_rows, on="row", how="inner", maintain_order="left").with_columns(_source_id())
     return rows.select(pl.col(n).cast(t) for n, t in UNRESOLVED.items())

@@ -128,9 +128,7 @@ def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     return new.height + again.height, over.height
 
 
-def cases(
-    tx: Tx, *, state: str | None = "open", instance: str | None = None, limit: int = 100
-) -> list[dict[str, Any]]:
+def cases(tx: Tx, *, state: str | None = "open", instance: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
     """Cases, oldest first."""
     c = t.cases.c
     query = sa.select(t.cases, t.deliveries.c.name.label("delivery")).outerjoin(
@@ -147,6 +145,13 @@ def case(tx: Tx, number: int) -> dict[str, Any] | None:
     """One case; None where there is none of that number."""
     row = tx.execute(sa.select(t.cases).where(t.cases.c.id == number)).first()
     return dict(row._mapping) if row else None
+
+
+def cases_of(tx: Tx, person: int) -> list[dict[str, Any]]:
+    """A person's open cases, oldest first."""
+    c = t.cases.c
+    query = sa.select(t.cases).where(c.person_key == person, c.state == "open").order_by(c.id)
+    return [dict(row._mapping) for row in tx.execute(query)]
 
 
 def case_counts(tx: Tx) -> list[tuple[str, str, int]]:

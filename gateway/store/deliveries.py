@@ -33,15 +33,14 @@ class DeliveryRow:
     applied_at: datetime | None
     entries_file: str | None
     resolutions_file: str | None
+    review_digest: str
     receipt_digest: str
     receipt_at: datetime | None
     rows: int
     outcomes: Mapping[str, int]
 
 
-def add(
-    tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str]
-) -> int:
+def add(tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str]) -> int:
     """A landed and normalised delivery. Raises StoreFault where the same content is there already."""
     m = landing.manifest
     values = {
@@ -147,10 +146,7 @@ def known_manifest(tx: Tx, instance: str, digest: str) -> bool:
 def known_content(tx: Tx, instance: str, digest: str) -> bool:
     """True where this very content was received before, refused or not."""
     c = t.deliveries.c
-    return (
-        tx.execute(sa.select(c.id).where(c.instance == instance, c.content_digest == digest)).first()
-        is not None
-    )
+    return tx.execute(sa.select(c.id).where(c.instance == instance, c.content_digest == digest)).first() is not None
 
 
 def mark(tx: Tx, delivery: int, state: DeliveryState, *, code: str = "", message: str = "") -> None:
@@ -159,7 +155,7 @@ def mark(tx: Tx, delivery: int, state: DeliveryState, *, code: str = "", message
     tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(**values))
 
 
-def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_file: str) -> None:
+def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_file: str, review_digest: str) -> None:
     """What the delivery's rows came to; its state is applied. The store refuses counts that do not add up."""
     values: dict[str, Any] = {name: outcomes.get(name, 0) for name in t.OUTCOMES}
     c = t.deliveries.c
@@ -173,6 +169,7 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
             code="",
             message="",
             resolutions_file=resolutions_file,
+            review_digest=review_digest,
             applied_at=applied_at,
         )
     )
@@ -181,9 +178,7 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
 def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
     """The department has the receipt with this content."""
     tx.execute(
-        sa.update(t.deliveries)
-        .where(t.deliveries.c.id == delivery)
-        .values(receipt_digest=digest, receipt_at=now())
+        sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(receipt_digest=digest, receipt_at=now())
     )
 
 

@@ -41,9 +41,7 @@ def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame
         dialect=connection.dialect, column_keys=frame.columns, compile_kwargs={"render_postcompile": True}
     )
     order = statement.positiontup or frame.columns
-    connection.exec_driver_sql(
-        str(statement), frame.select(_portable(connection, frame)).select(order).rows()
-    )
+    connection.exec_driver_sql(str(statement), frame.select(_portable(connection, frame)).select(order).rows())
 
 
 def _portable(connection: sa.Connection, frame: pl.DataFrame) -> list[pl.Expr]:
@@ -63,10 +61,7 @@ def read_frame(connection: sa.Connection, query: sa.Select[Any], schema: pl.Sche
     rows = connection.execute(query).fetchall()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     return pl.DataFrame(
-        [
-            pl.Series(name, column, dtype=kind)
-            for (name, kind), column in zip(schema.items(), columns, strict=True)
-        ]
+        [pl.Series(name, column, dtype=kind) for (name, kind), column in zip(schema.items(), columns, strict=True)]
     )
 
 

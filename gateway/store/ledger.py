@@ -54,9 +54,7 @@ class Ledger:
         except sa.exc.SQLAlchemyError as fault:
             # Only the driver's class and short message: statements and parameters may be somebody.
             origin = getattr(fault, "orig", None) or fault
-            detail = (
-                f"{type(origin).__name__} {str(origin).splitlines()[0][:120] if origin is not fault else ''}"
-            )
+            detail = f"{type(origin).__name__} {str(origin).splitlines()[0][:120] if origin is not fault else ''}"
             what = _("台账数据库出错:{detail}").format(detail=detail.strip())
             raise StoreFault(what, next_step=_("请运行 gateway doctor 检查数据库与磁盘")) from None
 

@@ -41,9 +41,7 @@ def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int) -> tuple[int, int]:
     stale = waiting.join(wanted, on=key, how="anti")
     update_by_id(tx, t.changes, stale["id"].to_list(), state="superseded", settled_at=now())
     fresh = wanted.join(waiting, on=key, how="anti").join(flying, on=["person_key", "use"], how="anti")
-    insert_frame(
-        tx, t.changes, fresh.select(key).with_columns(state=pl.lit("queued"), run_id=pl.lit(run, pl.Int64))
-    )
+    insert_frame(tx, t.changes, fresh.select(key).with_columns(state=pl.lit("queued"), run_id=pl.lit(run, pl.Int64)))
     return fresh.height, stale.height
 
 
@@ -68,9 +66,7 @@ def refused_lists(tx: Tx, since: datetime) -> pl.DataFrame:
     `since` is when the roster in force arrived: another roster may have mended what was refused.
     """
     c = t.changes.c
-    newest = (
-        sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
-    )
+    newest = sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
     query = sa.select(c.person_key, c.use, c.records).where(
         c.id.in_(newest), c.state == "refused", c.settled_at >= since
     )
@@ -80,9 +76,7 @@ def refused_lists(tx: Tx, since: datetime) -> pl.DataFrame:
 def refused_now(tx: Tx) -> pl.DataFrame:
     """person_key, use, result where the newest word of the platform on a person and use is a final refusal."""
     c = t.changes.c
-    newest = (
-        sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
-    )
+    newest = sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
     query = sa.select(c.person_key, c.use, c.result).where(c.id.in_(newest), c.state == "refused")
     return read_frame(tx, query, pl.Schema({"person_key": pl.Int64, "use": pl.String, "result": pl.Int64}))
 
@@ -102,9 +96,7 @@ def open_message(tx: Tx, *, msgid: str, infno: str, sealed_input: bytes, items: 
     tx.execute(
         sa.update(t.changes)
         .where(c.id == sa.bindparam("b_id"))
-        .values(
-            state="sending", msgid=sa.bindparam("b_msgid"), seq=sa.bindparam("b_seq"), attempts=c.attempts + 1
-        ),
+        .values(state="sending", msgid=sa.bindparam("b_msgid"), seq=sa.bindparam("b_seq"), attempts=c.attempts + 1),
         rows,
     )
 
@@ -112,9 +104,7 @@ def open_message(tx: Tx, *, msgid: str, infno: str, sealed_input: bytes, items: 
 def open_messages(tx: Tx) -> list[Message]:
     """Messages whose outcome is not known, oldest first."""
     m = t.messages.c
-    query = (
-        sa.select(m.msgid, m.infno, m.sealed_input, m.created_at).where(m.state == "open").order_by(m.msgid)
-    )
+    query = sa.select(m.msgid, m.infno, m.sealed_input, m.created_at).where(m.state == "open").order_by(m.msgid)
     return [Message(**row._mapping) for row in tx.execute(query)]
 
 
@@ -146,9 +136,7 @@ def settle_message(
             }
         )
         if state == "done":
-            done.append(
-                {"person_key": row.person_key, "use": row.use, "records": row.records, "change_id": row.id}
-            )
+            done.append({"person_key": row.person_key, "use": row.use, "records": row.records, "change_id": row.id})
     if settled:
         tx.execute(
             sa.update(t.changes)
@@ -175,9 +163,7 @@ def _confirm(tx: Tx, done: list[dict[str, Any]], at: datetime) -> None:
         return
     k = t.confirmed.c
     tx.execute(
-        sa.delete(t.confirmed).where(
-            k.person_key == sa.bindparam("b_person"), k.use == sa.bindparam("b_use")
-        ),
+        sa.delete(t.confirmed).where(k.person_key == sa.bindparam("b_person"), k.use == sa.bindparam("b_use")),
         [{"b_person": row["person_key"], "b_use": row["use"]} for row in done],
     )
     tx.execute(sa.insert(t.confirmed), [{**row, "origin": "receipt", "confirmed_at": at} for row in done])
@@ -199,7 +185,4 @@ def sent_by_run(tx: Tx, run: int) -> pl.DataFrame:
 def changes_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     """Every change of a person, oldest first."""
     c = t.changes.c
-    return [
-        dict(row._mapping)
-        for row in tx.execute(sa.select(t.changes).where(c.person_key == person).order_by(c.id))
-    ]
+    return [dict(row._mapping) for row in tx.execute(sa.select(t.changes).where(c.person_key == person).order_by(c.id))]

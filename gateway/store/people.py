@@ -35,8 +35,7 @@ def history(tx: Tx, person: int) -> list[dict[str, Any]]:
     """Every recognition of a person that was ever believed, oldest first."""
     c = t.recognitions.c
     return [
-        dict(row._mapping)
-        for row in tx.execute(sa.select(t.recognitions).where(c.person_key == person).order_by(c.id))
+        dict(row._mapping) for row in tx.execute(sa.select(t.recognitions).where(c.person_key == person).order_by(c.id))
     ]
 
 
@@ -56,9 +55,15 @@ def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     """A person's departures, oldest first."""
     c = t.departures.c
     return [
-        dict(row._mapping)
-        for row in tx.execute(sa.select(t.departures).where(c.person_key == person).order_by(c.id))
+        dict(row._mapping) for row in tx.execute(sa.select(t.departures).where(c.person_key == person).order_by(c.id))
     ]
+
+
+def departure_counts(tx: Tx) -> list[tuple[int, str, int]]:
+    """People whom applied full lists leave out: (delivery, state, number of people)."""
+    c = t.departures.c
+    query = sa.select(c.delivery, c.state, sa.func.count(sa.distinct(c.person_key))).group_by(c.delivery, c.state)
+    return [(row[0], row[1], row[2]) for row in tx.execute(query.order_by(c.delivery, c.state))]
 
 
 def adopted(tx: Tx) -> pl.DataFrame:
@@ -93,6 +98,5 @@ def confirmed_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     """What the platform confirmed of a person, per use."""
     c = t.confirmed.c
     return [
-        dict(row._mapping)
-        for row in tx.execute(sa.select(t.confirmed).where(c.person_key == person).order_by(c.use))
+        dict(row._mapping) for row in tx.execute(sa.select(t.confirmed).where(c.person_key == person).order_by(c.use))
     ]

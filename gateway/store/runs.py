@@ -1,5 +1,6 @@
 """Runs: one row each, with a state; a scheduled slot runs once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -40,9 +41,19 @@ def end(tx: Tx, run: int, state: str, detail: dict[str, Any]) -> None:
 
 def close_orphans(tx: Tx) -> None:
     """Runs that a crash left «running» are marked; their work is repeated from what is committed."""
-    tx.execute(
-        sa.update(t.runs).where(t.runs.c.state == "running").values(state="interrupted", ended_at=now())
-    )
+    tx.execute(sa.update(t.runs).where(t.runs.c.state == "running").values(state="interrupted", ended_at=now()))
+
+
+def slot_state(tx: Tx, slot: str) -> str | None:
+    """The state of the run that took the slot; None where it is free."""
+    return tx.execute(sa.select(t.runs.c.state).where(t.runs.c.slot == slot)).scalar_one_or_none()
+
+
+def started(tx: Tx, numbers: Collection[int]) -> dict[int, datetime]:
+    """When these runs started (UTC)."""
+    c = t.runs.c
+    query = sa.select(c.id, c.started_at).where(c.id.in_(list(numbers)))
+    return {row.id: row.started_at for row in tx.execute(query)}
 
 
 def recent(tx: Tx, limit: int) -> list[RunRow]:

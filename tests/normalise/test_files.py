@@ -1,0 +1,203 @@
+"""Files as departments really make them: encodings, headers, quotes, ragged rows, workbooks, empty lists."""
+
+import json
+from datetime import date
+
+import pytest
+
+from gateway.errors import DeliveryRefused
+from gateway.normalise import number_rows
+from gateway.normalise.tables import check_workbook_size
+from tests.normalise.lists import CIVIL, HOLDER, RURAL, Cell, civil_csv, number, read, rural_rows, workbook
+
+LIST = civil_csv([{"姓名": "覃某丽"}, {"姓名": "黄\U00020BB7"}])
+
+
+def names(content: bytes, plugin: str = "civil_affairs") -> list[str | None]:
+    return read(content, plugin).entries["raw_name"].to_list()
+
+
+def refusal(content: bytes, plugin: str = "civil_affairs") -> str:
+    with pytest.raises(DeliveryRefused) as caught:
+        read(content, plugin)
+    assert caught.value.where and caught.value.next_step
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [LIST.encode("gb18030"), LIST.encode(), LIST.encode("utf-8-sig"), LIST.replace("\r\n", "\n").encode("gb18030"),
+     ("\ufeff" + LIST).encode("gb18030"), LIST.rstrip("\r\n").encode()],
+    ids=["gb18030", "utf8", "bom", "lf", "gb-bom", "no-last-newline"],
+)  # fmt: skip
+def test_encodings_and_line_ends(content: bytes) -> None:
+    """GB18030 with four-byte characters, UTF-8 with and without BOM, CRLF and LF read the same."""
+    assert ["覃某丽", "黄\U00020BB7"] == names(content)
+
+
+def test_headers_with_blanks_and_another_order() -> None:
+    """A header cell may hold a BOM or blanks, columns come in any order, and an extra one is reported by name."""
+    columns = ["备注", *reversed(CIVIL)]
+    text = civil_csv([{"备注": "某某街道 12 号"}], columns).replace("姓名,", "\u200b姓 名\u3000,", 1)
+    part = read(text.encode())
+    assert [("unknown_column", "备注")] == list(part.remarks)
+    assert [number()] == part.entries["number"].to_list()
+    assert "某某街道 12 号" not in str(part.entries.to_dicts())
+
+
+def test_unclaimed_columns_never_enter() -> None:
+    """Addresses and phones stay outside the frame, whether the mapping knows them or not."""
+    part = read(civil_csv([{"家庭住址": "某屯", "联系电话": "13800000000"}]).encode())
+    assert [("unknown_column", "联系电话")] == list(part.remarks)
+    assert not {"某屯", "13800000000"} & {str(cell) for row in part.entries.rows() for cell in row}
+
+
+@pytest.mark.parametrize("column", ["姓名", "身份证号码", "救助类别", "认定日期", "停止日期", "保障类别"])
+def test_a_missing_column_refuses(column: str) -> None:
+    """A list without a column that its rows mean something by is refused, and the column is named."""
+    text = civil_csv([{}], [name for name in CIVIL if name != column])
+    with pytest.raises(DeliveryRefused, match=column) as caught:
+        read(text.encode())
+    assert "missing_column" == caught.value.code
+
+
+def test_a_column_twice_refuses() -> None:
+    """Two columns of one name: nobody can say which counts."""
+    assert "column_twice" == refusal(civil_csv([{}], [*CIVIL, "姓名"]).encode())
+
+
+def test_an_empty_file_is_no_empty_list() -> None:
+    """A file without a header is refused; a header alone is a list of nobody."""
+    assert ["empty_file"] * 3 == [refusal(content) for content in (b"", b"\r\n \r\n", b"\xef\xbb\xbf")]
+    assert [] == names(civil_csv([]).encode()) == names(civil_csv([]).strip().encode("gb18030"))
+    assert [] == names(workbook(rural_rows()), "rural_revitalization")
+    assert [] == names(b"[]", "disabled_federation")
+
+
+def test_rows_of_another_width_are_broken() -> None:
+    """A row that is cut short or has a cell too many is invalid, wherever it stands, and the others go on."""
+    lines = civil_csv([{"姓名": f"覃某{i}"} for i in "一二三四"]).splitlines()
+    for broken in (lines[1].rsplit(",", 2)[0], lines[1] + ",x"):
+        for place in range(1, 5):
+            text = "\n".join([*lines[:place], broken, *lines[place:]])
+            faults = read(text.encode()).entries["fault"].to_list()
+            assert ["row_broken"] == [f for f in faults if f]
+            assert "row_broken" == faults[place - 1]
+
+
+def test_quoted_cells() -> None:
+    """Quoted commas, quotes and newlines belong to their cell; the rows after it are counted right."""
+    text = civil_csv([{"户主姓名": '韦"某,\r\n山'}, {"姓名": "覃某丽"}])
+    entries = read(text.encode("gb18030")).entries
+    assert ["韦某山", "覃某丽"] == entries["raw_name"].to_list()
+    assert [None, None] == entries["fault"].to_list()
+
+
+def test_blank_lines_are_no_rows() -> None:
+    """Empty lines inside or below the list are nobody's; a row of empty cells is a row, and invalid."""
+    lines = civil_csv([{"姓名": "覃某丽"}, {"姓名": "覃某霞"}]).splitlines()
+    assert ["覃某丽", "覃某霞"] == names("\n".join([lines[0], lines[1], "", lines[2], "", ""]).encode())
+    empty = "," * (len(CIVIL) - 1)
+    faults = read("\n".join([*lines, empty]).encode()).entries["fault"].to_list()
+    assert [None, None, "nobody_named"] == faults
+
+
+def test_first_rows_with_an_empty_last_cell() -> None:
+    """An empty last cell is an empty cell and no cut row."""
+    text = civil_csv([{"停止日期": ""}, {"停止日期": "2026-01-01"}])
+    assert [None, None] == read(text.encode()).entries["fault"].to_list()
+
+
+def test_garbage_is_refused_or_invalid() -> None:
+    """Bytes that are no text, a workbook that is none, records that are no JSON list: refused, without a traceback."""
+    assert {"unreadable", "missing_column"} >= {refusal(bytes(range(256)) * 8), refusal(b"\x00\x01\x02")}
+    assert "unreadable" == refusal(b"no zip", "rural_revitalization")
+    assert ["unreadable"] * 3 == [refusal(c, "disabled_federation") for c in (b"{", b'{"a": 1}', b'[1, "x"]')]
+
+
+def test_bad_bytes_are_marks_and_reported() -> None:
+    """A byte that fits no encoding stands for an unreadable character of that name only, and is reported."""
+    content = civil_csv([{"姓名": "覃某丽"}]).encode("gb18030").replace("某丽".encode("gb18030"), b"\xff\xff")
+    part = read(content)
+    assert ("bad_bytes", "") in part.remarks
+    assert "?" in part.entries["name_key"].item()
+
+
+def test_titles_merged_cells_and_footers() -> None:
+    """Title rows and merged cells above the header, 合计 and 填表人 below, hidden sheets: only data rows count."""
+    foot: list[list[Cell]] = [["合  计", "2"], ["填表人:某某"], ["", "合计", 2.0], [" ", "\u3000"]]
+    rows = [*rural_rows({"姓名": "黄某福"}, {"姓名": "黄某贵"}), *foot]
+    part = read(workbook(rows, merged=["A1:O1", "A2:B2"], hidden="上月"), "rural_revitalization")
+    assert ["黄某福", "黄某贵"] == part.entries["raw_name"].to_list()
+    assert [4, 5] == part.entries["line"].to_list()
+
+
+def test_nameless_rows_are_rows() -> None:
+    """A row without name and number is a data row: it is invalid, and counted."""
+    part = read(workbook(rural_rows({}, {"姓名": "", "证件号码": "-"})), "rural_revitalization")
+    assert [None, "nobody_named"] == part.entries["fault"].to_list()
+
+
+def test_a_shifted_table_is_found() -> None:
+    """Empty columns to the left of the table move no cell."""
+    rows: list[list[Cell]] = [["", *row] for row in rural_rows({"姓名": "黄某福"})] + [["", "合计"]]
+    assert ["黄某福"] == names(workbook(rows), "rural_revitalization")
+
+
+def test_workbooks_without_the_sheet_or_the_header() -> None:
+    """A workbook without the sheet, or with a sheet without header, is refused, each with its own code."""
+    assert "no_sheet" == refusal(workbook(rural_rows({}), sheet="Sheet1"), "rural_revitalization")
+    assert "missing_column" == refusal(workbook([["合计"]]), "rural_revitalization")
+    lacking = [[cell for cell in row if cell not in ("户类型",)] for row in rural_rows()]
+    assert "missing_column" == refusal(workbook(lacking), "rural_revitalization")
+
+
+def test_workbooks_that_unpack_without_end() -> None:
+    """A workbook of a thousandfold ratio is refused before it is unpacked."""
+    import io
+    import zipfile
+
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", b"0" * (100 << 20))
+    with pytest.raises(DeliveryRefused) as caught:
+        check_workbook_size(memory.getvalue(), "a part")
+    assert "bomb" == caught.value.code
+
+
+def test_records_lack_keys() -> None:
+    """A record without a key that others have is read with an empty cell; a key that none has refuses."""
+    first = {**HOLDER, "cert_no": number() + "42"}
+    second = {k: v for k, v in first.items() if k != "grade"}
+    entries = read(json.dumps([first, second]).encode(), "disabled_federation").entries
+    assert [None, "level_unknown"] == entries["fault"].to_list()
+    assert "missing_column" == refusal(json.dumps([second]).encode(), "disabled_federation")
+
+
+def test_records_give_numbers_as_numbers() -> None:
+    """JSON numbers for grade and status are the same as their texts."""
+    entries = read(json.dumps([{**HOLDER, "cert_no": number() + "42", "grade": 2, "status": 1}]).encode(),
+                   "disabled_federation").entries  # fmt: skip
+    assert [("2", None)] == entries.select("level", "fault").rows()
+
+
+def test_rows_are_counted_through_the_parts() -> None:
+    """行号 runs from 1 through the parts in their order; lines count within each part."""
+    one, two = (read(civil_csv([{}] * n).encode()).entries for n in (2, 3))
+    whole = number_rows([one, two])
+    assert [1, 2, 3, 4, 5] == whole["row"].to_list()
+    assert [2, 3, 2, 3, 4] == whole["line"].to_list()
+
+
+def test_a_damaged_column_is_told() -> None:
+    """Where many numbers of a list are in a spreadsheet's form, the column is reported, not only the cells."""
+    part = read(civil_csv([{"身份证号码": "4.51022E+17"}] * 6 + [{}] * 20).encode())
+    assert [("damaged_column", "6")] == list(part.remarks)
+    assert [] == list(read(civil_csv([{}] * 20).encode()).remarks)
+
+
+def test_dates_of_the_sheet_are_dates() -> None:
+    """A date cell is its day, whatever the sheet shows."""
+    rows = rural_rows({"识别时间": date(2021, 3, 4)})
+    assert [date(2021, 3, 4)] == read(workbook(rows), "rural_revitalization").entries["first"].to_list()
+    assert "识别时间" in RURAL

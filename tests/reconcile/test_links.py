@@ -1,0 +1,154 @@
+"""Whom a row means, beyond reasonable doubt: every sentence of the identity rules on an example."""
+
+import pytest
+
+from tests.reconcile.people import A, B, ELSE, outcomes, person, roster, rounded, settled
+
+WEI = person(1, "韦伟", A)
+CITY = roster(WEI, person(2, "覃丽", ELSE))
+SURE = ("matched", "", 1)
+OTHER = person(3, "覃国强", B)
+
+
+@pytest.mark.parametrize("name", ["韦伟", "韦\u3000伟", "韋偉", "韦卫", "韦?", "韦□", "韦*", "韦\ue123", "韦wei", "韦 WEI"])
+def test_number_and_name_are_sure(name: str) -> None:
+    """A valid number whose name agrees, be it in form only, is sure."""
+    assert [SURE] == outcomes(CITY, {"number": A, "name": name})
+
+
+@pytest.mark.parametrize("name", ["覃丽", "韦国", "韦伟国", "??", "wei wei", "□□"])
+def test_another_name_is_never_sure(name: str) -> None:
+    """A valid number with another name, or one of marks or pinyin only, is for a person to decide."""
+    assert [("review", "name_differs", None)] == outcomes(CITY, {"number": A, "name": name})
+
+
+def test_marks_on_both_sides_are_no_name() -> None:
+    """A whole name of marks is no agreement, even where the roster has the same marks."""
+    city = roster(person(1, "□□", A), person(2, "覃?", ELSE))
+    rows = [{"number": A, "name": "**"}, {"number": A, "name": "韦伟"}, {"number": ELSE, "name": "覃*"}]
+    assert ["review", "review", "matched"] == [row[0] for row in outcomes(city, *rows)]
+
+
+def test_a_number_alone_is_not_sure() -> None:
+    """A valid number without a name is for a person to decide."""
+    assert [("review", "name_missing", None)] == outcomes(CITY, {"number": A, "name": "-"})
+
+
+def test_nobody_of_the_number_is_a_gap() -> None:
+    """A sound number that nobody on the roster has is a gap in coverage."""
+    assert [("unmatched", "not_on_roster", None)] == outcomes(CITY, {"number": B, "name": "韦国强"})
+
+
+def test_damaged_and_missing_numbers_are_reviewed() -> None:
+    """A damaged or missing number is a case, whatever its name: a near number is never taken for it."""
+    wrong = A[:16] + str((int(A[16]) + 1) % 10) + A[17]
+    rows = [{"number": n, "name": "韦伟"} for n in (wrong, A[:17], A + "1", "4.51022E+17", A[:15] + "000")]
+    assert [("review", "number_damaged", None)] * 5 == outcomes(CITY, *rows)
+    assert [("review", "number_missing", None)] == outcomes(CITY, {"number": "无", "name": "韦伟"})
+
+
+def test_rounded_numbers_need_a_name() -> None:
+    """A number ending in 000 without an agreeing name is damaged, whatever its checksum; with one it is sure."""
+    number = rounded()
+    city = roster(person(1, "韦伟", number))
+    assert [SURE] == outcomes(city, {"number": number, "name": "韦伟"})
+    assert [SURE] == outcomes(city, {"number": number, "name": "韦卫"})
+    rows = [{"number": number, "name": name} for name in ("覃丽", "", "??")]
+    assert [("review", "number_damaged", None)] * 3 == outcomes(city, *rows)
+    assert [("review", "number_damaged", None)] == outcomes(CITY, {"number": number, "name": "韦伟"})
+
+
+def test_the_heads_number_needs_the_name_exactly() -> None:
+    """A number equal to the head's, on a row that isn't 本人, needs the head's name without any difference in form."""
+    def row(name: str) -> dict[str, object]:
+        return {"number": A, "head_number": A, "name": name}
+
+    assert [SURE] == outcomes(CITY, row("韦伟"))
+    assert [("review", "head_number", None)] * 4 == outcomes(CITY, *map(row, ("韦卫", "韦?", "韦wei", "韦小宝")))
+    marked = roster(person(1, "韦?", A))
+    assert [("review", "head_number", None)] == outcomes(marked, row("韦*"))
+    assert [SURE] == outcomes(CITY, {"number": A, "head_number": ELSE, "name": "韦卫"})
+
+
+def test_one_person_under_two_numbers_is_review() -> None:
+    """Same number and same name under two psn_no: nobody can say which is right, also where the names differ in form."""
+    twice = roster(WEI, person(4, "韦伟", A))
+    assert [("review", "several_persons", None)] == outcomes(twice, {"number": A, "name": "韦伟"})
+    in_form = roster(WEI, person(4, "韦卫", A))
+    assert [("review", "several_persons", None)] * 2 == outcomes(
+        in_form, {"number": A, "name": "韦伟"}, {"number": A, "name": "韦?"}
+    )
+
+
+def test_one_number_under_two_names_goes_by_the_name() -> None:
+    """Two people with one number and other names: the agreeing name is sure, any other is a case."""
+    shared = roster(WEI, person(4, "覃国强", A))
+    assert [SURE, ("matched", "", 4)] == outcomes(shared, {"number": A, "name": "韦伟"}, {"number": A, "name": "覃国强"})
+    assert [("review", "several_persons", None)] == outcomes(shared, {"number": A, "name": "黄某"})
+
+
+def test_twins_and_families_are_not_mixed() -> None:
+    """Twins with neighbouring numbers and similar names, father and son of one name: the number says who."""
+    father, son = A, ELSE
+    city = roster(person(1, "韦伟", father), person(2, "韦卫", B), person(3, "韦伟", son))
+    rows = [{"number": father, "name": "韦伟"}, {"number": B, "name": "韦卫"}, {"number": son, "name": "韦伟"}]
+    assert [("matched", "", 1), ("matched", "", 2), ("matched", "", 3)] == outcomes(city, *rows)
+
+
+def test_a_better_namesake_makes_doubt() -> None:
+    """A name that agrees in form only is a case where another person of that birth date has it exactly (twins)."""
+    city = roster(WEI, person(2, "韦卫", B))
+    assert [("review", "near_namesake", None)] == outcomes(city, {"number": A, "name": "韦卫"})
+
+
+def test_a_changed_number_makes_doubt() -> None:
+    """An unknown sound number with the name, birth date and home of somebody on the roster is a case."""
+    fresh = {"number": B, "name": "韦伟"}
+    assert [("review", "number_changed", None)] == outcomes(CITY, fresh)
+    assert [("unmatched", "not_on_roster", None)] == outcomes(CITY, {**fresh, "area": "450102001001"})
+
+
+def test_old_and_opaque_numbers_of_the_roster() -> None:
+    """The roster's 15-digit numbers meet their 18 digits; opaque numbers of other documents need the name exactly."""
+    city = roster(person(1, "韦伟", A[:6] + A[8:17]), person(2, "ANNA MARIA", "E12345678"))
+    assert [SURE, ("matched", "", 2)] == outcomes(
+        city, {"number": A, "name": "韦卫"}, {"number": "e1234 5678", "name": "Anna Maria"}
+    )
+    assert [("review", "number_damaged", None)] == outcomes(city, {"number": "E12345678", "name": "ANNA"})
+
+
+def test_a_certificate_number_is_its_persons() -> None:
+    """A disability certificate number stands for the number with which it begins."""
+    assert [SURE] == outcomes(CITY, {"number": A + "42B1", "name": "韦伟"})
+
+
+def test_links_stay_when_the_roster_changes() -> None:
+    """A row that was sure before and is in doubt now keeps its person, and a case says so."""
+    def look(*people: dict[str, object]) -> tuple[object, ...]:
+        columns = ("outcome", "reason", "person_key", "kept", "candidate")
+        return settled(roster(*people), {"number": A, "name": "韦伟"}, previous={1: 1}).select(columns).row(0)
+
+    lost = ("review", "link_lost", None, 1, 1)
+    assert lost == look(person(1, "韦国", A))
+    assert lost == look(person(1, "韦伟", ELSE), OTHER)
+    assert lost == look(WEI, person(4, "韦伟", A))
+    assert ("matched", "", 1, None, None) == look(WEI)
+
+
+def test_a_corrected_roster_moves_the_row() -> None:
+    """A row that turns out to be another person's is that person's from now on, without a case."""
+    moved = settled(roster(person(1, "韦伟", ELSE), person(5, "韦伟", A)), {"number": A, "name": "韦伟"}, previous={1: 1})
+    assert [("matched", 5, None)] == moved.select("outcome", "person_key", "kept").rows()
+
+
+def test_newly_enrolled_people_are_found() -> None:
+    """A row that was a gap in coverage is sure as soon as the roster has its person."""
+    row = {"number": B, "name": "覃国强"}
+    assert [("unmatched", "not_on_roster", None)] == outcomes(CITY, row)
+    assert [("matched", "", 3)] == outcomes(roster(WEI, OTHER), row)
+
+
+def test_an_empty_roster_matches_nobody() -> None:
+    """Without anybody on the roster nobody is matched, and no row is lost."""
+    rows = [{"number": A, "name": "韦伟"}, {"number": "", "name": "韦伟"}]
+    assert ["unmatched", "review"] == [row[0] for row in outcomes(roster(), *rows)]

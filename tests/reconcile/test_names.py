@@ -1,0 +1,37 @@
+"""When a name differs in form only."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.reconcile.names import agree
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [("韦卫", "韦伟"), ("韦?", "韦伟"), ("?伟", "韦伟"), ("韦wei", "韦伟"), ("韦weiguo", "韦伟国"), ("吕lv", "吕绿"), ("吕lü", "吕绿"),
+     ("韦伟", "韦?"), ("韦e", "韦娥"), ("单国", "善国"), ("覃\U00020BB7", "覃?"), ("维卫", "韦伟")],
+)  # fmt: skip
+def test_forms_agree(sent: str, known: str) -> None:
+    """A homophone, or a mark or pinyin in place of a character, is the same name."""
+    assert agree(sent, known)
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [("韦国", "韦伟"), ("韦", "韦伟"), ("韦伟国", "韦伟"), ("伟韦国", "国伟韦"), ("??", "韦伟"), ("韦伟", "??"), ("韦?", "?伟"), ("weiwei", "韦伟"),
+     ("wei?", "韦伟"), ("韦weii", "韦伟"), ("韦abc", "韦伟"), ("", "韦伟"), ("韦伟", ""), ("johnsmith", "johnsmyth"), ("韦1", "韦2")],
+)  # fmt: skip
+def test_others_do_not(sent: str, known: str) -> None:
+    """Another sound, another length, or nothing but marks and pinyin, is no agreement."""
+    assert not agree(sent, known)
+
+
+@given(st.text("韦伟卫国?aweil", max_size=12), st.text("韦伟卫国?娥", max_size=8))
+def test_a_sure_character_is_needed(sent: str, known: str) -> None:
+    """No two names agree of which no character was really written on both sides."""
+    marks = set("?abcdefghijklmnopqrstuvwxyz")
+    if set(sent) <= marks or set(known) <= marks:
+        assert not agree(sent, known)
+    else:
+        assert agree(known, known) or set(known) & marks

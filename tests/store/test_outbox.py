@@ -1,0 +1,116 @@
+"""The outbox: superseded, in flight, confirmed; message numbers that are never given twice."""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from gateway.errors import StoreFault
+from gateway.model.frames import LISTS
+from gateway.store import Ledger, Tx, outbox, people
+from gateway.store import tables as t
+from tests.store.test_schema import run
+
+FAR = datetime(2099, 1, 1)
+
+
+def wanted(*rows: tuple[int, str]) -> pl.DataFrame:
+    """(person, records) for use 1."""
+    return pl.DataFrame([(person, "1", records) for person, records in rows], schema=LISTS, orient="row")
+
+
+def send(tx: Tx, msgid: str = "m1") -> list[int]:
+    """Everything due goes into one message."""
+    due = outbox.due(tx, FAR)["id"].to_list()
+    outbox.draw_messages(tx, [msgid])
+    outbox.open_message(tx, msgid=msgid, infno="L201", sealed_input=b"sealed", items=due)
+    return due
+
+
+def test_the_newer_wish_supersedes(ledger: Ledger) -> None:
+    """A change never sent is superseded by the newer one; the same wish again queues nothing."""
+    with ledger.begin() as tx:
+        number = run(tx)
+        assert (2, 0) == outbox.replace_queue(tx, wanted((1, "a"), (2, "b")), number)
+        assert (0, 0) == outbox.replace_queue(tx, wanted((1, "a"), (2, "b")), number)
+        assert (1, 1) == outbox.replace_queue(tx, wanted((1, "c"), (2, "b")), number)
+        assert (0, 1) == outbox.replace_queue(tx, wanted((1, "c")), number)
+        assert {"queued": 1, "superseded": 2} == outbox.counts(tx)
+        assert [(1, "c")] == outbox.due(tx, FAR).select("person_key", "records").rows()
+
+
+def test_nothing_follows_what_is_in_flight(ledger: Ledger) -> None:
+    """While a change is in flight its person waits: the next is queued only when the outcome is known."""
+    with ledger.begin() as tx:
+        number = run(tx)
+        outbox.replace_queue(tx, wanted((1, "a")), number)
+        send(tx)
+        assert (0, 0) == outbox.replace_queue(tx, wanted((1, "b")), number)
+        assert [] == outbox.due(tx, FAR)["id"].to_list()
+        outbox.settle_message(tx, "m1", [(1, "done", 0)], infcode="0", next_try=FAR)
+        assert (1, 0) == outbox.replace_queue(tx, wanted((1, "b")), number)
+
+
+def test_answers_settle_each_item(ledger: Ledger) -> None:
+    """Done confirms the list, a lock waits for its time, a refusal is final, an item without answer waits too."""
+    later = datetime(2026, 11, 1)
+    with ledger.begin() as tx:
+        number = run(tx)
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b"), (3, "c"), (4, "d")), number)
+        send(tx)
+        assert [b"sealed"] == [message.sealed_input for message in outbox.open_messages(tx)]
+        outbox.settle_message(tx, "m1", [(1, "done", 0), (2, "queued", 19), (3, "refused", 12)], infcode="0", next_try=later)
+        assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()
+        assert [] == outbox.due(tx, later - timedelta(seconds=1)).rows()
+        assert [2, 4] == outbox.due(tx, later)["person_key"].to_list()
+        assert [(3, "1", 12)] == outbox.refused_now(tx).rows()
+        assert [(3, "1", "c")] == outbox.refused_lists(tx, later - timedelta(days=9999)).rows()
+        assert [] == outbox.open_messages(tx)
+        left = tx.execute(sa.select(t.messages.c.sealed_input)).scalars().all()
+        assert [b""] == left
+
+
+def test_a_later_acceptance_clears_a_refusal(ledger: Ledger) -> None:
+    """What was refused is no refusal any more once a later list of the person and use is accepted."""
+    with ledger.begin() as tx:
+        number = run(tx)
+        for msgid, records, state in (("m1", "a", "refused"), ("m2", "b", "done"), ("m3", "c", "done")):
+            outbox.replace_queue(tx, wanted((1, records)), number)
+            send(tx, msgid)
+            outbox.settle_message(tx, msgid, [(1, state, 0)], infcode="0", next_try=FAR)
+        assert [] == outbox.refused_now(tx).rows()
+        assert [(1, "1", "c", "receipt")] == people.confirmed(tx).rows()
+
+
+def test_a_message_survives_a_crash(ledger: Ledger) -> None:
+    """A message opened and never answered is still there, in order, with its input, to be repeated under its number."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a")), run(tx))
+        send(tx, "m2")
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        outbox.settle_message(tx, "m2", [(1, "done", 0)], infcode="0", next_try=FAR)
+        tx.execute(sa.insert(t.findings).values(delivery_id=9, code="", detail="", count=1))
+    with ledger.begin() as tx:
+        assert ["m2"] == [message.msgid for message in outbox.open_messages(tx)]
+        assert {"sending": 1} == outbox.counts(tx)
+
+
+def test_a_message_number_is_given_once(ledger: Ledger) -> None:
+    """Drawing a number twice is refused by the database; the highest with a prefix is known."""
+    with ledger.begin() as tx:
+        outbox.draw_messages(tx, ["A1", "A3", "B9"])
+        assert ("A3", "B9", None) == tuple(outbox.last_msgid(tx, prefix) for prefix in "ABC")
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        outbox.draw_messages(tx, ["A2", "A3"])
+
+
+def test_answering_twice_changes_nothing(ledger: Ledger) -> None:
+    """The answer to a message, taken once more, moves nothing that it does not hold any more."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a")), run(tx))
+        send(tx)
+        outbox.settle_message(tx, "m1", [(1, "done", 0)], infcode="0", next_try=FAR)
+        outbox.settle_message(tx, "m1", [(1, "refused", 11)], infcode="0", next_try=FAR)
+        assert {"done": 1} == outbox.counts(tx)
+        assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()

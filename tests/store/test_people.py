@@ -1,0 +1,107 @@
+"""What is believed of people: written as differences, with who believed it since when."""
+
+from datetime import date
+
+import polars as pl
+
+from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
+from gateway.store import Ledger, decisions, people
+from tests.store.test_schema import delivery, run
+
+FIRST = date(2024, 3, 1)
+
+
+def recognised(*rows: tuple[int, str, date | None]) -> pl.DataFrame:
+    """(person, level, last) of 低保对象."""
+    return pl.DataFrame(
+        [{"instance": "mz", "scope": "", "person_key": p, "identity": "低保对象", "level": v, "first": FIRST, "last": last,
+          "delivery": 1, "row": p, "ended_by": ""} for p, v, last in rows],
+        schema=RECOGNITIONS,
+    )  # fmt: skip
+
+
+def test_only_what_changed_is_written(ledger: Ledger) -> None:
+    """The same belief again writes nothing; what changed ends the old row and begins a new one, and history keeps both."""
+    with ledger.begin() as tx:
+        delivery(tx)
+        first, second = run(tx), run(tx)
+        one = recognised((1, "A", None), (2, "B", None), (3, "C", date(2026, 1, 1)))
+        assert (3, 0) == people.replace_recognitions(tx, one, first)
+        assert (0, 0) == people.replace_recognitions(tx, one, second)
+        other = recognised((1, "A", None), (2, "C", None))
+        assert (1, 2) == people.replace_recognitions(tx, other, second)
+    with ledger.begin() as tx:
+        assert other.equals(people.recognitions(tx).select(RECOGNITIONS.names()).sort("person_key"))
+        assert [("B", first, second), ("C", second, None)] == [
+            (r["level"], r["known_from"], r["known_to"]) for r in people.history(tx, 2)
+        ]
+
+
+def test_many_rows_come_back_as_they_were(ledger: Ledger) -> None:
+    """Thousands of rows, open ends and all, are read back as they were written, and all can end at once."""
+    many = recognised(*((i, "A", None if i % 2 else FIRST) for i in range(2500)))
+    with ledger.begin() as tx:
+        delivery(tx)
+        number = run(tx)
+        people.replace_recognitions(tx, many, number)
+        assert many.equals(people.recognitions(tx).select(RECOGNITIONS.names()).sort("person_key"))
+        assert (0, 2500) == people.replace_recognitions(tx, many.clear(), number)
+
+
+def test_departures_are_replaced(ledger: Ledger) -> None:
+    """Departures are what the newest settlement says: a state that changed is one row, not two."""
+    def leaving(state: str) -> pl.DataFrame:
+        return pl.DataFrame([(1, "", 7, "低保对象", FIRST, state, True)], schema=DEPARTURES, orient="row")
+
+    with ledger.begin() as tx:
+        delivery(tx)
+        for state in ("held", "held", "released"):
+            people.replace_departures(tx, leaving(state))
+        assert ["released"] == [row["state"] for row in people.departures_of(tx, 7)]
+        people.replace_departures(tx, leaving("held").clear())
+        assert [] == people.departures_of(tx, 7)
+
+
+def test_adopted_and_confirmed(ledger: Ledger) -> None:
+    """What others wrote, and what the platform confirmed, is read back as it was kept."""
+    standing = pl.DataFrame([(1, "1", "7019", "B", FIRST, date(2099, 12, 31), "old")], schema=TIMELINES, orient="row")
+    seen = pl.DataFrame([(1, "1", "x"), (1, "2", "y")], schema=LISTS, orient="row")
+    with ledger.begin() as tx:
+        people.adopt(tx, standing)
+        people.confirm_readback(tx, seen)
+        assert standing.equals(people.adopted(tx))
+        assert [(1, "1", "x", "readback"), (1, "2", "y", "readback")] == people.confirmed(tx).sort("use").rows()
+
+
+def test_holds_follow_breaches(ledger: Ledger) -> None:
+    """A breach opens one hold; one that no longer is is void; what a person decided stays decided."""
+    with ledger.begin() as tx:
+        one = delivery(tx, business_date=FIRST)
+        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run")
+        assert 1 == decisions.keep_holds(tx, [(one, "", 31, 60)], "run")
+        assert [("open", 31)] == [(h.state, h.leaving) for h in decisions.holds(tx)]
+        assert 0 == decisions.keep_holds(tx, [], "run")
+        assert ["void"] == [h.state for h in decisions.holds(tx)]
+        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run")
+        (hold,) = decisions.holds(tx, state="open")
+        decisions.decide_hold(tx, hold.id, "cancelled", actor="li", note="n")
+        assert {(one, ""): "cancelled"} == decisions.decided(tx)
+        for breaches in ([(one, "", 30, 60)], []):
+            assert 0 == decisions.keep_holds(tx, breaches, "run")
+            assert {(one, ""): "cancelled"} == decisions.decided(tx)
+
+
+def test_cases_open_close_and_open_again(ledger: Ledger) -> None:
+    """A case is open once per subject, closes when its reason is gone, opens again, and others' cases are left alone."""
+    def found(*subjects: str) -> pl.DataFrame:
+        return pl.DataFrame([{"subject": s, "instance": "mz", "code": "name_differs", "row": 1} for s in subjects],
+                            schema=decisions.CASES)  # fmt: skip
+
+    with ledger.begin() as tx:
+        assert (1, 0) == decisions.keep_cases(tx, found("item:1:1"), "item:")
+        assert (2, 0) == decisions.keep_cases(tx, found("row:a", "row:b"), "row:")
+        assert (0, 0) == decisions.keep_cases(tx, found("row:a", "row:b"), "row:")
+        assert (0, 1) == decisions.keep_cases(tx, found("row:a"), "row:")
+        assert (1, 0) == decisions.keep_cases(tx, found("row:a", "row:b"), "row:")
+        assert [("mz", "name_differs", 3)] == decisions.case_counts(tx)
+        assert {"item:1:1", "row:a", "row:b"} == {case["subject"] for case in decisions.cases(tx)}

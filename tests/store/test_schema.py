@@ -1,0 +1,132 @@
+"""The schema: migrations make the tables, and the database itself keeps the laws."""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from gateway.errors import ExitCode, StoreFault
+from gateway.store import Ledger, Tx
+from gateway.store import tables as t
+from gateway.store.dialect import make_engine
+
+NOW = datetime(2026, 11, 1)
+
+
+def delivery(tx: Tx, content: str = "c1", **more: Any) -> int:
+    """A delivery as a raw row: whatever a careless writer may insert."""
+    row = {"instance": "mz", "name": "n", "scopes": [], "content_digest": content, "manifest_digest": "", "landing": {},
+           "state": "applied", "arrived_at": NOW, "rows": 0, **more}  # fmt: skip
+    key = tx.execute(sa.insert(t.deliveries).values(**row)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def run(tx: Tx) -> int:
+    key = tx.execute(
+        sa.insert(t.runs).values(kind="run", actor="a", today=date(2026, 11, 1), state="running", started_at=NOW, detail={})
+    ).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def change(tx: Tx, state: str, *, person: int = 1, use: str = "1") -> None:
+    number = run(tx)
+    tx.execute(sa.insert(t.changes).values(person_key=person, use=use, records="", state=state, run_id=number))
+
+
+def test_migrations_make_the_tables(tmp_path: Path) -> None:
+    """What alembic's migrations make is what the tables say; running them again changes nothing."""
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    for _time in range(2):
+        made = Ledger(url)
+        made.migrate()
+        made.close()
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        assert [] == compare_metadata(MigrationContext.configure(connection), t.metadata)
+        checks = {c["name"] for table in t.metadata.tables for c in sa.inspect(engine).get_check_constraints(table)}
+    engine.dispose()
+    assert {c.name for table in t.metadata.tables.values() for c in table.constraints
+            if isinstance(c, sa.CheckConstraint)} == checks  # fmt: skip
+
+
+def test_outcomes_that_do_not_add_up_are_refused(ledger: Ledger) -> None:
+    """An applied delivery whose outcomes do not add up to its rows is refused by the database, insert or update."""
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        delivery(tx, rows=3, matched=1, review=1)
+    with ledger.begin() as tx:
+        delivery(tx, rows=3, matched=1, review=1, invalid=1)
+        landed = delivery(tx, "c2", rows=3, state="landed")
+    for values in ({"state": "applied"}, {"state": "applied", "matched": 4}, {"state": "applied", "matched": 2}):
+        with pytest.raises(StoreFault), ledger.begin() as tx:
+            tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == landed).values(**values))
+
+
+def test_the_same_content_is_one_delivery(ledger: Ledger) -> None:
+    """The same content of one instance is taken once; another instance's is another delivery."""
+    with ledger.begin() as tx:
+        delivery(tx)
+        delivery(tx, instance="cl")
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        delivery(tx)
+
+
+@pytest.mark.parametrize("state", ["queued", "sending"])
+def test_one_change_waits_and_one_is_in_flight(ledger: Ledger, state: str) -> None:
+    """Of a person and use at most one change is queued and at most one is in flight; past ones are many."""
+    with ledger.begin() as tx:
+        for past in ("done", "done", "refused", "superseded", "superseded", state):
+            change(tx, past)
+        change(tx, state, use="2")
+        change(tx, state, person=2)
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        change(tx, state)
+
+
+@pytest.mark.parametrize(("table", "values"), [("deliveries", {"state": "lost"}), ("changes", {"state": "sent"})])
+def test_unknown_states_are_refused(ledger: Ledger, table: str, values: dict[str, Any]) -> None:
+    """A state that nobody knows is refused by the database."""
+    with ledger.begin() as tx:
+        delivery(tx)
+        change(tx, "done")
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        tx.execute(sa.update(t.metadata.tables[table]).values(**values))
+
+
+def test_what_is_named_must_be_there(ledger: Ledger) -> None:
+    """A finding of a delivery that is not there is refused: foreign keys are on."""
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        tx.execute(sa.insert(t.findings).values(delivery_id=7, code="c", detail="", count=1))
+
+
+def test_a_fault_shows_no_value(ledger: Ledger) -> None:
+    """A refused write says which rule it broke and what to do, and nothing of what was to be written."""
+    with ledger.begin() as tx:
+        delivery(tx, "secret-content", name="secret-name")
+    with pytest.raises(StoreFault) as caught, ledger.begin() as tx:
+        delivery(tx, "secret-content", name="secret-name")
+    said = f"{caught.value} {caught.value!r} {caught.value.__cause__}"
+    assert "UNIQUE" in said and "gateway doctor" in said
+    assert "secret" not in said
+    assert ExitCode.LATER == caught.value.exit_code
+
+
+def test_a_fault_undoes_the_whole_transaction(ledger: Ledger) -> None:
+    """An act and its record commit together, or not at all."""
+    with pytest.raises(StoreFault), ledger.begin() as tx:
+        delivery(tx)
+        delivery(tx)
+    with ledger.begin() as tx:
+        assert 0 == tx.execute(sa.select(sa.func.count()).select_from(t.deliveries)).scalar_one()
+
+
+def test_nothing_is_left_of_what_is_deleted(ledger: Ledger) -> None:
+    """Deleted rows are overwritten, and no temporary table reaches the disk."""
+    with ledger.begin() as tx:
+        pragmas = {name: tx.execute(sa.text(f"PRAGMA {name}")).scalar_one() for name in ("secure_delete", "temp_store", "foreign_keys")}
+    assert {"secure_delete": 1, "temp_store": 2, "foreign_keys": 1} == pragmas
