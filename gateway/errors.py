@@ -9,7 +9,8 @@ GatewayError
 ├── TryLater                leave it for the next run                       exit 75
 │   ├── PeerUnreachable
 │   ├── PeerRefused
-│   └── PeerBroken
+│   ├── PeerBroken
+│   └── DiskFault
 ├── PeerUntrusted           stop talking to this peer until a person acts   exit 1
 ├── EnvelopeRefused         the platform's final no to one message            exit 1
 ├── DeliveryRefused         refuse the delivery, go on with the others      exit 1
@@ -84,6 +85,10 @@ class PeerRefused(TryLater):
 
 class PeerBroken(TryLater):
     """The peer's answer makes no sense: garbage, endless, against its contract."""
+
+
+class DiskFault(TryLater):
+    """The site's disk is full, or a file of ours may not be read or written."""
 
 
 class PeerUntrusted(GatewayError):

@@ -6,10 +6,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from gateway.errors import SettingsFault
 from gateway.model.mapping import Column, Fault, ListMapping
+from gateway.model.outcomes import REASONS
 from gateway.model.policy import Condition, IdentityCode, Policy, SubsidyRule
 from gateway.words import _
+
+#: What a list can be, and what a column can hold; docs/plugins.md says what each means.
+FORMATS = ("csv", "sheet", "records")
+KINDS = ("text", "name", "number", "date_first", "date_last", "date_birth", "code", "amount", "digits")
 
 
 class MappingFiles:
@@ -23,8 +30,8 @@ class MappingFiles:
         name = f"{plugin}.toml"
         data = self._read(name)
         try:
-            return _list_mapping(plugin, data)
-        except (KeyError, TypeError, ValueError) as fault:
+            return _checked(_list_mapping(plugin, data))
+        except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as fault:
             raise _broken(name, fault) from fault
 
     def policy(self, place: str) -> Policy:
@@ -78,6 +85,19 @@ def _list_mapping(plugin: str, data: dict[str, Any]) -> ListMapping:  # parsed T
         ignored=tuple(data.get("ignored", ())),
         statements=data.get("statements", True),
     )
+
+
+def _checked(mapping: ListMapping) -> ListMapping:
+    """The mapping, if a list can be read by it. Raises ValueError or PolarsError: a fault shows before any delivery."""
+    kinds = {column.kind for column in mapping.columns}
+    uncoded = [c.field for c in mapping.columns if c.kind == "code" and c.field not in mapping.codes]
+    codes = [fault.code for fault in mapping.faults if fault.code not in REASONS]
+    if mapping.format not in FORMATS or not kinds <= set(KINDS) or uncoded or codes:
+        wrong = [*({mapping.format} - set(FORMATS)), *sorted(kinds - set(KINDS)), *uncoded, *codes]
+        raise ValueError("unknown format or kind, code column without codes, or unknown fault: " + ", ".join(wrong))
+    for expression in (*(e for _field, e in mapping.derive), *(fault.when for fault in mapping.faults)):
+        pl.sql_expr(expression)
+    return mapping
 
 
 def _policy(data: dict[str, Any], table: dict[str, Any]) -> Policy:  # parsed TOML

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gateway.errors import TryLater
+from gateway.errors import DiskFault, TryLater
 from gateway.mappings import MappingFiles
 from gateway.model.policy import Policy
 from gateway.plugin.loader import Plugins
@@ -56,7 +56,12 @@ class Site:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """One run at a time per site. Raises TryLater where another process runs."""
-        with (self.settings.var / "run.lock").open("w") as file:
+        try:
+            lock = (self.settings.var / "run.lock").open("w")
+        except OSError as fault:
+            what, step = _("无法写入运行锁 run.lock"), _("请检查磁盘空间和 var 目录的权限(gateway doctor)")
+            raise DiskFault(what, where=str(self.settings.var), next_step=step) from fault
+        with lock as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as fault:

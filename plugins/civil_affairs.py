@@ -51,20 +51,25 @@ class CivilAffairs(Source):
 
     def offers(self, session: Session) -> Iterable[Offer]:
         sftp = session.sftp(self.options)
-        names = [entry.name for entry in sftp.list(self.options.outbox)]
-        for stem in marked(names, marker=".ok", pattern=STEM):
+        sizes = {entry.name: entry.size for entry in sftp.list(self.options.outbox)}
+        for stem in marked(sizes, marker=".ok", pattern=STEM):
             manifest = f"{stem}.json"
-            text = (
-                sftp.read(f"{self.options.outbox}/{manifest}", MANIFEST_LIMIT) if manifest in names else b"{}"
-            )
+            # One without a manifest, or with one that cannot be any, is offered all the same: fetching refuses it.
+            usable = 0 < sizes.get(manifest, 0) <= MANIFEST_LIMIT
+            text = sftp.read(f"{self.options.outbox}/{manifest}", MANIFEST_LIMIT) if usable else b"{}"
             yield Offer(name=stem, manifest=text)
 
     def fetch(self, session: Session, offer: Offer) -> Fetched:
         data = read_manifest_json(offer.manifest, offer.name)
         manifest = self._manifest(offer.name, data)
-        archive = f"{offer.name}.zip"
+        archive, sftp = f"{offer.name}.zip", session.sftp(self.options)
+        sizes = {entry.name: entry.size for entry in sftp.list(self.options.outbox)}
+        if archive not in sizes:
+            raise self._refused("part_missing", _("缺少压缩包 {name}").format(name=archive), offer.name)
+        if sizes[archive] > ARCHIVE_LIMIT:
+            raise self._refused("too_large", _("压缩包 {name} 超过允许的大小").format(name=archive), offer.name)
         with session.part(archive) as sink:
-            session.sftp(self.options).download(f"{self.options.outbox}/{archive}", sink, ARCHIVE_LIMIT)
+            sftp.download(f"{self.options.outbox}/{archive}", sink, ARCHIVE_LIMIT)
         password = session.secret(self.options.zip_password)
         return Fetched(
             manifest=manifest,
@@ -92,7 +97,7 @@ class CivilAffairs(Source):
                 ),
             )
             agrees = data["batch_no"] == stem and bool(data["archive_sm3"]) and bool(manifest.parts)
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, OverflowError) as fault:
             raise self._refused("bad_manifest", _("清单缺少项目或格式不对"), stem) from fault
         _prefix, _area, day, mode, sequence = stem.split("_")
         promised = (f"{manifest.business_date:%Y%m%d}", data["mode"], manifest.sequence)

@@ -47,24 +47,34 @@ class RuralRevitalization(Source):
             if not (folder.is_folder and re.fullmatch(r"\d{8}", folder.name)):
                 continue
             path = f"{self.options.outbox}/{folder.name}"
-            if any(entry.name == SUMS for entry in sftp.list(path)):
-                yield Offer(name=folder.name, manifest=sftp.read(f"{path}/{SUMS}", SUMS_LIMIT))
+            size = next((entry.size for entry in sftp.list(path) if entry.name == SUMS), None)
+            if size is not None:
+                # One that is far too long is offered all the same: fetching refuses it.
+                text = sftp.read(f"{path}/{SUMS}", SUMS_LIMIT) if size <= SUMS_LIMIT else b""
+                yield Offer(name=folder.name, manifest=text)
 
     def fetch(self, session: Session, offer: Offer) -> Fetched:
         sums = read_sums(offer.manifest, f"{offer.name}/{SUMS}")
         manifest = self._manifest(offer.name, sums)
         folder = f"{self.options.outbox}/{offer.name}"
-        there = {entry.name for entry in session.sftp(self.options).list(folder)}
-        missing = [name for name in sums if name not in there]
+        sftp = session.sftp(self.options)
+        sizes = {entry.name: entry.size for entry in sftp.list(folder)}
+        missing = [name for name in sums if name not in sizes]
         if missing:
             what = _("SHA256SUMS 列出的文件缺少:{names}").format(names="、".join(missing))
             raise self._refused("part_missing", what, offer.name)
+        large = [name for name in sums if sizes[name] > WORKBOOK_LIMIT]
+        if large:
+            what = _("工作簿超过允许的大小:{names}").format(names="、".join(large))
+            raise self._refused("too_large", what, offer.name)
         for name in sums:
             with session.part(name) as sink:
-                session.sftp(self.options).download(f"{folder}/{name}", sink, WORKBOOK_LIMIT)
+                sftp.download(f"{folder}/{name}", sink, WORKBOOK_LIMIT)
         return Fetched(manifest=manifest, parts=tuple(sums), extras={SUMS: offer.manifest})
 
     def _manifest(self, name: str, sums: dict[str, str]) -> Manifest:
+        if not sums:
+            raise self._refused("bad_manifest", _("SHA256SUMS 为空,或长得不合理"), name)
         parts = []
         for file, digest in sorted(sums.items()):
             match = WORKBOOK.fullmatch(file)

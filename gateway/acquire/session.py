@@ -39,6 +39,10 @@ class SourceSession:
     last_any: date | None = None
     #: Draws a fresh message number; only the platform's session has one.
     next_msgid: object = None
+    #: Which offer the parts belong to: what is left of another one is neither gone on with nor dropped.
+    _offer: str = ""
+    #: Parts opened since `begin`, by name.
+    _opened: dict[str, Path] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
     _sftp: dict[SftpOptions, SftpPeer] = field(default_factory=dict)
 
@@ -74,19 +78,29 @@ class SourceSession:
         """The secret behind a reference."""
         return read_secret(reference, self.site)
 
+    def begin(self, offer: str) -> None:
+        """From here on parts belong to this offer: its name and the digest of what it promises."""
+        self._offer = _digest(offer)[:16]
+        self._opened.clear()
+
     @contextmanager
     def part(self, name: str) -> Iterator[Sink]:
-        """A sealed sink that goes on where an earlier try of the same part stopped."""
-        with self.keyring.sealer.resume(self.part_path(name)) as writer:
+        """A sealed sink that goes on where an earlier try of the same offer's part stopped."""
+        path = self._opened[name] = self.part_path(name)
+        with self.keyring.sealer.resume(path) as writer:
             yield writer
 
     def part_path(self, name: str) -> Path:
         """Where the sealed part lies. Names come from outside, so the file is named by their digest."""
-        return self.incoming / f"{sha256(name.encode()).hexdigest()[:32]}.part"
+        return self.incoming / f"{self._offer}{_digest(name)[:32]}.part"
+
+    def parts(self) -> dict[str, Path]:
+        """Parts that were opened for this offer and still lie here, by name."""
+        return {name: path for name, path in self._opened.items() if path.exists()}
 
     def drop_parts(self) -> None:
-        """Forgets all partial downloads of this instance: the delivery was taken, or refused."""
-        for path in self.incoming.glob("*.part"):
+        """Forgets this offer's partial downloads: the delivery was taken, or refused."""
+        for path in self.incoming.glob(f"{self._offer}*.part"):
             path.unlink()
 
     def envelope(self, http: HttpPeer, **settings: str) -> EnvelopePeer:
@@ -104,6 +118,10 @@ class SourceSession:
             clock=_china_now,
             next_msgid=self.next_msgid,
         )
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def _china_now() -> datetime:

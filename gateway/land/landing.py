@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,20 @@ RATIO_LIMIT = 200
 #: Members of one archive.
 MEMBERS_LIMIT = 200
 _BLOCK = 1 << 20
+#: Stored and deflated: what the contract's tools write, and what is unpacked a piece at a time. bz2 and LZMA turn a few
+#: bytes into gigabytes in one go.
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+#: What zipfile and pyzipper raise for an archive that is none, or is damaged.
+_BROKEN = (
+    zipfile.BadZipFile,
+    pyzipper.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    LookupError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +56,16 @@ def land(
     instance: str,
     plugin: str,
     manifest: Manifest,
-    received: Mapping[str, Path],
+    originals: Sequence[LandedFile],
     archive: tuple[str, str, str, SecretStr] | None,
-    extras: Mapping[str, bytes],
     sealer: Sealer,
     folder: Path,
 ) -> Landed:
-    """Verifies digests and keeps the originals in `folder`. Raises DeliveryRefused with a stable code."""
-    files = [keep_original(sealer, folder, name, path) for name, path in received.items()]
-    files += [_keep_bytes(sealer, folder, name, content) for name, content in extras.items()]
+    """Verifies the originals, which lie in `folder` already, whatever becomes of them. Unpacks an archive there.
+
+    Raises DeliveryRefused with a stable code.
+    """
+    files = list(originals)
     if archive is not None:
         name, digest, algorithm, password = archive
         path = folder / next(f.sealed for f in files if f.name == name)
@@ -89,7 +105,8 @@ def keep_original(sealer: Sealer, folder: Path, name: str, partial: Path) -> Lan
     return LandedFile(name=name, sealed=target, digest=digest.hexdigest(), size=size)
 
 
-def _keep_bytes(sealer: Sealer, folder: Path, name: str, content: bytes) -> LandedFile:
+def keep_bytes(sealer: Sealer, folder: Path, name: str, content: bytes) -> LandedFile:
+    """Seals a small file into the archive: a manifest, a list of digests."""
     partial = folder / f".{sm3_hex(name.encode())[:32]}.part"
     with sealer.create(partial) as writer:
         writer.write(content)
@@ -125,14 +142,15 @@ def _unpack(
         try:
             with pyzipper.AESZipFile(reader) as zipped:
                 zipped.setpassword(password.get_secret_value().encode())
-                infos = {info.filename: info for info in zipped.infolist() if not info.is_dir()}
-                _check_members(list(infos.values()), promises)
-                return [_member(sealer, folder, zipped, infos[p.name]) for p in promises]
+                infos = [info for info in zipped.infolist() if not info.is_dir()]
+                _check_members(infos, promises)
+                members = {info.filename: info for info in infos}
+                return [_member(sealer, folder, zipped, members[p.name]) for p in promises]
+        except _BROKEN as fault:
+            raise _refused("bad_archive", _("压缩包损坏"), name, _("请来源单位重新提供")) from fault
         except RuntimeError as fault:  # pyzipper's word for a wrong password
             step = _("请核对 gateway.toml 中 zip_password 指向的口令,或请来源单位确认口令")
             raise _refused("wrong_password", _("压缩包口令不对"), name, step) from fault
-        except (zipfile.BadZipFile, pyzipper.BadZipFile, zlib.error, EOFError, NotImplementedError) as fault:
-            raise _refused("bad_archive", _("压缩包损坏"), name, _("请来源单位重新提供")) from fault
 
 
 def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartPromise]) -> None:
@@ -143,6 +161,8 @@ def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartProm
     size, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
     if len(infos) > MEMBERS_LIMIT or size > UNPACKED_LIMIT or size > RATIO_LIMIT * max(packed, 1 << 16):
         raise _refused("bomb", _("压缩包解压后异常巨大"), _("压缩包"), step)
+    if any(info.compress_type not in _METHODS for info in infos):
+        raise _refused("bad_archive", _("压缩包用了约定之外的压缩方法"), _("压缩包"), step)
     if sorted(names) != sorted(p.name for p in promises):
         raise _refused("bad_archive", _("压缩包内的文件与清单不符"), _("压缩包"), step)
 

@@ -1,6 +1,6 @@
 """One instance's new deliveries: acquired, landed, normalised, written down. One bad delivery stops no other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -9,10 +9,11 @@ import polars as pl
 
 from gateway.acquire import SourceSession
 from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SealBroken
-from gateway.land import Landed, keep_original, land
-from gateway.model.deliveries import DeliveryState, Mode, PartPromise
+from gateway.land import Landed, keep_bytes, keep_original, land
+from gateway.model.deliveries import DeliveryState, LandedFile, Mode, PartPromise
 from gateway.model.mapping import ListMapping
 from gateway.normalise import normalise, number_rows
+from gateway.pipeline.known import known
 from gateway.pipeline.platform import gunzip
 from gateway.plugin.api import Fetched, Offer, Source
 from gateway.settings import Instance
@@ -31,24 +32,25 @@ class Intake:
 
     taken: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    #: What went wrong with the source itself, or with an offer that may be whole next time.
-    fault: GatewayError | None = None
+    #: What went wrong with the source itself, or with offers that may be whole next time.
+    faults: list[GatewayError] = field(default_factory=list)
 
 
-def visit(site: Site, instance: Instance, today: date) -> Intake:
-    """Fetches everything new of one instance."""
+def visit(site: Site, instance: Instance, today: date, *, brought: Source | None = None) -> Intake:
+    """Fetches everything new of one instance: from its department, or what a person `brought` in its place."""
     intake = Intake()
-    source = site.plugins.source(instance.settings.plugin)(instance.options)
-    with _session(site, instance, today) as session:
-        try:
+    try:
+        with known(instance.name), open_session(site, instance, today) as session:
+            source = brought or site.plugins.source(instance.settings.plugin)(instance.options)
             for offer in source.offers(session):
                 _take(site, instance, source, session, offer, intake)
-        except GatewayError as fault:
-            intake.fault = fault
+    except GatewayError as fault:
+        intake.faults.append(fault)
     return intake
 
 
-def _session(site: Site, instance: Instance, today: date) -> SourceSession:
+def open_session(site: Site, instance: Instance, today: date) -> SourceSession:
+    """An instance's session, to be used as a context manager, with what was taken before."""
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx, instance=instance.name)
     usable = [r for r in rows if r.state != DeliveryState.REFUSED and r.business_date is not None]
@@ -65,41 +67,74 @@ def _session(site: Site, instance: Instance, today: date) -> SourceSession:
     )
 
 
-def _take(
-    site: Site, instance: Instance, source: Source, session: SourceSession, offer: Offer, intake: Intake
-) -> None:
+def _take(site: Site, instance: Instance, source: Source, session: SourceSession, offer: Offer, intake: Intake) -> None:
     digest = sm3_hex(offer.manifest) if offer.manifest else ""
     with site.ledger.begin() as tx:
         if digest and deliveries.known_manifest(tx, instance.name, digest):
             return
+    session.begin(f"{offer.name} {digest}")
+    originals: Sequence[LandedFile] = ()
     try:
-        fetched = source.fetch(session, offer)
-        name = take_fetched(site, instance, fetched, session, manifest_digest=digest)
-        if name:
-            intake.taken.append(name)
+        with known(f"{instance.name} {offer.name}"):
+            fetched = source.fetch(session, offer)
+            originals = _keep(site, fetched, session)
+            taken = _take_kept(site, instance, fetched, originals, manifest_digest=digest)
+            if taken is not None:
+                intake.taken.append(taken.name)
+                intake.refused += taken.refused
+            session.drop_parts()
     except DeliveryRefused as refusal:
-        if _keep_refused(site, instance, session, offer, refusal, digest):
-            intake.refused.append(offer.name)
+        _refuse(site, instance, session, offer.name, refusal, originals, digest, intake)
     except GatewayError as fault:  # this offer may be whole next time; the others go on
-        intake.fault = fault
-        return
-    session.drop_parts()
+        intake.faults.append(fault)
 
 
 def take_fetched(
     site: Site, instance: Instance, fetched: Fetched, session: SourceSession, *, manifest_digest: str
 ) -> str | None:
     """Lands and normalises one delivery. Its name, or None where its content is known. Raises DeliveryRefused."""
-    received = {
-        name: session.part_path(name) for name in ([fetched.archive[0]] if fetched.archive else fetched.parts)
-    }
+    originals = _keep(site, fetched, session)
+    taken = _take_kept(site, instance, fetched, originals, manifest_digest=manifest_digest)
+    return taken.name if taken is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taken:
+    """A delivery that was taken."""
+
+    name: str
+    #: Names of its parts that cannot be used, where each speaks for its own scope.
+    refused: tuple[str, ...]
+
+
+def _keep(site: Site, fetched: Fetched, session: SourceSession) -> list[LandedFile]:
+    """The delivery's originals, in the archive whatever becomes of it."""
+    names = [fetched.archive[0]] if fetched.archive else fetched.parts
+    sealer, folder = site.keyring.sealer, site.archive
+    parts = [keep_original(sealer, folder, name, session.part_path(name)) for name in names]
+    return parts + [keep_bytes(sealer, folder, n, content) for n, content in (fetched.extras or {}).items()]
+
+
+def _keep_finished(site: Site, session: SourceSession) -> list[LandedFile]:
+    """What had come whole when a fetch was refused."""
+    files = []
+    for name, path in session.parts().items():
+        try:
+            files.append(keep_original(site.keyring.sealer, site.archive, name, path))
+        except SealBroken:  # an unfinished part is no original
+            continue
+    return files
+
+
+def _take_kept(
+    site: Site, instance: Instance, fetched: Fetched, originals: Sequence[LandedFile], *, manifest_digest: str
+) -> _Taken | None:
     landed = land(
         instance=instance.name,
         plugin=instance.settings.plugin,
         manifest=fetched.manifest,
-        received=received,
+        originals=originals,
         archive=fetched.archive,
-        extras=fetched.extras or {},
         sealer=site.keyring.sealer,
         folder=site.archive,
     )
@@ -133,7 +168,7 @@ def take_fetched(
                 message=str(fault),
                 files=files,
             )
-    return manifest.name
+    return _Taken(name=manifest.name, refused=tuple(f"{manifest.name}/{part.name}" for part, _fault in broken))
 
 
 def _entries(
@@ -146,7 +181,12 @@ def _entries(
         try:
             content = _content(site, landed.parts[part.name], part.name)
             normal = normalise(
-                content, mapping, part=part.name, scope=part.scope, business_date=manifest.business_date
+                content,
+                mapping,
+                part=part.name,
+                scope=part.scope,
+                business_date=manifest.business_date,
+                delta=manifest.mode is Mode.DELTA,
             )
             _check_rows(part, normal.entries.height)
         except DeliveryRefused as fault:
@@ -155,9 +195,7 @@ def _entries(
             broken.append((part, fault))
             continue
         frames.append(normal.entries)
-        findings += [
-            (code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks
-        ]
+        findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
     if not frames:
         raise broken[0][1]
     return number_rows(frames), findings, broken
@@ -171,49 +209,47 @@ def _content(site: Site, path: Path, name: str) -> bytes:
     try:
         return gunzip(content, name, LIST_LIMIT)
     except PeerBroken as fault:
-        raise DeliveryRefused(
-            fault.what, where=name, next_step=fault.next_step, code="bad_archive"
-        ) from fault
+        raise DeliveryRefused(fault.what, where=name, next_step=fault.next_step, code="bad_archive") from fault
 
 
 def _check_rows(part: PartPromise, rows: int) -> None:
     if part.rows is not None and part.rows != rows:
         what = _("数据行数与清单不符:清单 {promised} 行,实收 {rows} 行").format(promised=part.rows, rows=rows)
-        raise DeliveryRefused(
-            what, where=part.name, next_step=_("请来源单位核对后重新提供"), code="rows_differ"
-        )
+        raise DeliveryRefused(what, where=part.name, next_step=_("请来源单位核对后重新提供"), code="rows_differ")
 
 
-def _keep_refused(
+def _refuse(
     site: Site,
     instance: Instance,
     session: SourceSession,
-    offer: Offer,
+    name: str,
     refusal: DeliveryRefused,
+    originals: Sequence[LandedFile],
     digest: str,
-) -> bool:
-    """Keeps what came of a refused delivery, sealed, and writes it down. False where it was refused before."""
-    files = []
-    for path in sorted(session.incoming.glob("*.part")):
-        try:
-            files.append(keep_original(site.keyring.sealer, site.archive, offer.name, path))
-        except SealBroken:  # an unfinished part is no original
-            continue
-    content = sm3_hex(
-        "\n".join([offer.name, refusal.code, digest, *sorted(f.digest for f in files)]).encode()
-    )
-    with site.ledger.begin() as tx:
-        kept = deliveries.add_refused(
-            tx,
-            instance=instance.name,
-            name=offer.name,
-            content_digest=content,
-            manifest_digest=digest,
-            code=refusal.code,
-            message=str(refusal),
-            files=files,
-        )
-    return kept is not None
+    intake: Intake,
+) -> None:
+    """Writes a refused delivery down, with what came of it; one that was refused before as it is is no news."""
+    try:
+        with known(f"{instance.name} {name}"):
+            files = originals or _keep_finished(site, session)
+            content = "\n".join([name, refusal.code, digest, *sorted(f.digest for f in files)])
+            with site.ledger.begin() as tx:
+                fresh = deliveries.add_refused(
+                    tx,
+                    instance=instance.name,
+                    name=name,
+                    content_digest=sm3_hex(content.encode()),
+                    manifest_digest=digest,
+                    code=refusal.code,
+                    message=str(refusal),
+                    files=files,
+                )
+            session.drop_parts()
+    except GatewayError as fault:
+        intake.faults.append(fault)
+        return
+    if fresh is not None:
+        intake.refused.append(name)
 
 
 def outcome_counts(resolutions: pl.DataFrame) -> Mapping[str, int]:

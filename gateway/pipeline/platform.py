@@ -1,6 +1,5 @@
 """The channel to the platform: message numbers, exports, uploads."""
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,16 +91,20 @@ def open_channel(site: Site, today: date) -> Iterator[PlatformChannel]:
 
 
 def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:
-    """The unpacked bytes, at most `limit` of them. Raises PeerBroken."""
+    """The unpacked bytes of all members, at most `limit` of them. Raises PeerBroken."""
     step = _("下次运行会重新下载;持续出现时请联系对方")
+    parts: list[bytes] = []
+    rest, left = content, limit
     try:
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        plain = unpacker.decompress(content, limit)
-        if unpacker.unconsumed_tail:
-            raise PeerBroken(_("解压后异常巨大"), where=where, next_step=step)
-        if not unpacker.eof:
-            raise PeerBroken(_("压缩文件不完整"), where=where, next_step=step)
-        # Several members one after the other are one file; rare, so the plain way is good enough.
-        return plain if not unpacker.unused_data else gzip.decompress(content)
-    except (zlib.error, gzip.BadGzipFile, EOFError) as fault:
+        while rest or not parts:
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            parts.append(unpacker.decompress(rest, left + 1))
+            left -= len(parts[-1])
+            if left < 0:
+                raise PeerBroken(_("解压后异常巨大"), where=where, next_step=step)
+            if not unpacker.eof:
+                raise PeerBroken(_("压缩文件不完整"), where=where, next_step=step)
+            rest = unpacker.unused_data.lstrip(b"\0")  # gzip allows padding behind a member
+    except zlib.error as fault:
         raise PeerBroken(_("压缩文件损坏"), where=where, next_step=step) from fault
+    return b"".join(parts)

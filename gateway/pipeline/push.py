@@ -109,8 +109,7 @@ def _ask(channel: PlatformChannel, msgid: str, plain: bytes) -> list[tuple[int, 
 def _settle(tx: Tx, msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> None:
     single = len(answer) == 1
     verdicts = [
-        (seq, Verdict.LATER if result == _MISFIT and not single else verdict(result), result)
-        for seq, result in answer
+        (seq, Verdict.LATER if result == _MISFIT and not single else verdict(result), result) for seq, result in answer
     ]
     misfit = any(result == _MISFIT for _seq, result in answer)
     wait = Patience().wait(0) * (0 if misfit else 1)

@@ -1,4 +1,4 @@
-"""Receipts for the departments: written when a delivery is applied, and again when what its rows came to changes."""
+"""Receipts for the departments: written when a delivery is applied, and again when a case of it is decided."""
 
 from datetime import date
 
@@ -6,6 +6,7 @@ from gateway.acquire import SourceSession
 from gateway.errors import GatewayError
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
+from gateway.pipeline.known import known
 from gateway.plugin.api import Receipt
 from gateway.settings import Instance
 from gateway.site import Site
@@ -17,8 +18,7 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
     """Writes the receipts of an instance that are new or changed. The fault that stopped it, if one did."""
     with site.ledger.begin() as tx:
         applied = deliveries.select(tx, instance=instance.name, states=[DeliveryState.APPLIED])
-    # A delivery's resolutions are named by their content, so another name is another receipt.
-    due = [row for row in applied if row.resolutions_file and row.receipt_digest != row.resolutions_file[:64]]
+    due = [row for row in applied if row.receipt_digest != row.review_digest]
     if not due:
         return None
     source = site.plugins.source(instance.settings.plugin)(instance.options)
@@ -31,17 +31,16 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
     ) as session:
         for row in due:
             try:
-                source.feedback(session, _receipt(site, row))
+                with known(f"{instance.name} {row.name}"):
+                    source.feedback(session, _receipt(site, row))
             except GatewayError as fault:
                 return fault
             with site.ledger.begin() as tx:
-                deliveries.receipt_written(tx, row.id, (row.resolutions_file or "")[:64])
+                deliveries.receipt_written(tx, row.id, row.review_digest)
     return None
 
 
 def _receipt(site: Site, row: DeliveryRow) -> Receipt:
     assert row.entries_file and row.resolutions_file and row.business_date
     rows = receipt_rows(site.read_frame(row.entries_file), site.read_frame(row.resolutions_file))
-    return Receipt(
-        delivery=row.name, business_date=row.business_date, issue=row.resolutions_file[:12], rows=rows
-    )
+    return Receipt(delivery=row.name, business_date=row.business_date, issue=row.review_digest[:12], rows=rows)

@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from gateway.errors import PeerBroken, TryLater
+from gateway.errors import PeerBroken
 from gateway.model.buckets import BUCKETS, by_number
 from gateway.model.frames import ROSTER
 from gateway.normalise import normalise_roster
@@ -15,35 +15,40 @@ from gateway.store import rosters
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
+#: A roster that lost more people than both of these is not taken: share of the one in force, and people.
+SHRINK_SHARE = 0.10
+SHRINK_NUMBER = 20
+
 
 def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
-    """Pulls the roster once a day. Where the platform does not answer, the roster in force stays.
-
-    Raises TryLater only where there is no roster at all.
-    """
+    """Pulls the roster once a day. Where the platform does not give it, the roster in force stays, and the fault is
+    raised."""
     with site.ledger.begin() as tx:
         newest = rosters.newest(tx)
     if newest is not None and newest.pulled_on == today:
         return
-    try:
-        content = channel.export("roster")
-    except TryLater:
-        if newest is None:
-            raise
-        return
+    content = channel.export("roster")
     digest = sm3_hex(content)
     if newest is not None and newest.digest == digest:
         with site.ledger.begin() as tx:
             rosters.touch(tx, newest.id, today)
         return
     people = _with_keys(site, normalise_roster(content))
-    bucketed = people.with_columns(by_number(pl.col("number")).alias("bucket")).partition_by(
-        "bucket", as_dict=True
-    )
+    if newest is not None:
+        _check_size(newest.people, people.height)
+    bucketed = people.with_columns(by_number(pl.col("number")).alias("bucket")).partition_by("bucket", as_dict=True)
     nobody = people.clear()
     files = [site.write_frame(bucketed.get((b,), nobody).select(ROSTER.names())) for b in range(BUCKETS)]
     with site.ledger.begin() as tx:
         rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today)
+
+
+def _check_size(before: int, after: int) -> None:
+    """A roster that lost many people overnight is rather a broken export; the one in force stays."""
+    if before - after > SHRINK_NUMBER and before - after > SHRINK_SHARE * before:
+        what = _("参保人名册人数骤减:原 {before} 人,现 {after} 人,未采用").format(before=before, after=after)
+        step = _("沿用原名册;请向平台方核实,确属正常时请联系维护人员")
+        raise PeerBroken(what, where=_("医保平台 L101"), next_step=step)
 
 
 def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from gateway.errors import ExitCode, GatewayError
+from gateway.errors import ConfigurationFault, ExitCode, GatewayError
 from gateway.pipeline import intake
-from gateway.pipeline.platform import open_channel
+from gateway.pipeline.known import on_disk
+from gateway.pipeline.platform import PlatformChannel, open_channel
 from gateway.pipeline.push import Pushed, push
 from gateway.pipeline.receipts import write_receipts
 from gateway.pipeline.roster import refresh_roster
@@ -56,8 +57,7 @@ class RunReport:
         """For the ledger."""
         return {
             "instances": {
-                n: {"taken": i.taken, "refused": i.refused, "faults": i.faults}
-                for n, i in self.instances.items()
+                n: {"taken": i.taken, "refused": i.refused, "faults": i.faults} for n, i in self.instances.items()
             },
             "sent": self.pushed.sent,
             "done": self.pushed.done,
@@ -91,9 +91,13 @@ def run(
             return None
         report = RunReport(run=number, today=today)
         try:
-            _walk(site, instances, report, actor, pull=pull)
+            with on_disk():
+                _walk(site, instances, report, actor, pull=pull)
         except GatewayError as fault:
             report.fault(fault)
+        except BaseException:  # a surprise is told as it is, and the run did not succeed
+            report.worse(ExitCode.FAILED)
+            raise
         finally:
             state = {ExitCode.DONE: "done", ExitCode.HELD: "held", ExitCode.LATER: "later"}.get(
                 report.exit_code, "failed"
@@ -106,7 +110,7 @@ def run(
 def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *, pull: bool) -> None:
     with open_channel(site, report.today) as channel:
         with _timed(report, "roster"):
-            refresh_roster(site, channel, report.today)
+            _refresh_roster(site, channel, report)
         with _timed(report, "acquire"):
             for name in instances if pull else ():
                 _visit(site, name, report)
@@ -128,15 +132,25 @@ def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *
         report.worse(ExitCode.HELD)
 
 
+def _refresh_roster(site: Site, channel: PlatformChannel, report: RunReport) -> None:
+    """Pulls the roster. Where the platform does not give it, the departments are visited all the same."""
+    try:
+        refresh_roster(site, channel, report.today)
+    except ConfigurationFault:
+        raise
+    except GatewayError as fault:
+        report.fault(fault)
+
+
 def _visit(site: Site, name: str, report: RunReport) -> None:
     seen = intake.visit(site, site.settings.sources[name], report.today)
     one = InstanceReport(taken=seen.taken, refused=seen.refused)
     report.instances[name] = one
     if seen.refused:
         report.worse(ExitCode.FAILED)
-    if seen.fault:
-        one.faults.append(str(seen.fault))
-        report.fault(seen.fault)
+    for fault in seen.faults:
+        one.faults.append(str(fault))
+        report.fault(fault)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from gateway.settle import (
 )
 from gateway.site import Site
 from gateway.store import decisions, deliveries, outbox, people, rosters
+from gateway.words import _
 
 #: A list of which more rows than this share are unusable, unknown or in doubt is held as a whole.
 MOSTLY = 0.5
@@ -63,8 +64,7 @@ def settle_site(
     states, list_holds = _states(work, decided)
     applied = [w for w in work if states[w.row.id][0] is DeliveryState.APPLIED]
     folds = {
-        name: _fold(site, name, [w for w in applied if w.row.instance == name], decided)
-        for name in _instances(applied)
+        name: _fold(site, name, [w for w in applied if w.row.instance == name], decided) for name in _instances(applied)
     }
     recognitions = _recognitions(folds)
     wanted, standing = _wanted(site, channel, recognitions)
@@ -96,23 +96,33 @@ def _states(
     applied: dict[str, set[int]] = {}
     for w in sorted(work, key=lambda w: (w.row.instance, w.row.sequence or 0, w.row.id)):
         sequence, seen = w.row.sequence, applied.setdefault(w.row.instance, set())
-        waits = (
-            w.row.mode == Mode.DELTA and sequence is not None and sequence > 1 and sequence - 1 not in seen
-        )
+        # What was applied once stays so: a changed roster may put rows in doubt, but holds no list back.
+        fresh = w.row.state != DeliveryState.APPLIED
+        gap = w.row.mode == Mode.DELTA and sequence is not None and sequence > 1 and sequence - 1 not in seen
         bad = w.resolutions["outcome"].is_in(["invalid", "unmatched", "review"]).sum()
         mostly = bad > MOSTLY_ROWS and bad > MOSTLY * w.resolutions.height and w.mapping.statements
-        if waits:
-            states[w.row.id] = (DeliveryState.WAITING, "sequence_gap", str((sequence or 0) - 1))
-        elif mostly and decided.get((w.row.id, "*")) != "released":
+        if fresh and gap:
+            states[w.row.id] = (DeliveryState.WAITING, "sequence_gap", _gap((sequence or 0) - 1))
+        elif fresh and decided.get((w.row.id, "*")) == "cancelled":
+            states[w.row.id] = (DeliveryState.REFUSED, "rejected", "")
+        elif fresh and mostly and decided.get((w.row.id, "*")) != "released":
             holds.append((w.row.id, "*", int(bad), w.resolutions.height))
-            states[w.row.id] = (DeliveryState.HELD, "mostly_unusable", "")
+            states[w.row.id] = (DeliveryState.HELD, "mostly_unusable", _mostly(int(bad), w.resolutions.height))
         else:
             states[w.row.id] = (DeliveryState.APPLIED, "", "")
             if sequence is not None:
                 seen.add(sequence)
-            if mostly:
-                holds.append((w.row.id, "*", int(bad), w.resolutions.height))
     return states, holds
+
+
+def _gap(missing: int) -> str:
+    text = _("第 {n} 批尚未收到或未被采用,本批等待 → 请来源单位补交第 {n} 批,或提供下一份全量名单;补齐后自动处理")
+    return text.format(n=missing)
+
+
+def _mostly(bad: int, rows: int) -> str:
+    text = _("{rows} 行中有 {bad} 行无法采用,疑似整份名单有误 → 请与来源单位核对;用 gateway holds 查看、放行或驳回")
+    return text.format(rows=rows, bad=bad)
 
 
 def _fold(site: Site, instance: str, work: Sequence[Work], decided: Mapping[tuple[int, str], str]) -> Fold:
@@ -148,15 +158,12 @@ def _fold(site: Site, instance: str, work: Sequence[Work], decided: Mapping[tupl
 
 def _recognitions(folds: Mapping[str, Fold]) -> pl.DataFrame:
     parts = [
-        f.recognitions.with_columns(instance=pl.lit(name)).select(RECOGNITIONS.names())
-        for name, f in folds.items()
+        f.recognitions.with_columns(instance=pl.lit(name)).select(RECOGNITIONS.names()) for name, f in folds.items()
     ]
     return pl.concat([empty(RECOGNITIONS), *parts])
 
 
-def _wanted(
-    site: Site, channel: PlatformChannel, recognitions: pl.DataFrame
-) -> tuple[pl.DataFrame, Standing]:
+def _wanted(site: Site, channel: PlatformChannel, recognitions: pl.DataFrame) -> tuple[pl.DataFrame, Standing]:
     """`LISTS` that should be queued, and what of the platform's own records was newly seen."""
     flags_from, policy = site.settings.site.flags_from, site.policy
     with site.ledger.begin() as tx:
@@ -168,12 +175,7 @@ def _wanted(
     living = recognitions.join(alive, on="person_key", how="semi")
     nobody = adopted.clear()
     own = _intervals(living, nobody, alive, site)
-    fresh = (
-        pl.concat(list(own.values()))
-        .select("person_key")
-        .unique()
-        .join(confirmed, on="person_key", how="anti")
-    )
+    fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
     standing = read_standing(site, channel, alive.join(fresh, on="person_key", how="semi"))
     adopted = pl.concat([adopted, standing.adopted])
     confirmed = pl.concat([confirmed, standing.confirmed])
@@ -187,9 +189,7 @@ def _wanted(
     return queue.join(refused, on=["person_key", "use", "records"], how="anti"), standing
 
 
-def _intervals(
-    living: pl.DataFrame, nobody: pl.DataFrame, alive: pl.DataFrame, site: Site
-) -> dict[str, pl.DataFrame]:
+def _intervals(living: pl.DataFrame, nobody: pl.DataFrame, alive: pl.DataFrame, site: Site) -> dict[str, pl.DataFrame]:
     flags_from, policy = site.settings.site.flags_from, site.policy
     return {
         "1": benefit_intervals(living, nobody, policy, flags_from),
@@ -219,7 +219,11 @@ def _commit(site: Site, settled: Settled, run: int, actor: str) -> None:
             state, code, detail = settled.states[w.row.id]
             if state is DeliveryState.APPLIED:
                 deliveries.apply(
-                    tx, w.row.id, outcomes=outcome_counts(w.resolutions), resolutions_file=files[w.row.id]
+                    tx,
+                    w.row.id,
+                    outcomes=outcome_counts(w.resolutions),
+                    resolutions_file=files[w.row.id],
+                    review_digest=w.review_digest(),
                 )
                 uncovered = w.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
                 deliveries.set_finding(tx, w.row.id, "not_covered", uncovered)

@@ -13,6 +13,8 @@ from gateway.site import Site
 from gateway.words import _
 
 _COLUMNS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept")
+#: An export of records without any.
+RECORDS_HEADER = ",".join(_COLUMNS).encode() + b"\n"
 
 
 @dataclass(frozen=True, kw_only=True)

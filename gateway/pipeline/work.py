@@ -13,6 +13,7 @@ from gateway.site import Site
 from gateway.store import deliveries, rosters
 from gateway.store.decisions import CASES
 from gateway.store.deliveries import DeliveryRow
+from gateway.vault.sm import sm3_hex
 
 _USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
 
@@ -34,6 +35,11 @@ class Work:
             return self.row.resolutions_file
         return site.write_frame(self.resolutions)
 
+    def review_digest(self) -> str:
+        """Digest of which rows are in review: when a case is decided, the department gets another receipt."""
+        rows = self.resolutions.filter(pl.col("outcome") == "review")["row"].to_list()
+        return sm3_hex(",".join(map(str, rows)).encode())
+
 
 def resolve_all(site: Site) -> list[Work]:
     """Every usable delivery, resolved against the roster in force. Each claim is looked at once."""
@@ -42,8 +48,7 @@ def resolve_all(site: Site) -> list[Work]:
         version = rosters.newest(tx)
     known = [r for r in rows if r.instance in site.settings.sources]
     mappings = {
-        r.instance: site.mappings.list_mapping(site.settings.sources[r.instance].settings.plugin)
-        for r in known
+        r.instance: site.mappings.list_mapping(site.settings.sources[r.instance].settings.plugin) for r in known
     }
     # Payments move no identity: what they came to once is not looked at again every day.
     todo = [r for r in known if mappings[r.instance].statements or r.state != DeliveryState.APPLIED]

@@ -26,7 +26,7 @@ def read_manifest_json(raw: bytes, where: str) -> Mapping[str, Any]:  # JSON fro
     """A manifest's JSON object. Raises DeliveryRefused(bad_manifest)."""
     try:
         data = json.loads(raw.decode("utf-8-sig"))
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise bad_manifest(where) from fault
     if not isinstance(data, dict):
         raise bad_manifest(where)

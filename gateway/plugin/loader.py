@@ -10,7 +10,7 @@ import pluggy
 
 from gateway.errors import PluginFault
 from gateway.plugin import hookspecs
-from gateway.plugin.api import Platform, Source
+from gateway.plugin.api import Platform, PluginOptions, Source
 from gateway.words import _
 
 T = TypeVar("T")
@@ -52,7 +52,8 @@ def load_plugins(site_folder: Path | None = None) -> Plugins:
         {p.stem: p for p in sorted(site_folder.glob("*.py"))} if site_folder and site_folder.is_dir() else {}
     )
     shipped = {e.name: e for e in entry_points(group=GROUP) if e.name not in own}
-    for name in sorted({*own, *shipped}):
+    # Shipped ones first, so that a slug which a site's file of another name claims is taken whatever that name is.
+    for name in (*sorted(shipped), *own):
         try:
             module = _import_file(name, own[name]) if name in own else shipped[name].load()
             _register(plugins, name, module)
@@ -78,10 +79,20 @@ def _register(plugins: Plugins, name: str, module: ModuleType) -> None:
     manager.check_pending()
     sources: dict[str, type[Source]] = {}
     platforms: dict[str, type[Platform]] = {}
-    manager.hook.gateway_register_sources(register=lambda c: sources.setdefault(c.slug, c))
-    manager.hook.gateway_register_platforms(register=lambda c: platforms.setdefault(c.slug, c))
+    manager.hook.gateway_register_sources(register=lambda c: sources.setdefault(_slug(c, Source), c))
+    manager.hook.gateway_register_platforms(register=lambda c: platforms.setdefault(_slug(c, Platform), c))
     taken = (plugins.sources.keys() & sources) | (plugins.platforms.keys() & platforms)
     if taken or not (sources or platforms):
         raise ValueError("slug taken: " + ", ".join(sorted(taken)) if taken else "registers nothing")
     plugins.sources.update(sources)
     plugins.platforms.update(platforms)
+
+
+def _slug(registered: type[Source] | type[Platform], kind: type) -> str:
+    """The slug of a class that has what settings and runs will ask of it. Raises TypeError."""
+    if not (isinstance(registered, type) and issubclass(registered, kind)):
+        raise TypeError(f"not a {kind.__name__} class")
+    options = getattr(registered, "Options", None)
+    if not (isinstance(options, type) and issubclass(options, PluginOptions)):
+        raise TypeError(f"{registered.__name__}.Options is no PluginOptions class")
+    return registered.slug

@@ -1,0 +1,68 @@
+"""A small city, made once; what the platform holds after runs in which nothing went wrong; no waiting."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from gateway.demo.generate import generate
+from gateway.peers import retry
+from tests.pipeline import forge
+from tests.pipeline.rig import Records, Rig, open_rig
+
+#: Makes a rig with these sources in a new folder.
+NewRig = Callable[..., Rig]
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A city of 800 people and three days."""
+    folder = tmp_path_factory.mktemp("city")
+    generate(folder, 800, 7, days=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def civil_csv(city: Path) -> bytes:
+    """The first full list of civil affairs."""
+    return forge.plain_csv(next((city / "day1" / "mz" / "outbox").glob("*.zip")))
+
+
+@pytest.fixture(autouse=True, scope="package")
+def no_waiting() -> Iterator[None]:
+    """Every wait between two attempts passes at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retry, "pause", lambda seconds: None)
+        yield
+
+
+@pytest.fixture(scope="session")
+def quiet(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Records]:
+    """What the platform holds after day 1 of these sources when nothing goes wrong. Worked out once each."""
+    known: dict[tuple[str, ...], Records] = {}
+
+    def records(*sources: str) -> Records:
+        if sources not in known:
+            with open_rig(city, tmp_path_factory.mktemp("quiet"), *sources) as rig:
+                rig.peers.stage(1)
+                assert 0 == rig.run().exit_code
+                known[sources] = rig.records()
+        return known[sources]
+
+    return records
+
+
+@pytest.fixture
+def new_rig(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewRig]:
+    """Sites that are closed after the test."""
+    with ExitStack() as stack:
+        yield lambda *sources, **kind: stack.enter_context(
+            open_rig(city, tmp_path_factory.mktemp("rig"), *sources, **kind)
+        )
+
+
+@pytest.fixture
+def civil_rig(new_rig: NewRig) -> Rig:
+    """A site with civil affairs only; nothing is staged."""
+    return new_rig("civil_affairs")

@@ -1,0 +1,135 @@
+"""A small site with its peers, for runs that go wrong on purpose."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import time_machine
+
+from gateway import pipeline
+from gateway.bootstrap import open_site
+from gateway.errors import ExitCode, GatewayError
+from gateway.pipeline import RunReport
+from gateway.settings import FILE
+from gateway.site import Site
+from gateway.store import decisions, deliveries
+from gateway.store.deliveries import DeliveryRow
+from gateway.testing.city import CityPeers
+from gateway.testing.site import new_site, write_site
+
+PLATFORM = "insurance_platform"
+#: Seconds that a peer of these tests is waited for.
+TIMEOUT = 1.0
+#: What a record says; its evidence number and time differ from run to run.
+SAYS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept")
+
+Records = list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rig:
+    """One open site and its peers."""
+
+    peers: CityPeers
+    site: Site
+
+    @property
+    def outbox(self) -> Path:
+        """Where civil affairs puts its deliveries."""
+        return self.peers.workdir / "mz" / "outbox"
+
+    @property
+    def rural(self) -> Path:
+        """Where rural revitalization puts its folders."""
+        return self.peers.workdir / "xczx" / "outbox"
+
+    def run(self, day: int = 1, only: Sequence[str] | None = None) -> RunReport:
+        """A run on that day of November."""
+        names = list(self.site.settings.sources) if only is None else list(only)
+        report = pipeline.run(self.site, names, date(2026, 11, day), actor="test")
+        assert report is not None
+        return report
+
+    def told(self, day: int = 1) -> tuple[ExitCode, str]:
+        """A run's exit code and all that it says of faults, also where it could not even write itself down."""
+        try:
+            report = self.run(day)
+        except GatewayError as fault:
+            return fault.exit_code, str(fault)
+        said = [*report.faults, *(f for one in report.instances.values() for f in one.faults)]
+        return report.exit_code, "\n".join(said)
+
+    def rows(self, name: str = "") -> list[DeliveryRow]:
+        """Deliveries as the ledger shows them, all or those of a name."""
+        with self.site.ledger.begin() as tx:
+            return [row for row in deliveries.select(tx) if name in ("", row.name)]
+
+    def row(self, name: str) -> DeliveryRow:
+        """The newest delivery of that name."""
+        return self.rows(name)[-1]
+
+    def findings(self, name: str) -> list[tuple[str, str, int]]:
+        """What is told of the newest delivery of that name."""
+        number = self.row(name).id
+        with self.site.ledger.begin() as tx:
+            return deliveries.findings_of(tx, number)
+
+    def open_holds(self) -> list[tuple[str, str]]:
+        """(delivery, scope) of what waits for a person."""
+        with self.site.ledger.begin() as tx:
+            return [(hold.name, hold.scope) for hold in decisions.holds(tx, state="open")]
+
+    def originals(self, name: str) -> dict[str, bytes]:
+        """The sealed originals of the newest delivery of that name, opened."""
+        kept = {}
+        for file in self.row(name).landing["files"]:
+            with self.site.keyring.sealer.open(self.site.archive / file["sealed"]) as reader:
+                kept[file["name"]] = reader.read()
+        return kept
+
+    def records(self) -> Records:
+        """What the platform holds."""
+        return [tuple(record[field] for field in SAYS) for record in self.peers.platform_records()]
+
+    def uploads(self) -> list[dict[str, Any]]:  # Any: JSON
+        """The platform's log of uploads."""
+        return [entry for entry in self.peers.log(PLATFORM) if entry.get("infno") == "L201"]
+
+    def applied_twice(self) -> list[str]:
+        """Message numbers under which the platform changed something more than once."""
+        return [msgid for msgid, times in self.peers.servers[PLATFORM].applied.items() if times > 1]
+
+    def changed(self) -> int:
+        """Items that changed something at the platform, over all uploads."""
+        return sum(entry.get("changed", 0) for entry in self.uploads() if not entry.get("repeated"))
+
+
+@contextmanager
+def later(**passed: float) -> Iterator[None]:
+    """The clocks of the site and of its peers go on from so much later."""
+    with time_machine.travel(datetime.now(UTC) + timedelta(**passed), tick=True):
+        yield
+
+
+@contextmanager
+def open_rig(city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT) -> Iterator[Rig]:
+    """A new site with these sources (all where none is named), and its peers; nothing is staged yet."""
+    root = folder / "site"
+    public = new_site(root)
+    with CityPeers(city, folder / "peers", gateway_public_hex=public) as peers:
+        wanted = {*(sources or peers.addresses), PLATFORM}
+        write_site(root, {name: peers.addresses[name] for name in peers.addresses if name in wanted})
+        _less_patient(root / FILE, timeout)
+        site = open_site(root)
+        try:
+            yield Rig(peers=peers, site=site)
+        finally:
+            site.ledger.close()
+
+
+def _less_patient(file: Path, timeout: float) -> None:
+    lines = [f"{line}\ntimeout = {timeout}" if line.startswith("plugin =") else line for line in file.read_text("utf-8").split("\n")]
+    file.write_text("\n".join(lines), "utf-8")

@@ -1,0 +1,155 @@
+"""Lists that are empty, late, early or for a day long past: what they may say, and what they never end."""
+
+from collections.abc import Callable
+from datetime import date
+
+import polars as pl
+import pytest
+
+from gateway.errors import ExitCode
+from tests.pipeline.conftest import NewRig
+from tests.pipeline.forge import Civil, civil, csv_of, table
+from tests.pipeline.rig import Records, Rig
+
+SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
+
+
+@pytest.fixture
+def settled(civil_rig: Rig, civil_csv: bytes) -> Rig:
+    """A site that has taken a first full list."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    assert ExitCode.DONE == civil_rig.run().exit_code
+    return civil_rig
+
+
+def _only(csv: bytes, rows: int) -> bytes:
+    return csv_of(table(csv).head(rows))
+
+
+def _delta(csv: bytes, at: int, change: str, sequence: int, day: date) -> Civil:
+    """A delta with one row of the list, changed so."""
+    row = table(csv).slice(at, 1).with_columns(pl.lit(change).alias("变动类型"))
+    return civil(sequence, csv_of(row), day=day, mode="D")
+
+
+def _end_of_list(csv: bytes) -> int:
+    """A row whose number is sound and stands in the list once, and which nothing has ended."""
+    frame = table(csv).with_row_index("at")
+    once = frame.filter(
+        pl.col("身份证号码").is_unique()
+        & pl.col("身份证号码").str.contains(r"^\d{17}[\dX]$")
+        & pl.col("停止日期").is_null()
+        & (pl.col("救助类别") == "低保对象")
+        & pl.col("保障类别").is_in(["A", "B", "C"])
+    )
+    return int(once["at"][0])
+
+
+def test_an_empty_list_is_recorded_and_its_departures_are_held(settled: Rig, civil_csv: bytes) -> None:
+    """A full list with a header and no row is taken as an empty list; that everybody left waits for a person."""
+    before = settled.records()
+    delivery = civil(2, _only(civil_csv, 0), day=SECOND)
+    delivery.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    row = settled.row(delivery.stem)
+    assert ("applied", 0) == (row.state, row.rows)
+    assert [(delivery.stem, "")] == settled.open_holds()
+    assert before == settled.records()
+
+
+def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
+    """A full list that leaves out more people than the limits allow ends none of them; the exit code says held."""
+    before = settled.records()
+    delivery = civil(2, _only(civil_csv, table(civil_csv).height // 2), day=SECOND)
+    delivery.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    assert [(delivery.stem, "")] == settled.open_holds()
+    assert before == settled.records()
+
+
+def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
+    """A full list that is refused ends no identity of those whom it leaves out."""
+    before = settled.records()
+    short = _only(civil_csv, table(civil_csv).height - 5)
+    civil(2, short, day=SECOND, archive_sm3="0" * 64).put(settled.outbox)
+    assert ExitCode.FAILED == settled.run(2).exit_code
+    assert before == settled.records()
+
+
+def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) -> None:
+    """A list of which most rows name nobody insured is held entirely, with the numbers, and changes nothing."""
+    before = settled.records()
+    strangers = table(civil_csv).with_columns(
+        pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit(None, pl.String).alias("出生日期")
+    )
+    delivery = civil(2, csv_of(strangers), day=SECOND)
+    delivery.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    row = settled.row(delivery.stem)
+    assert ("held", "mostly_unusable") == (row.state, row.code)
+    assert "gateway holds" in row.message
+    assert before == settled.records()
+
+
+def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> None:
+    """A delta whose predecessor has not come waits and says for whom; when it comes, both are applied in order."""
+    at, before = _end_of_list(civil_csv), settled.records()
+    late = _delta(civil_csv, at, "新增", 2, SECOND)
+    early = _delta(civil_csv, at, "停发", 3, THIRD)
+    early.put(settled.outbox)
+    assert ExitCode.DONE == settled.run(3).exit_code
+    row = settled.row(early.stem)
+    assert ("waiting", "sequence_gap") == (row.state, row.code)
+    assert "第 2 批" in row.message
+    assert before == settled.records()
+    late.put(settled.outbox)
+    assert ExitCode.DONE == settled.run(3).exit_code
+    assert ["applied", "applied"] == [settled.row(one.stem).state for one in (late, early)]
+    assert before != settled.records()
+
+
+def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_csv: bytes) -> None:
+    """Deltas that arrive the wrong way round come to what they come to in their order."""
+    at = _end_of_list(civil_csv)
+    changes = [_delta(civil_csv, at, "停发", 2, SECOND), _delta(civil_csv, at, "新增", 3, THIRD)]
+    held: list[Records] = []
+    for order in (changes, changes[::-1]):
+        rig = new_rig("civil_affairs")
+        civil(1, civil_csv).put(rig.outbox)
+        rig.run()
+        for delta in order:
+            delta.put(rig.outbox)
+            assert ExitCode.DONE == rig.run(3).exit_code
+        held.append(rig.records())
+    assert held[0] == held[1]
+
+
+def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig, civil_csv: bytes) -> None:
+    """A full list that comes after a later one changes nothing that the later one says."""
+    rows = table(civil_csv)
+    second = civil(2, csv_of(rows.slice(0, rows.height - 4)), day=SECOND)
+    third = civil(3, csv_of(rows.slice(4)), day=THIRD)
+    held: list[Records] = []
+    for order in ((second, third), (third, second)):
+        rig = new_rig("civil_affairs")
+        civil(1, civil_csv).put(rig.outbox)
+        rig.run()
+        for delivery in order:
+            delivery.put(rig.outbox)
+            assert ExitCode.DONE == rig.run(3).exit_code
+            assert "applied" == rig.row(delivery.stem).state
+        held.append(rig.records())
+    assert held[0] == held[1]
+
+
+def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], civil_csv: bytes) -> None:
+    """The same list in another archive is another delivery, and moves not one record and sends nothing."""
+    before, sent = settled.records(), len(settled.uploads())
+    civil(2, civil_csv).put(settled.outbox)
+    assert ExitCode.DONE == settled.run().exit_code
+    assert (before, sent) == (settled.records(), len(settled.uploads()))
+
+
+def test_outcomes_add_up(settled: Rig) -> None:
+    """Each delivery's rows by outcome come to the rows received."""
+    assert all(row.rows == sum(row.outcomes.values()) for row in settled.rows())
