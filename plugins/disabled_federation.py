@@ -65,11 +65,7 @@ class DisabledFederation(Source):
             params["county"] = self.options.county
         if offer.name == "D" and session.last_any is not None:
             params["updated_since"] = f"{session.last_any:%Y-%m-%d}T00:00:00+08:00"
-        opener = FederationPages(
-            sm4_key=bytes.fromhex(session.secret(self.options.sm4_key).get_secret_value()),
-            federation_key=sm2_public_key(self.options.public_key),
-            where=session.instance,
-        )
+        opener = self._opener(session)
         pages = read_pages(self._peer(session), "api/v1/holders", params, opener.open_page, "cert_no")
         try:
             day = date.fromisoformat(pages.as_of[:10])
@@ -88,6 +84,13 @@ class DisabledFederation(Source):
         manifest = Manifest(name=name, mode=mode, business_date=day, parts=(part,), scopes=(scope,))
         return Fetched(manifest=manifest, parts=(part.name,))
 
+    def _opener(self, session: Session) -> FederationPages:
+        return FederationPages(
+            sm4_key=bytes.fromhex(session.secret(self.options.sm4_key).get_secret_value()),
+            federation_key=sm2_public_key(self.options.public_key),
+            where=session.instance,
+        )
+
     def _peer(self, session: Session) -> Any:  # HttpPeer, which authors need not import
         secret = session.secret(self.options.client_secret)
         token = BearerToken("oauth2/token", self.options.client_id, secret, now)
@@ -102,10 +105,10 @@ class DisabledFederation(Source):
             peer.request("POST", "api/v1/feedback", json=body).expect(200, 201, 202, 204)
 
     def check(self, session: Session) -> Iterator[str]:
-        sm2_public_key(self.options.public_key)
-        session.secret(self.options.sm4_key)
-        self._peer(session).request("GET", "api/v1/holders", params={"size": 1}).expect(200)
-        yield _("已取得令牌并读到名单")
+        opener = self._opener(session)
+        answer = self._peer(session).request("GET", "api/v1/holders", params={"size": 1}).expect(200)
+        page = opener.open_page(answer.json(), "")
+        yield _("已取得令牌,数据页的签名和密钥有效,名单共 {n} 人").format(n=page.total)
 
 
 @hookimpl

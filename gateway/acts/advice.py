@@ -30,16 +30,15 @@ def finding_sentence(code: str, detail: str, count: int) -> str:
 
 def advice(row: DeliveryRow, hold: HoldRow | None, *, mended: bool) -> tuple[str, str]:
     """Why a delivery is where it is, and what to do; both empty where there is nothing to say."""
-    if row.state == DeliveryState.REFUSED:
-        # The stored message holds both: what is wrong, and after the arrow what to do.
-        reason, _arrow, step = row.message.partition(" → ")
-        return reason, _("之后已收到可用的同名批次,无需处理") if mended else step
-    if row.state == DeliveryState.WAITING:
-        missing = _("缺少序号 {n} 的批次").format(n=row.message)
-        return missing, _("请来源单位补交该批次,或提供新的全量名单;不处理则一直等待")
+    # The stored message holds both: what is wrong, and after the arrow what to do.
+    reason, _arrow, step = row.message.partition(" → ")
     if row.state == DeliveryState.LANDED:
         return _("尚未采用"), _("请运行 gateway run")
-    return _of_hold(hold) if hold else ("", "")
+    if hold and (row.state != DeliveryState.REFUSED or not reason):
+        return _of_hold(hold)
+    if row.state == DeliveryState.REFUSED and mended:
+        return reason, _("之后已收到可用的同名批次,无需处理")
+    return reason, step
 
 
 def _of_hold(hold: HoldRow) -> tuple[str, str]:

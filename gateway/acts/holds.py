@@ -8,6 +8,7 @@ all. Both settle the site anew.
 from datetime import date
 
 from gateway.acts import runs, who
+from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
 from gateway.logs import redact
 from gateway.pipeline import RunReport
@@ -33,17 +34,24 @@ def hold(site: Site, number: int) -> HoldRow:
         return _find(tx, number)
 
 
-def release(site: Site, number: int, *, actor: str, note: str, day: date | None = None) -> RunReport | None:
-    """Lets the departures stand, and settles. Raises NotFound, NotAllowed; TryLater where a run goes on for long."""
-    return _decide(site, number, "released", actor=actor, note=note, day=day)
+def release(
+    site: Site, number: int, *, actor: str, note: str, day: date | None = None, patience: Patience = runs.A_MOMENT
+) -> RunReport | None:
+    """Lets the departures stand, and settles. Raises NotFound, NotAllowed; TryLater where the decision is written down
+    and another run outlasts the patience."""
+    return _decide(site, number, "released", actor, note, day, patience)
 
 
-def reject(site: Site, number: int, *, actor: str, note: str, day: date | None = None) -> RunReport | None:
+def reject(
+    site: Site, number: int, *, actor: str, note: str, day: date | None = None, patience: Patience = runs.A_MOMENT
+) -> RunReport | None:
     """Keeps everybody's identity, and settles. Raises as `release`."""
-    return _decide(site, number, "cancelled", actor=actor, note=note, day=day)
+    return _decide(site, number, "cancelled", actor, note, day, patience)
 
 
-def _decide(site: Site, number: int, state: str, *, actor: str, note: str, day: date | None) -> RunReport | None:
+def _decide(
+    site: Site, number: int, state: str, actor: str, note: str, day: date | None, patience: Patience
+) -> RunReport | None:
     who.known(actor)
     note = _checked(note)
     with site.ledger.begin() as tx:
@@ -52,7 +60,8 @@ def _decide(site: Site, number: int, state: str, *, actor: str, note: str, day: 
         decisions.decide_hold(tx, number, state, actor=actor, note=note)
         act = "hold.release" if state == "released" else "hold.reject"
         record_act(tx, actor=actor, act=act, hold=number, delivery=row.delivery_id, scope=row.scope, note=note)
-    return runs.run(site, [], day, actor=actor, kind="decision", pull=False, patience=runs.A_MOMENT)
+    said = _("决定已记入台账,但另一个运行正在进行")
+    return runs.settle_after(site, day, actor=actor, kind="decision", recorded=said, patience=patience)
 
 
 def _find(tx: Tx, number: int) -> HoldRow:

@@ -43,7 +43,8 @@ def import_list(
         raise intake.faults[0]
     if not intake.taken:
         return intake, None
-    return intake, runs.run(site, [], day, actor=actor, kind="import", pull=False, patience=runs.A_MOMENT)
+    said = _("名单已接收,但另一个运行正在进行")
+    return intake, runs.settle_after(site, day, actor=actor, kind="import", recorded=said)
 
 
 def _check(site: Site, instance: str, brought: Brought, day: date) -> None:

@@ -82,6 +82,18 @@ def run(
     return report
 
 
+def settle_after(
+    site: Site, day: date | None, *, actor: str, kind: str, recorded: str, patience: Patience = A_MOMENT
+) -> RunReport | None:
+    """Settles the site after something was written down. Raises TryLater, saying that it is `recorded`, where another
+    run outlasts the patience."""
+    try:
+        return run(site, [], day, actor=actor, kind=kind, pull=False, patience=patience)
+    except TryLater as busy:
+        step = _("无需重做;下一次运行时生效,也可稍后运行 gateway run")
+        raise TryLater(recorded, next_step=step) from busy
+
+
 def resync(site: Site, instance: str, *, actor: str) -> RunReport | None:
     """Pulls one instance and settles the site. Raises as `run`."""
     return run(site, [instance], actor=actor, kind="resync")

@@ -46,8 +46,7 @@ def cases_show(
     if as_json:
         print_json(seen)
         return
-    head = _("{state} {id}({instance}):{reason}")
-    line(head.format(state=_STATES[seen.state], id=seen.id, instance=seen.instance, reason=seen.reason))
+    line(f"{_STATES[seen.state]} {seen.id} {seen.instance}  {seen.reason}")
     if seen.origin:
         o = seen.origin
         line(_("  出自 {name} 的 {part} 第 {line} 行").format(name=o.name, part=o.part, line=o.line))

@@ -49,8 +49,7 @@ def explain(
         _sent(sent)
     line(_("平台现有(经确认):"))
     for confirmed in seen.confirmed:
-        head = _("  {use}:{origin},{at}")
-        line(head.format(use=USES[confirmed.use], origin=_ORIGINS[confirmed.origin], at=cell(confirmed.at)))
+        line(f"  {USES[confirmed.use]}  {_ORIGINS[confirmed.origin]}  {cell(confirmed.at)}")
         _records(confirmed.records)
 
 
@@ -67,7 +66,7 @@ def _person(seen: acts.Explanation) -> None:
 
 def _believed(b: acts.Believed) -> None:
     level = f" {b.level}" if b.level else ""
-    ended = _("({why})").format(why=_ENDED.get(b.ended_by, b.ended_by)) if b.ended_by else ""
+    ended = f" ({_ENDED.get(b.ended_by, b.ended_by)})" if b.ended_by else ""
     line(f"  {b.identity}{level}  {b.first} ~ {b.last or _('至今')}{ended}")
     o = b.origin
     where = _("    {instance} 批次 {id} {name}({day}),{part} 第 {line} 行:{person} {number} {category}")

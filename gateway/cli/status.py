@@ -26,8 +26,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     _runs(seen)
     line()
     cases = sum(number for *_case, number in seen.cases)
-    line(_("待核查:{n}").format(n=cases) + (_("  → gateway cases list") if cases else ""))
-    line(_("待决事项:{n}").format(n=seen.open_holds) + (_("  → gateway holds list") if seen.open_holds else ""))
+    line(_("待核查:{n}").format(n=cases) + ("  → gateway cases list" if cases else ""))
+    line(_("待决事项:{n}").format(n=seen.open_holds) + ("  → gateway holds list" if seen.open_holds else ""))
     outbox = counts((CHANGE_STATES[state], seen.outbox.get(state, 0)) for state in CHANGE_STATES)
     line(_("上传:{outbox}").format(outbox=outbox or _("无")))
     for name, why in seen.plugins_set_aside.items():

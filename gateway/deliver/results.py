@@ -1,7 +1,5 @@
 """What an item's result means for its change. Source: contract «L201», `rslt`."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 
@@ -26,18 +24,6 @@ REFUSALS = {
     16: "身份代码、级别、来源或备注不符合平台规定",
     -400: "平台认为报文不符合规定",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long to wait before an item is tried again."""
-
-    first: timedelta = timedelta(minutes=5)
-    longest: timedelta = timedelta(hours=6)
-
-    def wait(self, attempts: int) -> timedelta:
-        """Doubles with every attempt, up to the longest."""
-        return min(self.first * int(2 ** min(attempts, 16)), self.longest)
 
 
 def verdict(result: int) -> Verdict:

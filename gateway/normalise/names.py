@@ -1,7 +1,8 @@
 """Names: the key under which two spellings of one name meet.
 
 A key unifies width, script (traditional to simplified, character by character) and the characters that old GB18030
-tables put into the private use area, and leaves out blanks and the separator `·`, which systems drop or write as one. It is for matching only; what was sent is kept.
+tables put into the private use area, and leaves out blanks and the separator `·`, which systems drop or vary. It is
+for matching only; what was sent is kept.
 NFKC is not applied: it rewrites compatibility Han (contract: dirt).
 """
 

@@ -119,12 +119,13 @@ def _csv_frame(text: str, width: int, part: str) -> tuple[pl.DataFrame, pl.Serie
         except pl.exceptions.PolarsError:
             pass  # quoted in a way of its own: the patient reader says which rows
     try:
-        rows: list[list[str | None]] = [list(row) for row in csv.reader(io.StringIO(text)) if row][1:]
+        rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
     broken = pl.Series([len(row) != width for row in rows], dtype=pl.Boolean)
     # A broken row says nothing, but what stands under name and number may still hold back a departure.
-    whole = [(row + [None] * width)[:width] for row in rows]
+    nothing: list[str | None] = [None] * width
+    whole = [[*row, *nothing][:width] for row in rows]
     columns = list(zip(*whole, strict=True)) if whole else [()] * width
     return pl.DataFrame([pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]), broken
 

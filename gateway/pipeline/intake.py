@@ -22,6 +22,8 @@ from gateway.store import deliveries
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
+__all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "take_fetched", "visit"]
+
 #: Bytes of one unpacked list; a city's largest is about 400 MB.
 LIST_LIMIT = 4 << 30
 

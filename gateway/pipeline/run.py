@@ -11,7 +11,7 @@ from gateway.errors import ConfigurationFault, ExitCode, GatewayError
 from gateway.pipeline import intake
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.platform import PlatformChannel, open_channel
-from gateway.pipeline.push import Pushed, push
+from gateway.pipeline.push import Pushed, repeat_open, send_due
 from gateway.pipeline.receipts import write_receipts
 from gateway.pipeline.roster import refresh_roster
 from gateway.pipeline.settlement import settle_site
@@ -114,10 +114,12 @@ def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *
         with _timed(report, "acquire"):
             for name in instances if pull else ():
                 _visit(site, name, report)
+        with _timed(report, "deliver"):
+            repeat_open(site, channel, report.pushed)
         with _timed(report, "settle"):
             settle_site(site, channel, report.run, report.today, actor)
         with _timed(report, "deliver"):
-            report.pushed = push(site, channel)
+            send_due(site, channel, report.pushed)
         if report.pushed.fault:
             report.fault(report.pushed.fault)
         with _timed(report, "feedback"):
@@ -159,4 +161,4 @@ def _timed(report: RunReport, room: str) -> Iterator[None]:
     try:
         yield
     finally:
-        report.seconds[room] = time.perf_counter() - start
+        report.seconds[room] = report.seconds.get(room, 0.0) + time.perf_counter() - start

@@ -30,9 +30,7 @@ def link(entries: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
     claims = claims.with_columns(by_number(pl.col("number")).alias("bucket"))
     parts = claims.partition_by("bucket", as_dict=True)
     nothing = claims.clear()
-    decided = [
-        exact_pass(parts.get((bucket,), nothing), part.select(SEEN)) for bucket, part in enumerate(roster())
-    ]
+    decided = [exact_pass(parts.get((bucket,), nothing), part.select(SEEN)) for bucket, part in enumerate(roster())]
     links = pl.concat(decided) if decided else exact_pass(claims, _no_roster())
     links = _second_look(links, roster)
     columns = ["person_key", "candidate", "rule", "reason", "dead", "covered", "birth"]
@@ -79,11 +77,7 @@ def _judge(joined: pl.DataFrame) -> pl.DataFrame:
         .when(exact & pl.col("twofold"))
         .then(pl.lit("several_persons"))
         .when(
-            exact
-            & (
-                usable
-                | (pl.col("number").str.len_chars() >= 6) & (pl.col("number_state") == "damaged") & alone
-            )
+            exact & (usable | (pl.col("number").str.len_chars() >= 6) & (pl.col("number_state") == "damaged") & alone)
         )
         .then(None)
         .when(~usable | (suspect & (~found | pl.col("name_key").is_null())))
@@ -119,10 +113,7 @@ def _soft(joined: pl.DataFrame, doubtful: pl.Expr) -> pl.Series:
     """Per claim: the name agrees in form. Only claims whose number is found and whose keys differ are looked at."""
     pairs = joined.select(pl.when(doubtful).then("name_key").alias("sent"), "roster_name")
     distinct = pairs.drop_nulls().unique()
-    verdicts = [
-        agree(sent, known)
-        for sent, known in zip(*(distinct[c].to_list() for c in pairs.columns), strict=True)
-    ]
+    verdicts = [agree(sent, known) for sent, known in zip(*(distinct[c].to_list() for c in pairs.columns), strict=True)]
     table = distinct.with_columns(pl.Series("soft", verdicts, pl.Boolean))
     return pairs.join(table, on=["sent", "roster_name"], how="left", maintain_order="left")["soft"].fill_null(
         value=False
@@ -150,9 +141,7 @@ def _second_look(links: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
     wanted = residue.select("claim", "name_key", "area", "sex", "rule", "person_key", _born().alias("born"))
     hits = [_namesakes(wanted, part.select(SEEN)) for part in roster()]
     doubts = pl.concat(hits).unique("claim", keep="first") if hits else _namesakes(wanted, _no_roster())
-    marked = links.join(
-        doubts.select("claim", pl.col("other")), on="claim", how="left", maintain_order="left"
-    )
+    marked = links.join(doubts.select("claim", pl.col("other")), on="claim", how="left", maintain_order="left")
     doubt = pl.col("other").is_not_null()
     reason = pl.when(by_form).then(pl.lit("near_namesake")).otherwise(pl.lit("number_changed"))
     return marked.with_columns(

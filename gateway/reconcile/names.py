@@ -43,9 +43,7 @@ def _spells(letters: str, characters: str) -> bool:
     """True where the letters are the characters' pinyin, one syllable after the other."""
     if not characters:
         return not letters
-    return any(
-        letters.startswith(s) and _spells(letters[len(s) :], characters[1:]) for s in syllables(characters[0])
-    )
+    return any(letters.startswith(s) and _spells(letters[len(s) :], characters[1:]) for s in syllables(characters[0]))
 
 
 def _same_character(sent: str, on_roster: str) -> bool:

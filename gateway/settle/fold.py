@@ -200,11 +200,7 @@ class _Run:
                 verdicts[scope] = self._decided.get((said.delivery, scope), "held")
         verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
         return gone.with_columns(
-            state=pl.when("waits")
-            .then(pl.lit("waiting"))
-            .when("left_out")
-            .then(verdict)
-            .otherwise(pl.lit("released"))
+            state=pl.when("waits").then(pl.lit("waiting")).when("left_out").then(verdict).otherwise(pl.lit("released"))
         )
 
     def _maybe_named(self, gone: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
@@ -258,9 +254,7 @@ class _Run:
         hit = (pl.col("newest") & pl.col("stop").is_not_null() & final).fill_null(value=False)
         late = hit & (pl.col("first") > pl.col("stop"))
         first = pl.when(late).then("said_first").otherwise("first")
-        unknown = stop.join(self.state.select(KEY).unique(), on=KEY, how="anti").filter(
-            pl.col("gives") != "none"
-        )
+        unknown = stop.join(self.state.select(KEY).unique(), on=KEY, how="anti").filter(pl.col("gives") != "none")
         self.state = (
             state.with_columns(
                 first=first,
@@ -292,9 +286,7 @@ class _Run:
 
     def _state(self, said: Said) -> None:
         """What the rows state replaces what overlaps it; what had ended before stays as history."""
-        rows = said.rows.filter(
-            (pl.col("change") == "state") & ~pl.col("stands") & pl.col("identity").is_not_null()
-        )
+        rows = said.rows.filter((pl.col("change") == "state") & ~pl.col("stands") & pl.col("identity").is_not_null())
         if rows.is_empty():
             return
         rows = self._earlier_inferred(rows)
@@ -335,11 +327,7 @@ class _Run:
             return rows
         ended = self.state.filter(pl.col("last").is_not_null()).group_by(KEY).agg(before=pl.col("last").max())
         rows = rows.join(ended, on=KEY, how="left", maintain_order="left")
-        earlier = (
-            pl.col("last_inferred")
-            & (pl.col("before") < pl.col("last"))
-            & (pl.col("before") >= pl.col("first"))
-        )
+        earlier = pl.col("last_inferred") & (pl.col("before") < pl.col("last")) & (pl.col("before") >= pl.col("first"))
         return rows.with_columns(last=pl.when(earlier).then("before").otherwise("last")).drop("before")
 
 

@@ -166,6 +166,7 @@ class SourceContract:
 
     def test_a_check_says_what_it_found(self, bench: Bench) -> None:
         """`gateway doctor` gets at least one sentence from a source whose peer is well."""
+        bench.first()
         with bench.session() as session:
             sentences = list(bench.source().check(session))
         assert sentences and all(isinstance(sentence, str) and sentence for sentence in sentences)

@@ -71,11 +71,13 @@ def people_of(city: Path) -> set[str]:
 def leaks(wanted: Iterable[str], files: Iterable[Path]) -> dict[str, int]:
     """File → how many of the texts stand in its bytes, in any encoding."""
     # One character a byte, so that all texts are looked for in one pass over bytes of any kind.
-    forms = {text.encode(encoding).decode("latin-1") for text in wanted for encoding in ENCODINGS}
+    text_of = {text.encode(encoding).decode("latin-1"): text for text in wanted for encoding in ENCODINGS}
     paths = list(files)
     contents = pl.Series([path.read_bytes().decode("latin-1") for path in paths], dtype=pl.String)
-    found = contents.str.extract_many(sorted(forms), overlapping=True).list.n_unique()
-    return {path.name: count for path, count in zip(paths, found, strict=True) if count}
+    found = contents.str.extract_many(sorted(text_of), overlapping=True).to_list()
+    return {
+        path.name: len({text_of[form] for form in forms}) for path, forms in zip(paths, found, strict=True) if forms
+    }
 
 
 def files_of(folder: Path) -> list[Path]:

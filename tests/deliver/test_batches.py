@@ -1,5 +1,6 @@
 """Batches stay within both limits of the platform, in order, each a request that it can read."""
 
+import itertools
 import json
 from typing import Any
 
@@ -8,20 +9,30 @@ import pytest
 
 from gateway.deliver import Batch, Verdict, batches, items, verdict
 from gateway.deliver.batches import MOST_CHARACTERS, MOST_PERSONS
-from gateway.deliver.results import Patience
 from gateway.store.outbox import QUEUE
 
 RECORD = "7019|B|2026-01-01 00:00:00|2026-04-30 23:59:59|mz"
 OPEN = "7131||2026-05-01 00:00:00|2099-12-31 00:00:00|old"
 
 
-def packed(count: int, *, records: str = RECORD, name: str = "韦某伟", results: dict[int, int] | None = None) -> list[Batch]:
+def packed(
+    count: int, *, records: str = RECORD, name: str = "韦某伟", results: dict[int, int] | None = None
+) -> list[Batch]:
     """Batches of so many changes of as many people."""
     queue = pl.DataFrame(
-        [{"id": i, "person_key": 1000 + i, "use": "1", "records": records, "attempts": 0, "result": (results or {}).get(i)}
-         for i in range(1, count + 1)],
+        [
+            {
+                "id": i,
+                "person_key": 1000 + i,
+                "use": "1",
+                "records": records,
+                "attempts": 0,
+                "result": (results or {}).get(i),
+            }
+            for i in range(1, count + 1)
+        ],
         schema=QUEUE,
-    )  # fmt: skip
+    )
     people = pl.DataFrame(
         [{"person_key": 1000 + i, "psn_no": f"P{i}", "name": name, "certno": f"C{i}"} for i in range(1, count + 1)]
     )
@@ -43,14 +54,14 @@ def test_at_most_a_hundred_persons(count: int, expected: list[int]) -> None:
     assert [f"GW{c}" for b in made for c in b.changes] == [p["evid_no"] for b in made for p in persons(b)]
 
 
-@pytest.mark.parametrize("name", ["韦某伟", "覃" + "\U00020BB7" * 49, 'A"\\\n某' * 10])
+@pytest.mark.parametrize("name", ["韦某伟", "覃" + "\U00020bb7" * 49, 'A"\\\n某' * 10])
 @pytest.mark.parametrize("lines", [1, 6, 40])
 def test_at_most_forty_thousand_characters(name: str, lines: int) -> None:
     """However long lists and names are, a request stays within the characters; it is filled before the next begins."""
     made = packed(150, records="\n".join([RECORD] * lines), name=name)
     sizes = [len(batch.plain.decode()) for batch in made]
     assert max(sizes) <= MOST_CHARACTERS
-    for one, other in zip(made, made[1:], strict=False):
+    for one, other in itertools.pairwise(made):
         first = len(json.dumps(persons(other)[0], ensure_ascii=False, separators=(",", ":")))
         assert len(persons(one)) == MOST_PERSONS or len(one.plain.decode()) + first + 10 > MOST_CHARACTERS
     assert {name} == {person["psn_name"] for batch in made for person in persons(batch)}
@@ -62,9 +73,16 @@ def test_a_request_is_what_the_platform_reads() -> None:
     fields = ("psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept", "memo")
     rows = [(*line.split("|"), "") for line in (RECORD, OPEN)]
     assert [
-        {"seq": 1, "psn_no": "P1", "psn_name": "韦某伟", "certno": "C1", "idet_use": "1",
-         "records": [dict(zip(fields, row, strict=True)) for row in rows], "evid_no": "GW1"}
-    ] == persons(batch)  # fmt: skip
+        {
+            "seq": 1,
+            "psn_no": "P1",
+            "psn_name": "韦某伟",
+            "certno": "C1",
+            "idet_use": "1",
+            "records": [dict(zip(fields, row, strict=True)) for row in rows],
+            "evid_no": "GW1",
+        }
+    ] == persons(batch)
 
 
 def test_an_empty_list_takes_everything_away() -> None:
@@ -89,11 +107,5 @@ def test_people_who_left_the_roster_are_left_out() -> None:
 
 def test_verdicts() -> None:
     """0 is done, a lock passes, everything else is final."""
+    assert Verdict.REFUSED == verdict(-400)
     assert {0: Verdict.DONE, 19: Verdict.LATER} == {n: v for n in range(20) if (v := verdict(n)) is not Verdict.REFUSED}
-
-
-def test_patience_is_bounded() -> None:
-    """Waiting doubles from the first wait and never passes the longest."""
-    waits = [Patience().wait(n) for n in range(1000)]
-    assert waits == sorted(waits)
-    assert (Patience().first, Patience().longest) == (waits[0], waits[-1])

@@ -15,7 +15,9 @@ from tests.reconcile.people import A, outcomes, person, roster
 def receipt(entries: pl.DataFrame, *said: tuple[str, str]) -> pl.DataFrame:
     """The receipt of entries that came to these outcomes and reasons."""
     numbered = entries.with_columns(row=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32))
-    found = pl.DataFrame([{"row": i, "outcome": o, "reason": r} for i, (o, r) in enumerate(said, 1)], schema=RESOLUTIONS)
+    found = pl.DataFrame(
+        [{"row": i, "outcome": o, "reason": r} for i, (o, r) in enumerate(said, 1)], schema=RESOLUTIONS
+    )
     return receipt_rows(numbered, found.reverse())
 
 

@@ -15,10 +15,18 @@ NAMES = ["韦伟", "韦卫", "覃丽", "韦?", "??", "", "韦wei", "黄国强"]
 CELLS = st.sampled_from([*NUMBERS, NUMBERS[0][:17], NUMBERS[1] + "42", "", "无", "4.51022E+17"])
 ROWS = st.fixed_dictionaries(
     {"number": CELLS, "name": st.sampled_from(NAMES)},
-    optional={"level": st.sampled_from("AB"), "fault": st.just("date_unreadable"), "gives": st.just("past"),
-              "said_dead": st.just(value=True), "head_number": st.sampled_from(NUMBERS), "numeric": st.booleans()},
-)  # fmt: skip
-PEOPLE = st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(["韦伟", "韦卫", "覃丽", "黄国强"]), st.booleans()), max_size=5)
+    optional={
+        "level": st.sampled_from("AB"),
+        "fault": st.just("date_unreadable"),
+        "gives": st.just("past"),
+        "said_dead": st.just(value=True),
+        "head_number": st.sampled_from(NUMBERS),
+        "numeric": st.booleans(),
+    },
+)
+PEOPLE = st.lists(
+    st.tuples(st.sampled_from(NUMBERS), st.sampled_from(["韦伟", "韦卫", "覃丽", "黄国强"]), st.booleans()), max_size=5
+)
 
 
 @settings(max_examples=12)

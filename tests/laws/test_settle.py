@@ -1,5 +1,6 @@
 """The laws of settling, as properties of whatever departments may say."""
 
+import itertools
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -11,7 +12,21 @@ from hypothesis import strategies as st
 from gateway.model.frames import LISTS, RECOGNITIONS
 from gateway.model.policy import OPEN_END
 from gateway.settle import Limits, Said, benefit_intervals, changes, timelines
-from tests.settle.said import ALLOWANCE, D1, FLAGS_FROM, ILL, POLICY, POOR, STABLE, UNSTABLE, folded, periods, row, said, stop
+from tests.settle.said import (
+    ALLOWANCE,
+    D1,
+    FLAGS_FROM,
+    ILL,
+    POLICY,
+    POOR,
+    STABLE,
+    UNSTABLE,
+    folded,
+    periods,
+    row,
+    said,
+    stop,
+)
 
 IDENTITIES = [(POOR, ""), (ALLOWANCE, "A"), (ALLOWANCE, "B"), (UNSTABLE, ""), (ILL, ""), (STABLE, "")]
 DAYS = st.integers(-500, 500).map(lambda n: D1 + timedelta(days=n))
@@ -70,10 +85,14 @@ def test_the_guard_lets_nothing_through(history: list[Said], number: int) -> Non
     """No list's departures end anybody's identity where their number is past the limits and nobody released them."""
     limits = Limits(share=0, number=number)
     result = folded(*history, limits=limits)
-    states = result.departures.filter(pl.col("left_out")).group_by("delivery", "state").agg(pl.col("person_key").n_unique())
+    states = (
+        result.departures.filter(pl.col("left_out")).group_by("delivery", "state").agg(pl.col("person_key").n_unique())
+    )
     assert all(people <= number for _delivery, state, people in states.rows() if state == "released")
     held = {breach.delivery for breach in result.breaches}
-    assert set() == held & set(result.departures.filter(pl.col("left_out") & (pl.col("state") == "released"))["delivery"])
+    assert set() == held & set(
+        result.departures.filter(pl.col("left_out") & (pl.col("state") == "released"))["delivery"]
+    )
 
 
 INTERVAL = st.tuples(
@@ -86,22 +105,43 @@ INTERVAL = st.tuples(
 def test_a_timeline_is_the_highest_of_every_day(held: list[Any]) -> None:
     """Periods are in order and never overlap, no neighbours could be one, and each day has the highest identity."""
     frame = pl.DataFrame(
-        [{"instance": i, "person_key": p, "identity": n, "level": v, "first": f, "last": None if d is None else f + timedelta(days=d)}
-         for p, (n, v), f, d, i in held],
+        [
+            {
+                "instance": i,
+                "person_key": p,
+                "identity": n,
+                "level": v,
+                "first": f,
+                "last": None if d is None else f + timedelta(days=d),
+            }
+            for p, (n, v), f, d, i in held
+        ],
         schema={n: RECOGNITIONS[n] for n in ("instance", "person_key", "identity", "level", "first", "last")},
-    )  # fmt: skip
-    nothing = pl.DataFrame(schema={"person_key": pl.Int64, "use": pl.String, "code": pl.String, "level": pl.String,
-                                   "first": pl.Date, "last": pl.Date, "source": pl.String})  # fmt: skip
+    )
+    nothing = pl.DataFrame(
+        schema={
+            "person_key": pl.Int64,
+            "use": pl.String,
+            "code": pl.String,
+            "level": pl.String,
+            "first": pl.Date,
+            "last": pl.Date,
+            "source": pl.String,
+        }
+    )
     made = timelines({"1": benefit_intervals(frame, nothing, POLICY, FLAGS_FROM)})
     order = [code.identity for code in POLICY.codes]
     for person in (1, 2):
         line = made.filter(pl.col("person_key") == person).select("first", "last", "code", "level").rows()
-        for (_f, last, *one), (first, _l, *other) in zip(line, line[1:], strict=False):
+        for (_f, last, *one), (first, _l, *other) in itertools.pairwise(line):
             assert last < first and (one != other or last + timedelta(days=1) < first)
         for offset in range(-400, 900, 7):
             on = D1 + timedelta(days=offset)
-            covering = [(order.index(n), v, POLICY.code_of(n).code) for p, (n, v), f, d, _i in held
-                        if p == person and f <= on <= (OPEN_END if d is None else f + timedelta(days=d))]  # fmt: skip
+            covering = [
+                (order.index(n), v, POLICY.code_of(n).code)
+                for p, (n, v), f, d, _i in held
+                if p == person and f <= on <= (OPEN_END if d is None else f + timedelta(days=d))
+            ]
             expected = [min(covering)[:0:-1]] if covering and on >= FLAGS_FROM else []
             assert expected == [(code, level) for first, last, code, level in line if first <= on <= last]
 
@@ -111,7 +151,8 @@ LISTINGS = st.dictionaries(st.tuples(PEOPLE, st.sampled_from("12")), st.sampled_
 
 @given(LISTINGS, LISTINGS)
 def test_what_is_sent_makes_one_the_other(wanted: dict[Any, str], confirmed: dict[Any, str]) -> None:
-    """apply(diff(a, b), a) = b: after the changes the platform holds what is wanted, and nothing is sent for nothing."""
+    """apply(diff(a, b), a) = b: after the changes the platform holds what is wanted; nothing is sent twice."""
+
     def frame(listing: dict[Any, str]) -> pl.DataFrame:
         return pl.DataFrame([(p, u, r) for (p, u), r in listing.items()], schema=LISTS, orient="row")
 

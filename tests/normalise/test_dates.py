@@ -22,10 +22,25 @@ def read(cells: list[str], rule: str = "first") -> list[date | None]:
 
 @pytest.mark.parametrize(
     "cell",
-    ["20260102", "2026-01-02", "2026/1/2", "2026年1月2日", "2026-1-2", "2026.1.2", "２０２６－０１－０２", " 2026/1/2 ",
-     "2026-01-02 00:00:00", "2026/1/2 23:00", "2026/1/2 3:00:00", "2026-01-02T00:00:00+08:00", "20260102000000",
-     "46024", "46024.0", "2026 年 1 月 2 日"],
-)  # fmt: skip
+    [
+        "20260102",
+        "2026-01-02",
+        "2026/1/2",
+        "2026年1月2日",
+        "2026-1-2",
+        "2026.1.2",
+        "２０２６－０１－０２",
+        " 2026/1/2 ",
+        "2026-01-02 00:00:00",
+        "2026/1/2 23:00",
+        "2026/1/2 3:00:00",
+        "2026-01-02T00:00:00+08:00",
+        "20260102000000",
+        "46024",
+        "46024.0",
+        "2026 年 1 月 2 日",
+    ],
+)
 def test_all_forms_are_one_day(cell: str) -> None:
     """Every form of the contract, blanks, widths and a time of day behind it, is the same day."""
     assert [DAY] == read([cell])
@@ -40,9 +55,23 @@ def test_a_month_is_its_first_or_its_last_day() -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["2024/2/30", "20260229", "2026-13-01", "202613", "00000000", "2026", "1951", "长期", "2026-1-32", "99999999",
-             "451022", "18491231", "2026//1/2"]
-)  # fmt: skip
+    "cell",
+    [
+        "2024/2/30",
+        "20260229",
+        "2026-13-01",
+        "202613",
+        "00000000",
+        "2026",
+        "1951",
+        "长期",
+        "2026-1-32",
+        "99999999",
+        "451022",
+        "18491231",
+        "2026//1/2",
+    ],
+)
 def test_what_is_no_day_is_none(cell: str) -> None:
     """An impossible day, a lone year, or anything else is no date: it is never guessed."""
     assert [None] == read([cell])
@@ -55,15 +84,15 @@ def test_open_ends_are_days() -> None:
 
 def test_one_column_holds_several_forms() -> None:
     """Each row is read by its own form; sheets give date cells, serials and texts side by side."""
-    entries = rural({"识别时间": date(2026, 1, 2)}, {"识别时间": 46024.0}, {"识别时间": "2026年1月2日"}, {"识别时间": "202601"})
+    entries = rural(
+        {"识别时间": date(2026, 1, 2)}, {"识别时间": 46024.0}, {"识别时间": "2026年1月2日"}, {"识别时间": "202601"}
+    )
     assert [DAY, DAY, DAY, date(2026, 1, 1)] == entries["first"].to_list()
 
 
 def test_a_month_of_birth_only_narrows() -> None:
     """A birth month spans its days; a recognition inside it is not before birth, one before it is."""
-    entries = civil(
-        {"出生日期": "202403", "认定日期": "2024-03-01"}, {"出生日期": "202403", "认定日期": "2024-02-28"}
-    )
+    entries = civil({"出生日期": "202403", "认定日期": "2024-03-01"}, {"出生日期": "202403", "认定日期": "2024-02-28"})
     assert [(date(2024, 3, 1), date(2024, 3, 31))] * 2 == entries.select("birth_from", "birth_to").rows()
     assert [None, "before_birth"] == entries["fault"].to_list()
 
@@ -73,9 +102,12 @@ def test_a_month_of_birth_only_narrows() -> None:
 def test_every_day_is_read_back(day: date) -> None:
     """Any day written in any form is that day, and its serial number too."""
     cells = [
-        f"{day:%Y%m%d}", f"{day:%Y-%m-%d}", f"{day.year}/{day.month}/{day.day}", f"{day.year}年{day.month}月{day.day}日",
+        f"{day:%Y%m%d}",
+        f"{day:%Y-%m-%d}",
+        f"{day.year}/{day.month}/{day.day}",
+        f"{day.year}年{day.month}月{day.day}日",
         str((day - date(1899, 12, 30)) // timedelta(days=1)),
-    ]  # fmt: skip
+    ]
     assert [day] * 5 == read(cells) == read(cells, "last")
 
 

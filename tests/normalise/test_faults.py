@@ -1,5 +1,6 @@
 """Each fault of the mappings on an example row, and what rows give that have none."""
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def test_tax(code: str) -> None:
     assert [code, None] == payments(TAX_FAULTS[code], {})["fault"].to_list()
 
 
-EXAMPLES = {
+EXAMPLES: dict[str, Mapping[str, object]] = {
     "civil_affairs": CIVIL_FAULTS,
     "rural_revitalization": RURAL_FAULTS,
     "disabled_federation": HOLDER_FAULTS,
@@ -121,13 +122,17 @@ def test_stops_end_on_their_day() -> None:
 
 def test_levels_are_for_the_allowance_only() -> None:
     """保障类别 counts for 低保对象 only; elsewhere nothing in it is a fault or a level."""
-    entries = civil({"保障类别": "ａ"}, {"救助类别": "特困人员", "保障类别": "B"}, {"救助类别": "孤儿", "保障类别": "X"})
+    entries = civil(
+        {"保障类别": "ａ"}, {"救助类别": "特困人员", "保障类别": "B"}, {"救助类别": "孤儿", "保障类别": "X"}
+    )
     assert [("低保对象", "A"), ("特困人员", ""), ("孤儿", "")] == entries.select("identity", "level").rows()
 
 
 def test_new_names_of_a_category() -> None:
     """刚性支出困难家庭 is 因病支出型 under its newer name."""
-    entries = civil({"救助类别": "因病支出型困难家庭", "保障类别": ""}, {"救助类别": "刚性支出困难家庭", "保障类别": ""})
+    entries = civil(
+        {"救助类别": "因病支出型困难家庭", "保障类别": ""}, {"救助类别": "刚性支出困难家庭", "保障类别": ""}
+    )
     assert ["因病支出型困难家庭成员"] * 2 == entries["identity"].to_list()
 
 
@@ -141,7 +146,9 @@ def test_the_heads_number_counts_against_others_only() -> None:
 def test_first_days_before_birth() -> None:
     """Recognised before birth by 出生日期, else by a valid number; a damaged number's date counts for nothing."""
     child = number("45102220250307123")
-    entries = civil({"身份证号码": child}, {"身份证号码": child, "出生日期": "20200307"}, {"身份证号码": child[:17] + "?"})
+    entries = civil(
+        {"身份证号码": child}, {"身份证号码": child, "出生日期": "20200307"}, {"身份证号码": child[:17] + "?"}
+    )
     assert ["before_birth", None, None] == entries["fault"].to_list()
 
 
@@ -164,8 +171,13 @@ def test_removed_risks() -> None:
 
 def test_stable_households_say_nothing_of_risks() -> None:
     """For a 稳定脱贫户 the risk columns say nothing, whatever stands in them."""
-    for cells in ({"风险是否消除": "是"}, {"风险是否消除": ""}, {"风险是否消除": "?"}, {"风险是否消除": "是", "风险消除时间": "2020-01-01"},
-                  {"风险是否消除": "是", "风险消除时间": "2024/2/30"}):  # fmt: skip
+    for cells in (
+        {"风险是否消除": "是"},
+        {"风险是否消除": ""},
+        {"风险是否消除": "?"},
+        {"风险是否消除": "是", "风险消除时间": "2020-01-01"},
+        {"风险是否消除": "是", "风险消除时间": "2024/2/30"},
+    ):
         row: dict[str, Cell] = {**cells, "户类型": "稳定脱贫户"}
         entries = rural(row)
         said = entries.select("identity", "last", "gives", "next_identity", "fault").row(0)

@@ -30,7 +30,9 @@ def worth(text: str | None, *, numeric: bool = False) -> str:
 
 def rounded(passes: bool) -> str:
     """A number that a spreadsheet rounded to 000; some of them pass the checksum all the same."""
-    candidates = (f"4510221990{month:02d}{day:02d}{i}000" for month in (10, 11) for day in range(10, 28) for i in range(10))
+    candidates = (
+        f"4510221990{month:02d}{day:02d}{i}000" for month in (10, 11) for day in range(10, 28) for i in range(10)
+    )
     return next(n for n in candidates if (number(n[:17]) == n) is passes)
 
 
@@ -73,8 +75,11 @@ def test_fifteen_digits_become_eighteen() -> None:
 def test_certificates_begin_with_the_number() -> None:
     """A disability certificate number in the ID column is its first 18 characters, reissued ones too."""
     assert [PLAIN, PLAIN, WITH_X, WITH_X] == [
-        clean(PLAIN + "42"), clean(PLAIN + "11B1"), clean(WITH_X + "73b2"), clean(WITH_X.lower() + "61B9")
-    ]  # fmt: skip
+        clean(PLAIN + "42"),
+        clean(PLAIN + "11B1"),
+        clean(WITH_X + "73b2"),
+        clean(WITH_X.lower() + "61B9"),
+    ]
 
 
 def test_excel_forms_are_damaged() -> None:
@@ -92,8 +97,18 @@ def test_numeric_cells_are_damaged() -> None:
     assert ["damaged", "damaged", "sound"] == entries["number_state"].to_list()
 
 
-@pytest.mark.parametrize("front", ["45260119510408", "45262719630102", "45102119880808", "81000019900101", "82000020010203",
-                                   "83000019770707", "93201019850505"])  # fmt: skip
+@pytest.mark.parametrize(
+    "front",
+    [
+        "45260119510408",
+        "45262719630102",
+        "45102119880808",
+        "81000019900101",
+        "82000020010203",
+        "83000019770707",
+        "93201019850505",
+    ],
+)
 def test_no_area_code_is_judged(front: str) -> None:
     """Withdrawn area codes, residence permits 81, 82, 83 and foreigners' cards 9… are sound."""
     assert "sound" == worth(clean(number(front + "123")))

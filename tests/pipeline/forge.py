@@ -50,7 +50,7 @@ def civil(
     archive: bytes | None = None,
     members: Mapping[str, bytes] | None = None,
     password: str = MZ_PASSWORD,
-    **manifest: object,
+    **manifest: Any,  # JSON
 ) -> Civil:
     """A delivery with one CSV. `members`: what is in the archive instead; `manifest`: items that say otherwise."""
     stem = f"MZ_451000_{day:%Y%m%d}_{mode}_{sequence:04d}"

@@ -131,5 +131,5 @@ def open_rig(city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT) 
 
 
 def _less_patient(file: Path, timeout: float) -> None:
-    lines = [f"{line}\ntimeout = {timeout}" if line.startswith("plugin =") else line for line in file.read_text("utf-8").split("\n")]
-    file.write_text("\n".join(lines), "utf-8")
+    text = file.read_text("utf-8").replace("\nplugin =", f"\ntimeout = {timeout}\nplugin =")
+    file.write_text(text, "utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,7 +17,7 @@ from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import Civil, Json, civil, csv_of, rows_of, table, zipped
 from tests.pipeline.rig import Records, Rig, open_rig
 
-BIG = 20 << 20
+BIG = 14 << 20
 #: Days from this on, so that no bad delivery could stand in for the good one of the first.
 LATER = date(2026, 11, 2)
 
@@ -39,7 +40,7 @@ def _csv_without(column: str) -> Callable[[int, bytes], Civil]:
     return lambda n, csv: civil(n, csv_of(table(csv).drop(column)), day=LATER)
 
 
-def _told(**items: object) -> Callable[[int, bytes], Civil]:
+def _told(**items: Any) -> Callable[[int, bytes], Civil]:
     return lambda n, csv: civil(n, csv, day=LATER, **items)
 
 
@@ -65,14 +66,20 @@ def _files(change: Callable[[Json], Json]) -> Callable[[int, bytes], Civil]:
 BAD: Mapping[str, Bad] = {
     "archive_digest": Bad(code="digest_differs", says="摘要与清单不符", make=_told(archive_sm3="0" * 64)),
     "member_digest": Bad(code="digest_differs", says="摘要与清单不符", make=_files(lambda f: {**f, "sm3": "0" * 64})),
-    "row_count": Bad(code="rows_differ", says="数据行数与清单不符", make=_files(lambda f: {**f, "rows": f["rows"] + 1})),
+    "row_count": Bad(
+        code="rows_differ", says="数据行数与清单不符", make=_files(lambda f: {**f, "rows": f["rows"] + 1})
+    ),
     "password": Bad(code="wrong_password", says="口令不对", make=_packed(lambda n, c: zipped({n: c}, "another"))),
     "path_outside": Bad(code="bad_archive", says="越界路径", make=_packed(lambda n, c: zipped({f"../{n}": c}))),
     "absolute_path": Bad(code="bad_archive", says="越界路径", make=_packed(lambda n, c: zipped({f"/{n}": c}))),
     "thousandfold": Bad(code="bomb", says="异常巨大", make=_packed(lambda n, c: zipped({n: bytes(BIG)}))),
     "claims_200_gb": Bad(code="bomb", says="异常巨大", make=_packed(lambda n, c: zipped({n: c}, claims=200 << 30))),
-    "claims_too_little": Bad(code="digest_differs", says="摘要与清单不符", make=_packed(lambda n, c: zipped({n: bytes(BIG)}, claims=100))),
-    "bzip2": Bad(code="bad_archive", says="压缩方法", make=_packed(lambda n, c: zipped({n: c}, method=zipfile.ZIP_BZIP2))),
+    "claims_too_little": Bad(
+        code="digest_differs", says="摘要与清单不符", make=_packed(lambda n, c: zipped({n: bytes(BIG)}, claims=100))
+    ),
+    "bzip2": Bad(
+        code="bad_archive", says="压缩方法", make=_packed(lambda n, c: zipped({n: c}, method=zipfile.ZIP_BZIP2))
+    ),
     "no_archive_at_all": Bad(code="bad_archive", says="压缩包损坏", make=_packed(lambda n, c: os.urandom(5000))),
     "cut_archive": Bad(code="bad_archive", says="压缩包损坏", make=_packed(lambda n, c: zipped({n: c})[:-30])),
     "member_nobody_promised": Bad(
@@ -80,18 +87,30 @@ BAD: Mapping[str, Bad] = {
     ),
     "missing_column": Bad(code="missing_column", says="缺少必需的列:身份证号码", make=_csv_without("身份证号码")),
     "empty_file": Bad(code="empty_file", says="文件为空", make=lambda n, csv: civil(n, b"", day=LATER)),
-    "binary": Bad(code="unreadable", says="不是文本表格", make=lambda n, csv: civil(n, bytes(range(256)) * 40, day=LATER)),
-    "other_batch": Bad(code="bad_manifest", says="与文件名不一致", make=_told(batch_no="MZ_451000_20261102_F_9999"), kept=False),
+    "binary": Bad(
+        code="unreadable", says="不是文本表格", make=lambda n, csv: civil(n, bytes(range(256)) * 40, day=LATER)
+    ),
+    "other_batch": Bad(
+        code="bad_manifest", says="与文件名不一致", make=_told(batch_no="MZ_451000_20261102_F_9999"), kept=False
+    ),
     "other_sequence": Bad(code="bad_manifest", says="与文件名不一致", make=_told(sequence=77), kept=False),
     "other_day": Bad(code="bad_manifest", says="与文件名不一致", make=_told(business_date="2026-11-09"), kept=False),
     "no_files": Bad(code="bad_manifest", says="清单", make=_told(files=[]), kept=False),
     "files_of_another_kind": Bad(code="bad_manifest", says="清单", make=_told(files={"name": 1}), kept=False),
     "endless_number": Bad(code="bad_manifest", says="清单", make=_told(sequence=float("inf")), kept=False),
     "manifest_garbage": Bad(
-        code="bad_manifest", says="清单文件的内容", make=_told(), put=lambda d, o: d.put(o, raw=b"\x00\xff{"), kept=False
+        code="bad_manifest",
+        says="清单文件的内容",
+        make=_told(),
+        put=lambda d, o: d.put(o, raw=b"\x00\xff{"),
+        kept=False,
     ),
     "manifest_nested": Bad(
-        code="bad_manifest", says="清单文件的内容", make=_told(), put=lambda d, o: d.put(o, raw=b"[" * 200_000), kept=False
+        code="bad_manifest",
+        says="清单文件的内容",
+        make=_told(),
+        put=lambda d, o: d.put(o, raw=b"[" * 200_000),
+        kept=False,
     ),
     "manifest_fields_missing": Bad(
         code="bad_manifest", says="缺少项目", make=_told(), put=lambda d, o: d.put(o, raw=b'{"mode": "F"}'), kept=False
@@ -211,7 +230,9 @@ def test_an_unknown_column_is_reported_and_tolerated(
     delivery = civil(1, csv_of(frame.with_columns(frame["姓名"].alias("联系电话二"))))
     delivery.put(civil_rig.outbox)
     assert ExitCode.DONE == civil_rig.run().exit_code
-    assert ("unknown_column", "联系电话二") in [(code, detail) for code, detail, _n in civil_rig.findings(delivery.stem)]
+    assert ("unknown_column", "联系电话二") in [
+        (code, detail) for code, detail, _n in civil_rig.findings(delivery.stem)
+    ]
     assert quiet("civil_affairs") == civil_rig.records()
 
 

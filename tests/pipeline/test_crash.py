@@ -111,7 +111,7 @@ def test_a_second_run_is_told_to_wait(two: Rig) -> None:
     two.peers.servers[PLATFORM].faults.add("stall", where="L101")
     with child(two):
         _until(lambda: two.peers.servers[PLATFORM].faults.happened["stall"] > 0)
-        with pytest.raises(TryLater, match="另一个运行正在进行.*→"):
+        with pytest.raises(TryLater, match=r"另一个运行正在进行.*→"):
             two.run()
     two.peers.well_behaved()
     assert (ExitCode.DONE, "") == two.told()

@@ -30,19 +30,14 @@ SFTP: Mapping[str, Trouble] = {
     "garbage": Trouble(fault="garbage_banner", says="sftp://127.0.0.1"),
     "other_key": Trouble(fault="other_host_key", says="主机密钥与登记的不同", code=ExitCode.FAILED),
     "stalls": Trouble(fault="stall", says="中断或超时", order={"where": ".zip"}),
-    "stalls_at_the_manifest": Trouble(fault="stall", says="中断或超时", order={"where": ".json"}),
     "cuts": Trouble(fault="cut", says="中断或超时", order={"where": ".zip", "bytes": 100}),
     "shorter_than_said": Trouble(fault="truncate", says="比服务器声明的短", order={"where": ".zip"}),
 }
 HTTP: Mapping[str, Trouble] = {
     "status_500": Trouble(fault="status", says="HTTP 500", order={"code": 500}),
     "busy": Trouble(fault="status", says="HTTP 429", order={"code": 429, "retry_after": 1, "as_date": True}),
-    "maintenance": Trouble(fault="maintenance", says="HTTP 503"),
-    "drops": Trouble(fault="drop", says="连接中断"),
-    "garbage": Trouble(fault="garbage", says="应答"),
     "never_ends": Trouble(fault="endless", says="超过允许的大小"),
     "stalls": Trouble(fault="stall", says="超时"),
-    "cuts": Trouble(fault="cut", says="连接中断"),
 }
 FEDERATION_TROUBLES: Mapping[str, Trouble] = {
     **HTTP,
@@ -114,9 +109,7 @@ def test_an_export_with_another_row_count_is_refused(new_rig: NewRig) -> None:
     assert "applied" == rig.rows()[-1].state
 
 
-def test_a_file_that_grows_is_left_for_later_and_then_refused(
-    civil_rig: Rig, quiet: Callable[..., Records]
-) -> None:
+def test_a_file_that_grows_is_left_for_later_and_then_refused(civil_rig: Rig, quiet: Callable[..., Records]) -> None:
     """A file that changes while it is read is no fault of its content yet; if it stays wrong it is refused, and once
     put right it is taken."""
     civil_rig.peers.servers[CIVIL].faults.add("grow", where=".zip")

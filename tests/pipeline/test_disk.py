@@ -1,4 +1,4 @@
-"""A disk that is full or refuses, a seal that is broken, a plugin that stumbles: one clear line, and the rest goes on."""
+"""A disk that is full, a seal that is broken, a plugin that stumbles: one clear line, and the rest goes on."""
 
 import os
 import shutil
@@ -36,9 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("free", [0, 40_000, 200_000, 500_000])
-def test_a_full_disk_is_told_and_passes(
-    small_disk: Path, city: Path, quiet: Callable[..., Records], free: int
-) -> None:
+def test_a_full_disk_is_told_and_passes(small_disk: Path, city: Path, quiet: Callable[..., Records], free: int) -> None:
     """Wherever the disk runs full, the run says so in one line with what to do, and with room again the next run ends
     where an undisturbed one ends."""
     with open_rig(city, small_disk, CIVIL) as rig:
@@ -117,13 +115,13 @@ class Stumbling(Source):
 def gateway_register_sources(register):
     register(Stumbling)
 '''
-MAPPING = '''
+MAPPING = """
 title = "甲"
 format = "csv"
 [columns]
 name = { aliases = ["姓名"], kind = "name", required = true }
 number = { aliases = ["号码"], kind = "number", required = true }
-'''
+"""
 
 
 def test_a_plugin_that_stumbles_stops_no_other(new_rig: NewRig, quiet: Callable[..., Records]) -> None:

@@ -80,7 +80,9 @@ def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) 
     """A list of which most rows name nobody insured is held entirely, with the numbers, and changes nothing."""
     before = settled.records()
     strangers = table(civil_csv).with_columns(
-        pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit(None, pl.String).alias("出生日期")
+        pl.lit("阿").alias("姓名"),
+        pl.lit(None, pl.String).alias("身份证号码"),
+        pl.lit(None, pl.String).alias("出生日期"),
     )
     delivery = civil(2, csv_of(strangers), day=SECOND)
     delivery.put(settled.outbox)

@@ -42,7 +42,6 @@ LASTING: Mapping[str, Trouble] = {
     "roster_signed_wrongly": Trouble(fault="bad_signature", where="L101", code=ExitCode.FAILED),
     "roster_digest_lies": Trouble(fault="wrong_digest", where="L101"),
     "roster_gone": Trouble(fault="gone", where="/fsi/file/"),
-    "roster_file_endless": Trouble(fault="endless", where="/fsi/file/"),
     "standing_digest_lies": Trouble(fault="wrong_digest", where="L202"),
     "sign_in_garbage": Trouble(fault="garbage", where="9001"),
 }
@@ -51,7 +50,6 @@ PASSING: Mapping[str, Trouble] = {
     "upload_dropped": Trouble(fault="drop", where="L201"),
     "upload_answer_lost": Trouble(fault="lost_answer", where="L201"),
     "upload_answer_504": Trouble(fault="lost_answer", where="L201", order={"code": 504}),
-    "upload_cut": Trouble(fault="cut", where="L201"),
     "upload_string_zero": Trouble(fault="string_zero", where="L201"),
     "upload_signed_out": Trouble(fault="expire_token", where="L201"),
     "roster_preparing": Trouble(fault="preparing", where="L101"),
@@ -59,7 +57,6 @@ PASSING: Mapping[str, Trouble] = {
     "roster_file_cut": Trouble(fault="cut", where="/fsi/file/"),
     "roster_file_signed_out": Trouble(fault="expire_token", where="/fsi/file/"),
     "roster_total_lies": Trouble(fault="lie_total", where="L101"),
-    "standing_preparing": Trouble(fault="preparing", where="L202"),
 }
 
 

@@ -116,8 +116,12 @@ class RuralBench(CityBench):
 
     def handed_back(self) -> dict[str, Any]:  # Any: cells
         inbox = self.rig.peers.workdir / "xczx" / "inbox"
-        books = {path.name: calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes())) for path in inbox.rglob("*.xlsx")}
-        return {name: book.get_sheet_by_index(0).to_python() for name, book in books.items()}
+        return {path.name: _cells(path) for path in inbox.rglob("*.xlsx")}
+
+
+def _cells(path: Path) -> list[list[Any]]:  # Any: cells
+    book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
+    return book.get_sheet_by_index(0).to_python()
 
 
 class FederationBench(CityBench):

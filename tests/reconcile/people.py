@@ -17,8 +17,18 @@ Buckets = Callable[[], Iterator[pl.DataFrame]]
 
 def person(key: int, name: str, certno: str, **more: object) -> dict[str, object]:
     """A person of the roster; `number`, `name_key` and `birth` are made from the rest."""
-    return {"person_key": key, "psn_no": f"P{key}", "name": name, "certno": certno, "sex": "1", "county": "451022",
-            "village": "451022101201", "dead": False, "covered": True, **more}  # fmt: skip
+    return {
+        "person_key": key,
+        "psn_no": f"P{key}",
+        "name": name,
+        "certno": certno,
+        "sex": "1",
+        "county": "451022",
+        "village": "451022101201",
+        "dead": False,
+        "covered": True,
+        **more,
+    }
 
 
 def roster(*people: Mapping[str, object]) -> Buckets:
@@ -36,14 +46,25 @@ def roster(*people: Mapping[str, object]) -> Buckets:
 def entries(*rows: Mapping[str, object]) -> pl.DataFrame:
     """Entries; `number` and `name` are cells as sent, the rest is what differs from an ordinary row."""
     ordinary = {
-        "level": "", "first": date(2024, 3, 1), "identity": "特困人员", "category": "特困人员", "dup_key": "特困人员",
-        "change": "state", "gives": "current", "stands": False, "said_dead": False, "last_inferred": False, "scope": "",
+        "level": "",
+        "first": date(2024, 3, 1),
+        "identity": "特困人员",
+        "category": "特困人员",
+        "dup_key": "特困人员",
+        "change": "state",
+        "gives": "current",
+        "stands": False,
+        "said_dead": False,
+        "last_inferred": False,
+        "scope": "",
         "area": "451022101201",
-    }  # fmt: skip
+    }
     body = [{**ordinary, "row": i, **row} for i, row in enumerate(rows, start=1)]
     frame = pl.DataFrame([{n: row.get(n) for n in ENTRIES} for row in body], schema=ENTRIES)
-    cells = pl.DataFrame([{"name": r.get("name"), "cell": r.get("number"), "numeric": bool(r.get("numeric"))} for r in body],
-                         schema={"name": pl.String, "cell": pl.String, "numeric": pl.Boolean})  # fmt: skip
+    cells = pl.DataFrame(
+        [{"name": r.get("name"), "cell": r.get("number"), "numeric": bool(r.get("numeric"))} for r in body],
+        schema={"name": pl.String, "cell": pl.String, "numeric": pl.Boolean},
+    )
     clean = numbers.eighteen(numbers.cleaned(pl.col("cell")))
     made = cells.with_columns(clean.alias("cell")).select(
         names.key(pl.col("name")).alias("name_key"),
@@ -53,14 +74,16 @@ def entries(*rows: Mapping[str, object]) -> pl.DataFrame:
     return frame.with_columns(*(made[c] for c in made.columns))
 
 
-def settled(people: Buckets, *rows: Mapping[str, object], previous: dict[int, int] | None = None,
-            statements: bool = True) -> pl.DataFrame:  # fmt: skip
+def settled(
+    people: Buckets, *rows: Mapping[str, object], previous: dict[int, int] | None = None, statements: bool = True
+) -> pl.DataFrame:
     """What the rows come to."""
     frame = entries(*rows)
     before = None
     if previous is not None:
         before = pl.DataFrame(
-            {"row": list(previous), "person_key": list(previous.values())}, schema={"row": pl.UInt32, "person_key": pl.Int64}
+            {"row": list(previous), "person_key": list(previous.values())},
+            schema={"row": pl.UInt32, "person_key": pl.Int64},
         )
     return resolve(frame, link(frame, people), statements=statements, previous=before)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.reconcile.people import A, B, ELSE, outcomes, person, roster, rounded, settled
+from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, rounded, settled
 
 WEI = person(1, "韦伟", A)
 CITY = roster(WEI, person(2, "覃丽", ELSE))
@@ -10,7 +10,9 @@ SURE = ("matched", "", 1)
 OTHER = person(3, "覃国强", B)
 
 
-@pytest.mark.parametrize("name", ["韦伟", "韦\u3000伟", "韋偉", "韦卫", "韦?", "韦□", "韦*", "韦\ue123", "韦wei", "韦 WEI"])
+@pytest.mark.parametrize(
+    "name", ["韦伟", "韦\u3000伟", "韋偉", "韦卫", "韦?", "韦□", "韦*", "韦\ue123", "韦wei", "韦 WEI"]
+)
 def test_number_and_name_are_sure(name: str) -> None:
     """A valid number whose name agrees, be it in form only, is sure."""
     assert [SURE] == outcomes(CITY, {"number": A, "name": name})
@@ -60,6 +62,7 @@ def test_rounded_numbers_need_a_name() -> None:
 
 def test_the_heads_number_needs_the_name_exactly() -> None:
     """A number equal to the head's, on a row that isn't 本人, needs the head's name without any difference in form."""
+
     def row(name: str) -> dict[str, object]:
         return {"number": A, "head_number": A, "name": name}
 
@@ -71,7 +74,7 @@ def test_the_heads_number_needs_the_name_exactly() -> None:
 
 
 def test_one_person_under_two_numbers_is_review() -> None:
-    """Same number and same name under two psn_no: nobody can say which is right, also where the names differ in form."""
+    """Same number and same name under two psn_no: nobody can say which is right, in form too."""
     twice = roster(WEI, person(4, "韦伟", A))
     assert [("review", "several_persons", None)] == outcomes(twice, {"number": A, "name": "韦伟"})
     in_form = roster(WEI, person(4, "韦卫", A))
@@ -83,7 +86,9 @@ def test_one_person_under_two_numbers_is_review() -> None:
 def test_one_number_under_two_names_goes_by_the_name() -> None:
     """Two people with one number and other names: the agreeing name is sure, any other is a case."""
     shared = roster(WEI, person(4, "覃国强", A))
-    assert [SURE, ("matched", "", 4)] == outcomes(shared, {"number": A, "name": "韦伟"}, {"number": A, "name": "覃国强"})
+    assert [SURE, ("matched", "", 4)] == outcomes(
+        shared, {"number": A, "name": "韦伟"}, {"number": A, "name": "覃国强"}
+    )
     assert [("review", "several_persons", None)] == outcomes(shared, {"number": A, "name": "黄某"})
 
 
@@ -124,6 +129,7 @@ def test_a_certificate_number_is_its_persons() -> None:
 
 def test_links_stay_when_the_roster_changes() -> None:
     """A row that was sure before and is in doubt now keeps its person, and a case says so."""
+
     def look(*people: dict[str, object]) -> tuple[object, ...]:
         columns = ("outcome", "reason", "person_key", "kept", "candidate")
         return settled(roster(*people), {"number": A, "name": "韦伟"}, previous={1: 1}).select(columns).row(0)
@@ -137,7 +143,9 @@ def test_links_stay_when_the_roster_changes() -> None:
 
 def test_a_corrected_roster_moves_the_row() -> None:
     """A row that turns out to be another person's is that person's from now on, without a case."""
-    moved = settled(roster(person(1, "韦伟", ELSE), person(5, "韦伟", A)), {"number": A, "name": "韦伟"}, previous={1: 1})
+    moved = settled(
+        roster(person(1, "韦伟", ELSE), person(5, "韦伟", A)), {"number": A, "name": "韦伟"}, previous={1: 1}
+    )
     assert [("matched", 5, None)] == moved.select("outcome", "person_key", "kept").rows()
 
 

@@ -9,9 +9,21 @@ from gateway.reconcile.names import agree
 
 @pytest.mark.parametrize(
     ("sent", "known"),
-    [("韦卫", "韦伟"), ("韦?", "韦伟"), ("?伟", "韦伟"), ("韦wei", "韦伟"), ("韦weiguo", "韦伟国"), ("吕lv", "吕绿"), ("吕lü", "吕绿"),
-     ("韦伟", "韦?"), ("韦e", "韦娥"), ("单国", "善国"), ("覃\U00020BB7", "覃?"), ("维卫", "韦伟")],
-)  # fmt: skip
+    [
+        ("韦卫", "韦伟"),
+        ("韦?", "韦伟"),
+        ("?伟", "韦伟"),
+        ("韦wei", "韦伟"),
+        ("韦weiguo", "韦伟国"),
+        ("吕lv", "吕绿"),
+        ("吕lü", "吕绿"),
+        ("韦伟", "韦?"),
+        ("韦e", "韦娥"),
+        ("单国", "善国"),
+        ("覃\U00020bb7", "覃?"),
+        ("维卫", "韦伟"),
+    ],
+)
 def test_forms_agree(sent: str, known: str) -> None:
     """A homophone, or a mark or pinyin in place of a character, is the same name."""
     assert agree(sent, known)
@@ -19,9 +31,24 @@ def test_forms_agree(sent: str, known: str) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "known"),
-    [("韦国", "韦伟"), ("韦", "韦伟"), ("韦伟国", "韦伟"), ("伟韦国", "国伟韦"), ("??", "韦伟"), ("韦伟", "??"), ("韦?", "?伟"), ("weiwei", "韦伟"),
-     ("wei?", "韦伟"), ("韦weii", "韦伟"), ("韦abc", "韦伟"), ("", "韦伟"), ("韦伟", ""), ("johnsmith", "johnsmyth"), ("韦1", "韦2")],
-)  # fmt: skip
+    [
+        ("韦国", "韦伟"),
+        ("韦", "韦伟"),
+        ("韦伟国", "韦伟"),
+        ("伟韦国", "国伟韦"),
+        ("??", "韦伟"),
+        ("韦伟", "??"),
+        ("韦?", "?伟"),
+        ("weiwei", "韦伟"),
+        ("wei?", "韦伟"),
+        ("韦weii", "韦伟"),
+        ("韦abc", "韦伟"),
+        ("", "韦伟"),
+        ("韦伟", ""),
+        ("johnsmith", "johnsmyth"),
+        ("韦1", "韦2"),
+    ],
+)
 def test_others_do_not(sent: str, known: str) -> None:
     """Another sound, another length, or nothing but marks and pinyin, is no agreement."""
     assert not agree(sent, known)

@@ -4,11 +4,9 @@ from datetime import date
 
 from gateway.model.outcomes import Outcome
 from tests.normalise.lists import number
-from tests.reconcile.people import A, B, ELSE, outcomes, person, roster, settled
+from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, settled
 
-CITY = roster(
-    person(1, "韦伟", A), person(2, "覃丽", B, dead=True), person(3, "黄国强", ELSE, covered=False)
-)
+CITY = roster(person(1, "韦伟", A), person(2, "覃丽", B, dead=True), person(3, "黄国强", ELSE, covered=False))
 WEI: dict[str, object] = {"number": A, "name": "韦伟"}
 LI: dict[str, object] = {"number": B, "name": "覃丽"}
 NOBODY: dict[str, object] = {"number": number("45102219770101321"), "name": "蓝天"}
@@ -78,7 +76,10 @@ def test_unusable_rows_make_no_duplicates() -> None:
 
 def test_ended_identities_are_matched() -> None:
     """A person found is matched also where the identity has ended, or 稳定脱贫 follows it."""
-    rows = [{**WEI, "last": date(2026, 1, 1)}, {**WEI, "dup_key": "x", "last": date(2026, 1, 1), "next_identity": "稳定脱贫人口"}]
+    rows = [
+        {**WEI, "last": date(2026, 1, 1)},
+        {**WEI, "dup_key": "x", "last": date(2026, 1, 1), "next_identity": "稳定脱贫人口"},
+    ]
     assert ["matched", "matched"] == [o[0] for o in outcomes(CITY, *rows)]
 
 
@@ -118,8 +119,13 @@ def test_who_an_unusable_row_means_is_known() -> None:
 def test_payments() -> None:
     """A second payment of one receipt is the duplicate, whoever it is about; the dead have paid as well."""
     pay = {"identity": None, "dup_key": "T1|0", "first": None}
-    rows = [{**WEI, **pay}, {**LI, **pay}, {**LI, **pay, "dup_key": "T2|0"}, {**WEI, **pay, "dup_key": "T1|1"},
-            {**WEI, **pay, "dup_key": "T3|0", "gives": "none", "none_reason": "other_levy"}]  # fmt: skip
+    rows = [
+        {**WEI, **pay},
+        {**LI, **pay},
+        {**LI, **pay, "dup_key": "T2|0"},
+        {**WEI, **pay, "dup_key": "T1|1"},
+        {**WEI, **pay, "dup_key": "T3|0", "gives": "none", "none_reason": "other_levy"},
+    ]
     assert ["matched", "duplicate", "matched", "matched", "no_identity"] == [
         o[0] for o in outcomes(CITY, *rows, statements=False)
     ]

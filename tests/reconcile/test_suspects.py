@@ -9,12 +9,18 @@ from gateway.model.frames import RESOLUTIONS
 from gateway.reconcile import may_name
 from gateway.settle import unresolved
 from tests.normalise.lists import number
-from tests.reconcile.people import A, B, ELSE, entries, rounded
+from tests.reconcile.people import ELSE, A, B, entries, rounded
 
 THEY = pl.DataFrame(
-    {"scope": ["", "", "451023"], "person_key": [1, 2, 3], "number": [A, ELSE, A], "name_key": ["韦伟", "覃丽", "韦伟"],
-     "birth": [date(1990, 3, 7), date(1985, 1, 1), date(1990, 3, 7)], "sex": ["1", "2", "1"]}
-)  # fmt: skip
+    {
+        "scope": ["", "", "451023"],
+        "person_key": [1, 2, 3],
+        "number": [A, ELSE, A],
+        "name_key": ["韦伟", "覃丽", "韦伟"],
+        "birth": [date(1990, 3, 7), date(1985, 1, 1), date(1990, 3, 7)],
+        "sex": ["1", "2", "1"],
+    }
+)
 
 
 def named(**row: object) -> list[int]:
@@ -27,9 +33,10 @@ def named(**row: object) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "sent", [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*"],
+    "sent",
+    [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*"],
     ids=["as sent", "one wrong", "swapped", "wrong check"],
-)  # fmt: skip
+)
 def test_numbers_as_sent_or_nearly(sent: str) -> None:
     """Its number, with one digit wrong or two neighbours swapped, is theirs; without a name, too."""
     assert [1] == named(number=sent, name="-") == named(number=sent, name="谁")

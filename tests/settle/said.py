@@ -25,21 +25,38 @@ def day(text: str) -> date:
     return date.fromisoformat(text if len(text) > 5 else f"2026-{text}")
 
 
-def row(person: int, identity: str = POOR, first: str | None = "2024-03-01", last: str | None = None, *, level: str = "",
-        scope: str = "", **more: object) -> dict[str, object]:  # fmt: skip
+def row(
+    person: int,
+    identity: str = POOR,
+    first: str | None = "2024-03-01",
+    last: str | None = None,
+    *,
+    level: str = "",
+    scope: str = "",
+    **more: object,
+) -> dict[str, object]:
     """One statement."""
     return {
-        "scope": scope, "person_key": person, "row": person, "identity": identity, "level": level, "change": "state",
-        "first": day(first) if first else None, "last": day(last) if last else None, "last_inferred": False,
-        "gives": "current", "stands": False, **more,
-    }  # fmt: skip
+        "scope": scope,
+        "person_key": person,
+        "row": person,
+        "identity": identity,
+        "level": level,
+        "change": "state",
+        "first": day(first) if first else None,
+        "last": day(last) if last else None,
+        "last_inferred": False,
+        "gives": "current",
+        "stands": False,
+        **more,
+    }
 
 
-def stop(person: int, identity: str = POOR, first: str | None = None, last: str | None = None, **more: object) -> dict[str, object]:
+def stop(
+    person: int, identity: str = POOR, first: str | None = None, last: str | None = None, *, on: date | None = None
+) -> dict[str, object]:
     """One 停发; without a day it ends on the business date, which the test gives as `on`."""
-    inferred = last is None
-    on = more.pop("on", None)
-    return row(person, identity, first, last or str(on), change="stop", last_inferred=inferred, **more)
+    return row(person, identity, first, last or str(on), change="stop", last_inferred=last is None)
 
 
 def doubt(scope: str = "", **more: object) -> dict[str, object]:
@@ -47,8 +64,15 @@ def doubt(scope: str = "", **more: object) -> dict[str, object]:
     return {"scope": scope, "row": 99, "number_state": "damaged", **more}
 
 
-def said(number: int, on: date, *rows: Mapping[str, object], full: bool = False, doubts: Sequence[Mapping[str, object]] = (),
-         scopes: tuple[str, ...] = ("",), empty: tuple[str, ...] = ()) -> Said:  # fmt: skip
+def said(
+    number: int,
+    on: date,
+    *rows: Mapping[str, object],
+    full: bool = False,
+    doubts: Sequence[Mapping[str, object]] = (),
+    scopes: tuple[str, ...] = ("",),
+    empty: tuple[str, ...] = (),
+) -> Said:
     """One delivery."""
     return Said(
         delivery=number,
@@ -72,8 +96,12 @@ def everybody(people: pl.DataFrame, _rows: pl.DataFrame) -> pl.DataFrame:
     return people.select("scope", "person_key")
 
 
-def folded(*deliveries: Said, limits: Limits | None = None, decided: Mapping[tuple[int, str], str] | None = None,
-           may_name: MayName = nobody) -> Fold:  # fmt: skip
+def folded(
+    *deliveries: Said,
+    limits: Limits | None = None,
+    decided: Mapping[tuple[int, str], str] | None = None,
+    may_name: MayName = nobody,
+) -> Fold:
     """The fold of these deliveries."""
     return fold(deliveries, limits=limits or Limits(), decided=decided or {}, may_name=may_name, months=MONTHS)
 

@@ -2,12 +2,28 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
 from gateway.settle import Limits
 from tests.settle.said import (
-    ALLOWANCE, D1, ILL, POOR, SEVERE, STABLE, UNSTABLE, day, doubt, everybody, folded, nobody, periods, row, said, stop,
-)  # fmt: skip
+    ALLOWANCE,
+    D1,
+    ILL,
+    POOR,
+    SEVERE,
+    STABLE,
+    UNSTABLE,
+    day,
+    doubt,
+    everybody,
+    folded,
+    nobody,
+    periods,
+    row,
+    said,
+    stop,
+)
 
 D2, D3 = date(2026, 11, 2), date(2026, 11, 3)
 OCT31 = date(2026, 10, 31)
@@ -57,8 +73,11 @@ def test_what_began_later_never_was() -> None:
 
 def test_another_identity_on_the_list_ends_the_old_one() -> None:
     """Who stands on the next full list under another identity loses the old one on its eve, past any limit."""
-    result = folded(said(1, D1, row(1), full=True), said(2, D2, row(1, ALLOWANCE, "11-02", level="A"), full=True),
-                    limits=Limits(share=0, number=0))  # fmt: skip
+    result = folded(
+        said(1, D1, row(1), full=True),
+        said(2, D2, row(1, ALLOWANCE, "11-02", level="A"), full=True),
+        limits=Limits(share=0, number=0),
+    )
     assert [(1, ALLOWANCE, "A", D2, None), (1, POOR, "", MARCH, D1)] == periods(result)
     assert [] == list(result.breaches)
 
@@ -69,7 +88,9 @@ def test_a_stop_ends_on_its_day() -> None:
     assert [(ALLOWANCE, None), (POOR, OCT31)] == [
         (p[1], p[4]) for p in periods(folded(known, said(2, D2, stop(1, last="2026-10-31"))))
     ]
-    assert [(ALLOWANCE, None), (POOR, D2)] == [(p[1], p[4]) for p in periods(folded(known, said(2, D2, stop(1, on=D2))))]
+    assert [(ALLOWANCE, None), (POOR, D2)] == [
+        (p[1], p[4]) for p in periods(folded(known, said(2, D2, stop(1, on=D2))))
+    ]
 
 
 def test_a_stop_without_a_day_lengthens_nothing() -> None:
@@ -97,7 +118,9 @@ def test_moving_between_categories() -> None:
 
 def test_a_new_beginning_after_an_end() -> None:
     """An earlier period that had ended before the new one begins stays as history."""
-    result = folded(said(1, D1, row(1, first="2024-01-01", last="2025-06-30"), full=True), said(2, D2, row(1, first="11-02")))
+    result = folded(
+        said(1, D1, row(1, first="2024-01-01", last="2025-06-30"), full=True), said(2, D2, row(1, first="11-02"))
+    )
     assert [(day("2024-01-01"), day("2025-06-30")), (D2, None)] == [p[3:] for p in periods(result)]
 
 
@@ -143,11 +166,15 @@ def test_what_follows_a_removed_risk() -> None:
 
 def test_an_inferred_end_stays_where_it_was() -> None:
     """A removed risk without a day ended on the eve of the first list that said so, however often it is said again."""
+
     def gone(last: str) -> dict[str, object]:
         return row(1, UNSTABLE, last=last, last_inferred=True, next_identity=STABLE)
 
-    lists = [said(1, D1, row(1, UNSTABLE), full=True), said(2, D2, gone("2026-11-01"), full=True),
-             said(3, D3, gone("2026-11-02"), full=True)]  # fmt: skip
+    lists = [
+        said(1, D1, row(1, UNSTABLE), full=True),
+        said(2, D2, gone("2026-11-01"), full=True),
+        said(3, D3, gone("2026-11-02"), full=True),
+    ]
     assert [(1, STABLE, "", D2, None), (1, UNSTABLE, "", MARCH, D1)] == periods(folded(*lists))
 
 
@@ -161,9 +188,15 @@ def test_the_dead_keep_what_they_hold() -> None:
 
 @pytest.mark.parametrize(
     ("first", "last"),
-    [("2026-02-10", "2027-02-09"), ("2026-01-01", "2026-12-31"), ("2024-02-29", "2025-02-28"), ("2025-03-01", "2026-02-28"),
-     ("2023-03-01", "2024-02-29"), ("2025-12-31", "2026-12-30")],
-)  # fmt: skip
+    [
+        ("2026-02-10", "2027-02-09"),
+        ("2026-01-01", "2026-12-31"),
+        ("2024-02-29", "2025-02-28"),
+        ("2025-03-01", "2026-02-28"),
+        ("2023-03-01", "2024-02-29"),
+        ("2025-12-31", "2026-12-30"),
+    ],
+)
 def test_expenses_last_twelve_months(first: str, last: str) -> None:
     """因病支出型 lasts 12 months from its recognition; from 29 February until the day before 1 March."""
     assert [day(last)] == [p[4] for p in periods(folded(said(1, D1, row(1, ILL, first), full=True)))]
@@ -203,7 +236,8 @@ def many(n: int, *, start: int = 0) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize(
-    ("people", "leaving", "held"), [(210, 21, False), (209, 21, True), (100, 20, False), (150, 21, True), (20, 20, False)]
+    ("people", "leaving", "held"),
+    [(210, 21, False), (209, 21, True), (100, 20, False), (150, 21, True), (20, 20, False)],
 )
 def test_departures_past_the_limits_are_held(people: int, leaving: int, held: bool) -> None:
     """More than 10 % and more than 20 people of the scope: held, and nobody's identity ends."""
@@ -217,8 +251,14 @@ def test_departures_past_the_limits_are_held(people: int, leaving: int, held: bo
 
 def test_each_scope_has_its_own_limit() -> None:
     """A county past its limits is held; the others' departures go on."""
-    first = said(1, D1, *(row(i, scope="451022") for i in range(50)), *(row(100 + i, scope="451023") for i in range(50)),
-                 full=True, scopes=("451022", "451023"))  # fmt: skip
+    first = said(
+        1,
+        D1,
+        *(row(i, scope="451022") for i in range(50)),
+        *(row(100 + i, scope="451023") for i in range(50)),
+        full=True,
+        scopes=("451022", "451023"),
+    )
     second = said(2, D2, *(row(100 + i, scope="451023") for i in range(1, 50)), full=True, scopes=("451022", "451023"))
     states = folded(first, second).departures.group_by("scope").agg(states="state").sort("scope")
     assert [("451022", {"held"}), ("451023", {"released"})] == [(s, set(v)) for s, v in states.rows()]
@@ -278,9 +318,13 @@ def test_a_doubtful_row_keeps_one_of_two_identities() -> None:
 
 def test_waiting_people_count_for_no_limit() -> None:
     """Those who wait do not push the others over the limit."""
-    def half(people: object, rows: object) -> object:
-        return people.filter(people["person_key"] < 15).select("scope", "person_key")  # type: ignore[attr-defined]
 
-    lists = (said(1, D1, *many(60), full=True), said(2, D2, *many(60, start=30), full=True, doubts=[doubt(name_key="x")]))
-    states = folded(*lists, may_name=half).departures["state"].value_counts().sort("state").rows()  # type: ignore[arg-type]
+    def half(people: pl.DataFrame, _rows: pl.DataFrame) -> pl.DataFrame:
+        return people.filter(pl.col("person_key") < 15).select("scope", "person_key")
+
+    lists = (
+        said(1, D1, *many(60), full=True),
+        said(2, D2, *many(60, start=30), full=True, doubts=[doubt(name_key="x")]),
+    )
+    states = folded(*lists, may_name=half).departures["state"].value_counts().sort("state").rows()
     assert [("released", 15), ("waiting", 15)] == states

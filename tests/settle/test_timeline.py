@@ -15,25 +15,44 @@ CODE = {code.identity: code.code for code in POLICY.codes}
 ADULT = date(1980, 5, 5)
 
 
-def holds(identity: str, first: str, last: str | None = None, level: str = "", instance: str = "mz") -> dict[str, object]:
-    return {"instance": instance, "person_key": 1, "identity": identity, "level": level, "first": day(first),
-            "last": day(last) if last else None}  # fmt: skip
+def holds(
+    identity: str, first: str, last: str | None = None, level: str = "", instance: str = "mz"
+) -> dict[str, object]:
+    return {
+        "instance": instance,
+        "person_key": 1,
+        "identity": identity,
+        "level": level,
+        "first": day(first),
+        "last": day(last) if last else None,
+    }
 
 
 def stands(code: str, first: str, last: str, use: str = "1", level: str = "", source: str = "old") -> dict[str, object]:
-    return {"person_key": 1, "use": use, "code": code, "level": level, "first": day(first), "last": day(last), "source": source}
+    return {
+        "person_key": 1,
+        "use": use,
+        "code": code,
+        "level": level,
+        "first": day(first),
+        "last": day(last),
+        "source": source,
+    }
 
 
-def line(*held: Mapping[str, object], adopted: Sequence[Mapping[str, object]] = (), born: date = ADULT,
-         use: str = "1") -> list[tuple[object, ...]]:  # fmt: skip
+def line(
+    *held: Mapping[str, object], adopted: Sequence[Mapping[str, object]] = (), born: date = ADULT, use: str = "1"
+) -> list[tuple[object, ...]]:
     """(code, level, first, last, source) of person 1 for the use."""
     known = pl.DataFrame([{n: h.get(n) for n in RECOGNITIONS} for h in held], schema=RECOGNITIONS)
     others = pl.DataFrame([{n: a[n] for n in TIMELINES} for a in adopted], schema=TIMELINES)
     births = pl.DataFrame({"person_key": [1], "birth": [born]}, schema={"person_key": pl.Int64, "birth": pl.Date})
-    made = timelines({
-        "1": benefit_intervals(known, others, POLICY, FLAGS_FROM),
-        "2": subsidy_intervals(known, births, others, POLICY, FLAGS_FROM),
-    })  # fmt: skip
+    made = timelines(
+        {
+            "1": benefit_intervals(known, others, POLICY, FLAGS_FROM),
+            "2": subsidy_intervals(known, births, others, POLICY, FLAGS_FROM),
+        }
+    )
     return made.filter(pl.col("use") == use).select("code", "level", "first", "last", "source").rows()
 
 
@@ -45,9 +64,19 @@ def spans(*held: Mapping[str, object], born: date = ADULT, use: str = "2") -> li
 def test_the_order_of_benefits() -> None:
     """The code table's order from the top is the order of precedence, as the contract names it."""
     assert [
-        "特困人员", "孤儿", "事实无人抚养儿童", "低保对象", "返贫致贫人口", "低保边缘家庭成员", "脱贫不稳定人口", "边缘易致贫人口",
-        "突发严重困难人口", "因病支出型困难家庭成员", "重度残疾人", "稳定脱贫人口",
-    ] == [code.identity for code in POLICY.codes]  # fmt: skip
+        "特困人员",
+        "孤儿",
+        "事实无人抚养儿童",
+        "低保对象",
+        "返贫致贫人口",
+        "低保边缘家庭成员",
+        "脱贫不稳定人口",
+        "边缘易致贫人口",
+        "突发严重困难人口",
+        "因病支出型困难家庭成员",
+        "重度残疾人",
+        "稳定脱贫人口",
+    ] == [code.identity for code in POLICY.codes]
 
 
 @pytest.mark.parametrize("at", range(11))
@@ -72,6 +101,7 @@ def test_levels_at_once() -> None:
 
 def test_neighbours_are_one() -> None:
     """Neighbouring periods of one identity and level are one; another level, or a day between, parts them."""
+
     def two(first: str, level: str = "A") -> list[tuple[object, ...]]:
         return line(holds(ALLOWANCE, "02-01", "02-28", "A", "a"), holds(ALLOWANCE, first, "06-30", level, "b"))
 
@@ -81,8 +111,12 @@ def test_neighbours_are_one() -> None:
 
 def test_the_source_is_whose_recognition_began_first() -> None:
     """src_dept is the instance whose recognition began first, before any clipping."""
-    assert ["b"] == [r[4] for r in line(holds(POOR, "2024-05-01", None, "", "a"), holds(POOR, "2021-01-01", None, "", "b"))]
-    assert ["a"] == [r[4] for r in line(holds(POOR, "2024-05-01", None, "", "b"), holds(POOR, "2024-05-01", None, "", "a"))]
+    assert ["b"] == [
+        r[4] for r in line(holds(POOR, "2024-05-01", None, "", "a"), holds(POOR, "2021-01-01", None, "", "b"))
+    ]
+    assert ["a"] == [
+        r[4] for r in line(holds(POOR, "2024-05-01", None, "", "b"), holds(POOR, "2024-05-01", None, "", "a"))
+    ]
 
 
 def test_clipping() -> None:
@@ -113,24 +147,35 @@ def test_adopted_records_are_not_clipped() -> None:
 
 def test_adopted_records_count_for_their_use_only() -> None:
     """A record of one use counts for that use only, and fulfils no condition of the other."""
-    old = [stands(CODE[SEVERE], "2026-01-01", "2099-12-31", level="1"), stands(CODE[POOR], "2026-01-01", "2099-12-31", "2")]
+    old = [
+        stands(CODE[SEVERE], "2026-01-01", "2099-12-31", level="1"),
+        stands(CODE[POOR], "2026-01-01", "2099-12-31", "2"),
+    ]
     assert ["7201"] == [r[0] for r in line(holds(MARGINAL, "2024-01-01"), adopted=old)]
     assert ["7131"] == [r[0] for r in line(holds(MARGINAL, "2024-01-01"), adopted=old, use="2")]
 
 
 def test_adopted_records_are_never_dropped() -> None:
     """A record with a code or level that no table knows stands where nothing else does."""
-    old = [stands("9999", "2026-01-01", "2026-12-31"), stands(CODE[ALLOWANCE], "2027-01-01", "2027-12-31", level="Z"),
-           stands(CODE[SEVERE], "2026-01-01", "2026-12-31", "2", "1")]  # fmt: skip
+    old = [
+        stands("9999", "2026-01-01", "2026-12-31"),
+        stands(CODE[ALLOWANCE], "2027-01-01", "2027-12-31", level="Z"),
+        stands(CODE[SEVERE], "2026-01-01", "2026-12-31", "2", "1"),
+    ]
     assert [("9999", "old"), ("7019", "old")] == [(r[0], r[4]) for r in line(adopted=old)]
     assert ["7069"] == [r[0] for r in line(adopted=old, use="2")]
 
 
 def test_who_is_subsidised() -> None:
     """Baise as of 2026: six identities in the city's own order, and nobody else."""
-    assert [("特困人员", 1.0), ("孤儿", 1.0), ("事实无人抚养儿童", 1.0), ("低保对象", 0.6), ("脱贫不稳定人口", 0.6), ("低保边缘家庭成员", 0.6)] == [
-        (rule.identity, rule.share) for rule in POLICY.subsidies
-    ]
+    assert [
+        ("特困人员", 1.0),
+        ("孤儿", 1.0),
+        ("事实无人抚养儿童", 1.0),
+        ("低保对象", 0.6),
+        ("脱贫不稳定人口", 0.6),
+        ("低保边缘家庭成员", 0.6),
+    ] == [(rule.identity, rule.share) for rule in POLICY.subsidies]
     for identity in (STABLE, ILL, SEVERE, "返贫致贫人口", "边缘易致贫人口", "突发严重困难人口"):
         assert [] == line(holds(identity, "02-01", None, "1" if identity == SEVERE else ""), use="2")
 
@@ -146,7 +191,9 @@ def test_the_subsidy_has_its_own_order() -> None:
 def test_marginal_families_need_a_condition() -> None:
     """Of 低保边缘 those who are severely disabled, at least 60, or under 18: each for as long as it holds."""
     held = holds(MARGINAL, "2024-01-01")
-    assert [] == spans(held, born=date(2000, 1, 1))[:0] and [(date(2060, 1, 1), OPEN_END)] == spans(held, born=date(2000, 1, 1))
+    assert [] == spans(held, born=date(2000, 1, 1))[:0] and [(date(2060, 1, 1), OPEN_END)] == spans(
+        held, born=date(2000, 1, 1)
+    )
     assert [(FLAGS_FROM, OPEN_END)] == spans(held, born=date(1966, 1, 1)) == spans(held, born=date(1950, 5, 5))
     assert [(day("01-02"), OPEN_END)] == spans(held, born=date(1966, 1, 2))
     assert [(FLAGS_FROM, day("11-05"))] == spans(held, born=date(2008, 11, 6))[:1]
@@ -187,7 +234,7 @@ def listing(*rows: tuple[int, str, str]) -> pl.DataFrame:
 
 
 def test_only_what_differs_is_sent() -> None:
-    """New and other lists are sent, vanished ones as an empty list; what is confirmed already is not, nor the silent."""
+    """New and other lists are sent, vanished ones as an empty list; what is confirmed is not, nor the silent."""
     wanted = listing((1, "1", "a"), (2, "1", "b"), (3, "1", "c"), (5, "1", "e"))
     confirmed = listing((1, "1", "a"), (2, "1", "x"), (4, "1", "d"), (4, "2", "d"))
     silent = pl.DataFrame({"person_key": [5, 4], "use": ["1", "2"]})

@@ -60,7 +60,9 @@ def test_answers_settle_each_item(ledger: Ledger) -> None:
         outbox.replace_queue(tx, wanted((1, "a"), (2, "b"), (3, "c"), (4, "d")), number)
         send(tx)
         assert [b"sealed"] == [message.sealed_input for message in outbox.open_messages(tx)]
-        outbox.settle_message(tx, "m1", [(1, "done", 0), (2, "queued", 19), (3, "refused", 12)], infcode="0", next_try=later)
+        outbox.settle_message(
+            tx, "m1", [(1, "done", 0), (2, "queued", 19), (3, "refused", 12)], infcode="0", next_try=later
+        )
         assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()
         assert [] == outbox.due(tx, later - timedelta(seconds=1)).rows()
         assert [2, 4] == outbox.due(tx, later)["person_key"].to_list()

@@ -14,14 +14,27 @@ FIRST = date(2024, 3, 1)
 def recognised(*rows: tuple[int, str, date | None]) -> pl.DataFrame:
     """(person, level, last) of 低保对象."""
     return pl.DataFrame(
-        [{"instance": "mz", "scope": "", "person_key": p, "identity": "低保对象", "level": v, "first": FIRST, "last": last,
-          "delivery": 1, "row": p, "ended_by": ""} for p, v, last in rows],
+        [
+            {
+                "instance": "mz",
+                "scope": "",
+                "person_key": p,
+                "identity": "低保对象",
+                "level": v,
+                "first": FIRST,
+                "last": last,
+                "delivery": 1,
+                "row": p,
+                "ended_by": "",
+            }
+            for p, v, last in rows
+        ],
         schema=RECOGNITIONS,
-    )  # fmt: skip
+    )
 
 
 def test_only_what_changed_is_written(ledger: Ledger) -> None:
-    """The same belief again writes nothing; what changed ends the old row and begins a new one, and history keeps both."""
+    """The same belief again writes nothing; what changed ends one row and begins another."""
     with ledger.begin() as tx:
         delivery(tx)
         first, second = run(tx), run(tx)
@@ -50,6 +63,7 @@ def test_many_rows_come_back_as_they_were(ledger: Ledger) -> None:
 
 def test_departures_are_replaced(ledger: Ledger) -> None:
     """Departures are what the newest settlement says: a state that changed is one row, not two."""
+
     def leaving(state: str) -> pl.DataFrame:
         return pl.DataFrame([(1, "", 7, "低保对象", FIRST, state, True)], schema=DEPARTURES, orient="row")
 
@@ -92,10 +106,13 @@ def test_holds_follow_breaches(ledger: Ledger) -> None:
 
 
 def test_cases_open_close_and_open_again(ledger: Ledger) -> None:
-    """A case is open once per subject, closes when its reason is gone, opens again, and others' cases are left alone."""
+    """A case is open once per subject, closes when its reason is gone, opens again, and leaves others alone."""
+
     def found(*subjects: str) -> pl.DataFrame:
-        return pl.DataFrame([{"subject": s, "instance": "mz", "code": "name_differs", "row": 1} for s in subjects],
-                            schema=decisions.CASES)  # fmt: skip
+        return pl.DataFrame(
+            [{"subject": s, "instance": "mz", "code": "name_differs", "row": 1} for s in subjects],
+            schema=decisions.CASES,
+        )
 
     with ledger.begin() as tx:
         assert (1, 0) == decisions.keep_cases(tx, found("item:1:1"), "item:")

@@ -19,8 +19,18 @@ NOW = datetime(2026, 11, 1)
 
 def delivery(tx: Tx, content: str = "c1", **more: Any) -> int:
     """A delivery as a raw row: whatever a careless writer may insert."""
-    row = {"instance": "mz", "name": "n", "scopes": [], "content_digest": content, "manifest_digest": "", "landing": {},
-           "state": "applied", "arrived_at": NOW, "rows": 0, **more}  # fmt: skip
+    row = {
+        "instance": "mz",
+        "name": "n",
+        "scopes": [],
+        "content_digest": content,
+        "manifest_digest": "",
+        "landing": {},
+        "state": "applied",
+        "arrived_at": NOW,
+        "rows": 0,
+        **more,
+    }
     key = tx.execute(sa.insert(t.deliveries).values(**row)).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -28,7 +38,9 @@ def delivery(tx: Tx, content: str = "c1", **more: Any) -> int:
 
 def run(tx: Tx) -> int:
     key = tx.execute(
-        sa.insert(t.runs).values(kind="run", actor="a", today=date(2026, 11, 1), state="running", started_at=NOW, detail={})
+        sa.insert(t.runs).values(
+            kind="run", actor="a", today=date(2026, 11, 1), state="running", started_at=NOW, detail={}
+        )
     ).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -49,10 +61,11 @@ def test_migrations_make_the_tables(tmp_path: Path) -> None:
     engine = make_engine(url)
     with engine.connect() as connection:
         assert [] == compare_metadata(MigrationContext.configure(connection), t.metadata)
-        checks = {c["name"] for table in t.metadata.tables for c in sa.inspect(engine).get_check_constraints(table)}
+        checks = {c["name"] for table in t.metadata.tables for c in sa.inspect(connection).get_check_constraints(table)}
     engine.dispose()
-    assert {c.name for table in t.metadata.tables.values() for c in table.constraints
-            if isinstance(c, sa.CheckConstraint)} == checks  # fmt: skip
+    assert {
+        c.name for table in t.metadata.tables.values() for c in table.constraints if isinstance(c, sa.CheckConstraint)
+    } == checks
 
 
 def test_outcomes_that_do_not_add_up_are_refused(ledger: Ledger) -> None:
@@ -128,5 +141,8 @@ def test_a_fault_undoes_the_whole_transaction(ledger: Ledger) -> None:
 def test_nothing_is_left_of_what_is_deleted(ledger: Ledger) -> None:
     """Deleted rows are overwritten, and no temporary table reaches the disk."""
     with ledger.begin() as tx:
-        pragmas = {name: tx.execute(sa.text(f"PRAGMA {name}")).scalar_one() for name in ("secure_delete", "temp_store", "foreign_keys")}
+        pragmas = {
+            name: tx.execute(sa.text(f"PRAGMA {name}")).scalar_one()
+            for name in ("secure_delete", "temp_store", "foreign_keys")
+        }
     assert {"secure_delete": 1, "temp_store": 2, "foreign_keys": 1} == pragmas

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acts import holds
-from gateway.errors import ExitCode, NotAllowed, NotFound
+from gateway.acts import holds, lists, look, runs
+from gateway.errors import ExitCode, NotAllowed, NotFound, TryLater
+from gateway.model.deliveries import Mode
+from gateway.pipeline.bring import Brought
 from tests.acts.lived import OPENER, Lived, ask, copy, opened
 
 DAY = date(2026, 11, 3)
@@ -70,6 +72,67 @@ def test_a_decision_has_a_reason(lived: Lived, tmp_path: Path, note: str) -> Non
     with opened(root) as site, pytest.raises(NotAllowed):
         holds.reject(site, 1, actor="colleague", note=note)
     assert [("open",)] == ask(root, PENDING)
+
+
+def test_a_decision_outlives_a_busy_site(lived: Lived, tmp_path: Path) -> None:
+    """While another run goes on, the decision is written down and says so; the next run acts on it."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site, opened(root) as other:
+        with other.lock(), pytest.raises(TryLater):
+            holds.reject(site, 1, actor="colleague", note="名单有误", day=DAY, patience=runs.AT_ONCE)
+        assert [("cancelled",)] == ask(root, PENDING)
+        report = runs.run(site, [], DAY, actor="somebody", pull=False)
+    assert report is not None
+    assert ExitCode.DONE == report.exit_code
+
+
+def strangers(file: Path, rows: int) -> Path:
+    """A civil affairs list of people whom no roster has: the wrong list, it seems."""
+    lines = [f"陌生{chr(0x4E00 + at)},{_number(at)},特困人员,,2026-10-01," for at in range(rows)]
+    file.write_text("\r\n".join(["姓名,身份证号码,救助类别,保障类别,认定日期,停止日期", *lines, ""]), "gb18030")
+    return file
+
+
+def _number(at: int) -> str:
+    front = f"999999{19400101 + at}{at:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    return front + "10X98765432"[sum(w * int(d) for w, d in zip(weights, front, strict=True)) % 11]
+
+
+def test_a_list_of_strangers_is_held_as_a_whole(lived: Lived, tmp_path: Path) -> None:
+    """A list that is mostly unusable says nothing until a colleague releases it; then it is in use like any other."""
+    root = copy(lived.site, tmp_path)
+    brought = Brought(
+        file=strangers(tmp_path / "list.csv", 25), mode=Mode.DELTA, business_date=DAY, scope="", sequence=4
+    )
+    with opened(root) as site:
+        lists.import_list(site, "civil_affairs", brought, actor="clerk", day=DAY)
+        (whole,) = [h for h in holds.held(site) if h.scope == "*"]
+        assert ("clerk", 25, 25) == (whole.opened_by, whole.leaving, whole.holding)
+        assert "held" == look.received(site)[-1].state
+        with pytest.raises(NotAllowed):
+            holds.release(site, whole.id, actor="clerk", note="没错", day=DAY)
+        holds.release(site, whole.id, actor="colleague", note="确是新参保人员", day=DAY)
+        seen = look.received(site)[-1]
+    assert ("applied", 25) == (seen.state, seen.rows)
+    assert 25 == sum(seen.outcomes[name] for name in ("unmatched", "review", "invalid"))
+
+
+def test_a_rejected_list_is_refused(lived: Lived, tmp_path: Path) -> None:
+    """A list that was rejected as a whole is refused, says by whom and what to do, and never comes back by itself."""
+    root = copy(lived.site, tmp_path)
+    brought = Brought(
+        file=strangers(tmp_path / "list.csv", 25), mode=Mode.DELTA, business_date=DAY, scope="", sequence=4
+    )
+    with opened(root) as site:
+        lists.import_list(site, "civil_affairs", brought, actor="clerk", day=DAY)
+        (whole,) = [h for h in holds.held(site) if h.scope == "*"]
+        holds.reject(site, whole.id, actor="colleague", note="别市的名单", day=DAY)
+        runs.run(site, [], DAY, actor="somebody", pull=False)
+        seen = look.received(site)[-1]
+    assert "refused" == seen.state
+    assert "colleague" in seen.reason and "别市的名单" in seen.reason
+    assert seen.advice
 
 
 def test_nobody_decides_nothing(lived: Lived, tmp_path: Path) -> None:

@@ -171,3 +171,17 @@ def test_import_tells_what_became_of_the_file(lived: Lived, tmp_path: Path) -> N
     assert "Traceback" not in done.err
     refused = json.loads(gateway(root, "deliveries", "--state", "refused", "--json").out)
     assert ["list"] == [d["name"] for d in refused]
+
+
+def test_import_and_resync_settle_the_site(lived: Lived, tmp_path: Path) -> None:
+    """A list that was imported is in use at once, the second time it is known; `resync` then finds nothing new."""
+    root = copy(lived.fresh, tmp_path)
+    file = next(lived.city.glob("day1/mz/outbox/*.zip"))
+    words = ["civil_affairs", str(file), "--mode", "full", "--business-date", "2026-01-02", "--sequence", "1"]
+    first, again = here(root, "import", *words), here(root, "import", *words)
+    assert (0, 0) == (first.code, again.code), first.err
+    assert [(1, "applied")] == ask(root, "SELECT count(*), state FROM deliveries")
+    resynced = here(root, "resync", "tax", "--json")
+    report = json.loads(resynced.out)
+    assert (0, 0) == (resynced.code, report["refused"])
+    assert ["tax"] == list(report["instances"])

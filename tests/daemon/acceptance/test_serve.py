@@ -18,6 +18,7 @@ from tests.acts.lived import Lived, ask, command, copy, edit, environment
 
 #: Seconds for anything that is bound to happen.
 PATIENCE = 90.0
+ENDED = "SELECT 1 FROM runs WHERE slot IS NOT NULL AND ended_at IS NOT NULL"
 Line = dict[str, Any]  # Any: JSON
 
 
