@@ -7,7 +7,7 @@ never values.
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,6 +87,8 @@ class Settings:
     platform_plugin: str
     platform: PluginOptions
     sources: Mapping[str, Instance]
+    #: Instances whose plugin is broken, and why: nothing is pulled for them, what they said goes on counting.
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def var(self) -> Path:
@@ -107,16 +109,24 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
     platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
-    sources = _sources(data.pop("sources", {}), plugins, faults)
+    set_aside: dict[str, str] = {}
+    sources = _sources(data.pop("sources", {}), plugins, faults, set_aside)
     faults += [_("[{key}]:不认识的段").format(key=key) for key in data]
-    if not sources and not faults:
+    if not sources and not set_aside and not faults:
         faults.append(_("没有配置任何来源([sources.名称])"))
     if faults or site is None or platform is None:
         step = _("请更正 {file} 后运行 gateway doctor").format(file=root / FILE)
         raise SettingsFault(
             "\n  ".join([_("配置有 {n} 处错误").format(n=len(faults)), *faults]), where=FILE, next_step=step
         )
-    return Settings(root=root, site=site, platform_plugin=platform_plugin, platform=platform, sources=sources)
+    return Settings(
+        root=root,
+        site=site,
+        platform_plugin=platform_plugin,
+        platform=platform,
+        sources=sources,
+        set_aside=set_aside,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:  # parsed TOML
@@ -158,8 +168,9 @@ def _options(
 
 
 def _sources(
-    data: Mapping[str, Any], plugins: Plugins, faults: list[str]
+    data: Mapping[str, Any], plugins: Plugins, faults: list[str], set_aside: dict[str, str]
 ) -> dict[str, Instance]:  # parsed TOML
+    """The instances that can run. One whose plugin is broken is set aside, and the others run."""
     own = set(SourceSettings.model_fields)
     instances = {}
     for name, section in data.items():
@@ -169,6 +180,9 @@ def _sources(
             continue
         settings = _section(SourceSettings, {k: v for k, v in section.items() if k in own}, where, faults)
         if settings is None:
+            continue
+        if settings.plugin in plugins.broken and settings.plugin not in plugins.sources:
+            set_aside[name] = plugins.broken[settings.plugin]
             continue
         rest = {k: v for k, v in section.items() if k not in own}
         options = _options(plugins.source, settings.plugin, rest, where, faults)

@@ -22,12 +22,6 @@ _LOOK_BACK = 20_000
 def run_slot(site: Site, instance: str, planned: datetime, *, patience: Patience) -> RunReport | None:
     """Runs the instance for its planned time. None where that has been done. Raises TryLater after the patience."""
     slot = f"{instance}@{planned.isoformat()}"
-    with site.ledger.begin() as tx:
-        state = rows.slot_state(tx, slot)
-    if state in ("running", "interrupted"):
-        # Either it runs in another process: then the lock makes us wait, and what it did is not done again; or a crash
-        # left it: then what is missing is done now, once.
-        slot = f"{slot} again"
     return runs.run(site, [instance], actor=who.DAEMON, kind="scheduled", slot=slot, patience=patience)
 
 

@@ -226,8 +226,8 @@ def _seconds(console: Console, story: Story, spent: Mapping[str, float]) -> None
     days = [_("第 {n} 天").format(n=day.day) for day in story.days]
     columns = [*days, *(_("驳回后") for _run in story.rejected), _("重放")]
     table = _table(_("六、各环节用时(秒)"), _("环节"), *columns, _("合计"))
-    rooms = list(dict.fromkeys(room for run in story.runs for room in run.seconds))
-    for room in rooms:
+    rooms = {room for run in story.runs for room in run.seconds}
+    for room in [*(room for room in ROOMS if room in rooms), *sorted(rooms - ROOMS.keys())]:
         cells = [run.seconds.get(room, 0.0) for run in story.runs]
         table.add_row(ROOMS.get(room, room), *(f"{s:.1f}" for s in cells), f"{sum(cells):.1f}")
     table.add_section()

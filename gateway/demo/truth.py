@@ -42,7 +42,8 @@ def outcome(row: Row, roster: Roster) -> str:
     if index in roster.misnumbered:
         return "unmatched_or_review"
     if index in roster.absent:
-        return "unmatched"
+        # Ends as a spreadsheet leaves a number: damaged, unless a name on the roster agrees.
+        return "review" if row.sent_number.endswith("000") else "unmatched"
     return _found(row, roster) + ("_or_review" if row.noise in dirt.DOUBTFUL else "")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from gateway.errors import ConfigurationFault, ExitCode, GatewayError
+from gateway.errors import ConfigurationFault, ExitCode, GatewayError, PluginFault
 from gateway.pipeline import intake
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.platform import PlatformChannel, open_channel
@@ -18,6 +18,7 @@ from gateway.pipeline.settlement import settle_site
 from gateway.pipeline.sweep import sweep
 from gateway.site import Site
 from gateway.store import decisions, runs
+from gateway.words import _
 
 
 @dataclass(kw_only=True)
@@ -114,6 +115,8 @@ def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *
         with _timed(report, "acquire"):
             for name in instances if pull else ():
                 _visit(site, name, report)
+            for name, why in site.settings.set_aside.items() if pull else ():
+                report.fault(PluginFault(why, where=name, next_step=_("其余来源照常运行;请修复该插件后再运行")))
         with _timed(report, "deliver"):
             repeat_open(site, channel, report.pushed)
         with _timed(report, "settle"):

@@ -18,6 +18,7 @@ from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import Standing, read_standing
 from gateway.pipeline.work import Work, cases, resolve_all
 from gateway.reconcile import may_name
+from gateway.settings import LimitSettings
 from gateway.settle import (
     Fold,
     Limits,
@@ -126,7 +127,8 @@ def _mostly(bad: int, rows: int) -> str:
 
 
 def _fold(site: Site, instance: str, work: Sequence[Work], decided: Mapping[tuple[int, str], str]) -> Fold:
-    limits = site.settings.sources[instance].settings.limits
+    configured = site.settings.sources.get(instance)
+    limits = configured.settings.limits if configured else LimitSettings()
     said = [
         Said(
             delivery=w.row.id,
@@ -176,7 +178,8 @@ def _wanted(site: Site, channel: PlatformChannel, recognitions: pl.DataFrame) ->
     nobody = adopted.clear()
     own = _intervals(living, nobody, alive, site)
     fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
-    standing = read_standing(site, channel, alive.join(fresh, on="person_key", how="semi"))
+    ours = {*site.settings.sources, *recognitions["instance"].unique()}
+    standing = read_standing(channel, alive.join(fresh, on="person_key", how="semi"), ours)
     adopted = pl.concat([adopted, standing.adopted])
     confirmed = pl.concat([confirmed, standing.confirmed])
     uses = {
@@ -212,7 +215,10 @@ def _silent(
 
 def _commit(site: Site, settled: Settled, run: int, actor: str) -> None:
     files = {w.row.id: w.resolutions_file(site) for w in settled.work}
-    found = cases(site, [w for w in settled.work if settled.states[w.row.id][0] is DeliveryState.APPLIED])
+    applied = [w for w in settled.work if settled.states[w.row.id][0] is DeliveryState.APPLIED]
+    found = cases(site, [w for w in applied if w.mapping.statements], "row:")
+    # Payments are looked at once: their cases are opened here and wait for a person.
+    payments = cases(site, [w for w in applied if not w.mapping.statements], "pay:")
     departures = pl.concat([f.departures for f in settled.folds.values()]) if settled.folds else None
     with site.ledger.begin() as tx:
         for w in settled.work:
@@ -237,6 +243,7 @@ def _commit(site: Site, settled: Settled, run: int, actor: str) -> None:
             people.replace_departures(tx, departures)
         decisions.keep_holds(tx, settled.breaches, actor)
         decisions.keep_cases(tx, found, "row:")
+        decisions.open_cases(tx, payments)
         people.adopt(tx, settled.standing.adopted)
         people.confirm_readback(tx, settled.standing.confirmed)
         outbox.replace_queue(tx, settled.wanted, run)

@@ -1,6 +1,7 @@
 """What stands on the platform before a person's first upload: read back, adopted where others wrote it."""
 
 import io
+from collections.abc import Set
 from dataclasses import dataclass
 
 import polars as pl
@@ -9,7 +10,6 @@ from gateway.errors import PeerBroken
 from gateway.model.frames import LISTS, TIMELINES, empty
 from gateway.pipeline.platform import PlatformChannel
 from gateway.settle import lists
-from gateway.site import Site
 from gateway.words import _
 
 _COLUMNS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept")
@@ -30,13 +30,16 @@ class Standing:
 _NOTHING = Standing(adopted=empty(TIMELINES), confirmed=pl.DataFrame(schema={**LISTS, "origin": pl.String}))
 
 
-def read_standing(site: Site, channel: PlatformChannel, people: pl.DataFrame) -> Standing:
-    """What stands for these people (person_key, psn_no). Asks the platform only where there is somebody to ask for."""
+def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]) -> Standing:
+    """What stands for these people (person_key, psn_no). Asks the platform only where there is somebody to ask for.
+
+    `ours`: the site's instances; what one of them wrote, before a ledger was lost, is not adopted.
+    """
     if people.is_empty():
         return _NOTHING
     records = _parse(channel.export("records")).join(people.select("person_key", "psn_no"), on="psn_no")
     timelines = records.select(pl.col(n).cast(t) for n, t in TIMELINES.items())
-    foreign = ~pl.col("source").is_in(list(site.settings.sources))
+    foreign = ~pl.col("source").is_in(list(ours))
     return Standing(
         adopted=timelines.filter(foreign),
         confirmed=lists(timelines).with_columns(origin=pl.lit("readback")),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from gateway.errors import TryLater
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.mapping import ListMapping
 from gateway.pipeline import roster
@@ -14,6 +15,7 @@ from gateway.store import deliveries, rosters
 from gateway.store.decisions import CASES
 from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_hex
+from gateway.words import _
 
 _USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
 
@@ -46,19 +48,26 @@ def resolve_all(site: Site) -> list[Work]:
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx, states=_USABLE)
         version = rosters.newest(tx)
-    known = [r for r in rows if r.instance in site.settings.sources]
-    mappings = {
-        r.instance: site.mappings.list_mapping(site.settings.sources[r.instance].settings.plugin) for r in known
-    }
+    mappings = {r.instance: site.mappings.list_mapping(_plugin_of(site, r)) for r in rows}
     # Payments move no identity: what they came to once is not looked at again every day.
-    todo = [r for r in known if mappings[r.instance].statements or r.state != DeliveryState.APPLIED]
-    if version is None or not todo:
+    todo = [r for r in rows if mappings[r.instance].statements or r.state != DeliveryState.APPLIED]
+    if not todo:
         return []
+    if version is None:
+        what, step = _("还没有参保人名册,无法核对人员"), _("等医保平台可用后再运行 gateway run")
+        raise TryLater(what, where=_("参保人名册"), next_step=step)
     frames = {r.id: site.read_frame(r.entries_file or "") for r in todo}
     claims = pl.concat([frame.select(CLAIM) for frame in frames.values()])
     links = link(claims, lambda: roster.buckets(site))
     insured = roster.people(site, ["person_key"])
     return [_one(site, r, mappings[r.instance], frames[r.id], links, insured) for r in todo]
+
+
+def _plugin_of(site: Site, row: DeliveryRow) -> str:
+    """The plugin whose mapping reads a delivery. An instance that is no longer configured, or whose plugin is broken,
+    says nothing new; what it said goes on counting."""
+    instance = site.settings.sources.get(row.instance)
+    return instance.settings.plugin if instance else str(row.landing["plugin"])
 
 
 def _one(
@@ -91,14 +100,14 @@ def in_force(work: Sequence[Work]) -> dict[int, set[str]]:
     return forces
 
 
-def cases(site: Site, work: Sequence[Work]) -> pl.DataFrame:
-    """`CASES` of all rows in force that a person must look at: one per claim and reason."""
+def cases(site: Site, work: Sequence[Work], prefix: str) -> pl.DataFrame:
+    """`CASES` of all rows in force that a person must look at: one per claim and reason; subjects begin so."""
     forces = in_force(work)
     parts = [_cases_of(w, forces[w.row.id]) for w in work]
     found = pl.concat([pl.DataFrame(schema={**CASES, "claim": pl.String}), *parts])
     digests = site.keyring.person_digest(found["claim"].to_list())
     subject = pl.concat_str(
-        pl.lit("row:"), "instance", pl.lit(":"), pl.Series("digest", digests, pl.Int64), pl.lit(":"), "code"
+        pl.lit(prefix), "instance", pl.lit(":"), pl.Series("digest", digests, pl.Int64), pl.lit(":"), "code"
     )
     return (
         found.with_columns(subject.alias("subject"))

@@ -122,10 +122,17 @@ def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     update_by_id(tx, t.cases, again["id"].to_list(), state="open", closed_at=None)
     over = known.filter(pl.col("state") == "open").join(found, on="subject", how="anti")
     update_by_id(tx, t.cases, over["id"].to_list(), state="closed", closed_at=now())
-    new = found.join(known, on="subject", how="anti")
-    columns = CASES.names()
-    insert_frame(tx, t.cases, new.select(columns).with_columns(state=pl.lit("open"), opened_at=pl.lit(now())))
-    return new.height + again.height, over.height
+    new = open_cases(tx, found)
+    return new + again.height, over.height
+
+
+def open_cases(tx: Tx, found: pl.DataFrame) -> int:
+    """Opens a case for each of the `CASES` whose subject has none yet. How many."""
+    c = t.cases.c
+    known = read_frame(tx, sa.select(c.subject), pl.Schema({"subject": pl.String}))
+    new = found.join(known, on="subject", how="anti").select(CASES.names())
+    insert_frame(tx, t.cases, new.with_columns(state=pl.lit("open"), opened_at=pl.lit(now())))
+    return new.height
 
 
 def cases(tx: Tx, *, state: str | None = "open", instance: str | None = None, limit: int = 100) -> list[dict[str, Any]]:

@@ -42,4 +42,4 @@ def add(tx: Tx, *, digest: str, people: int, files: list[str], pulled_on: date) 
 
 def touch(tx: Tx, version: int, pulled_on: date) -> None:
     """The same roster was pulled again on another day."""
-    tx.execute(sa.update(t.rosters).where(t.rosters.c.id == version).values(pulled_on=pulled_on, pulled_at=now()))
+    tx.execute(sa.update(t.rosters).where(t.rosters.c.id == version).values(pulled_on=pulled_on))

@@ -26,8 +26,13 @@ class RunRow:
 
 
 def start(tx: Tx, *, kind: str, actor: str, today: date, slot: str | None = None) -> int | None:
-    """The new run's id; None where the slot has been taken already."""
-    if slot is not None and tx.execute(sa.select(t.runs.c.id).where(t.runs.c.slot == slot)).first():
+    """The new run's id; None where the slot has been taken already.
+
+    A slot whose run a crash cut short is given once more. Call under the site's lock, after `close_orphans`.
+    """
+    if slot is not None and slot_state(tx, slot) == "interrupted":
+        slot = f"{slot} again"
+    if slot is not None and slot_state(tx, slot) is not None:
         return None
     values = {"kind": kind, "actor": actor, "today": today, "slot": slot, "started_at": now()}
     result = tx.execute(sa.insert(t.runs).values(**values, state="running", detail={}))

@@ -21,6 +21,7 @@ SHIPPED = ("gateway", "gateway_plugins")
 FREE = {
     "gateway.acts": "the rules of rooms and doors say what an act cannot reach",
     "gateway.mappings": "reads what lists mean, for plugins and the site",
+    "gateway.settings": "reads the site's configuration, for bootstrap and whoever shows it",
     "gateway.site": "what an open site hands to whoever works for it",
     "gateway.words": "the door to translated texts",
 }

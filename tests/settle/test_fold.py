@@ -218,6 +218,13 @@ def test_an_older_full_list_takes_its_place_in_history() -> None:
     assert [(1, POOR, "", MARCH, None), (2, POOR, "", MARCH, D2)] == periods(folded(newer, older))
 
 
+def test_a_later_list_of_one_date_speaks_for_its_scopes_only() -> None:
+    """Of two full lists for one date the later is the word on the scopes that it covers; of the others the earlier is."""
+    whole = said(1, D1, row(1, scope="451022"), row(2, scope="451024"), full=True, scopes=("451022", "451024"))
+    county = said(2, D1, row(3, scope="451022"), full=True, scopes=("451022",))
+    assert [2, 3] == [person for person, *_rest in periods(folded(whole, county))]
+
+
 def test_the_later_list_of_a_date_is_its_word() -> None:
     """Of two full lists for one date the later is that date's word, and the earlier says nothing."""
     result = folded(said(1, D1, row(1), row(2), full=True), said(2, D1, row(2), full=True))

@@ -1,11 +1,11 @@
 """Slots: each planned time is run once, whoever wakes up for it."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from gateway.acts import schedule
+from gateway.acts import holds, schedule
 from gateway.acts.runs import AT_ONCE
 from gateway.daemon.service import ZONE
 from gateway.errors import TryLater
@@ -70,13 +70,16 @@ def test_nothing_due_is_no_run(lived: Lived, tmp_path: Path) -> None:
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
         assert schedule.send_due(site, patience=AT_ONCE) is None
-        before = ask(root, "SELECT count(*) FROM runs")
-        assert before == ask(root, "SELECT count(*) FROM runs")
-        # As if the platform had been away when the newest change was to be sent.
-        newest = "SELECT person_key, use FROM changes ORDER BY id DESC LIMIT 1"
-        ((person, use),) = ask(root, newest)
-        ask(root, "DELETE FROM confirmed WHERE person_key = ? AND use = ?", person, use)
-        ask(root, "UPDATE changes SET state = 'queued', msgid = NULL WHERE id = (SELECT max(id) FROM changes)")
+        runs_before = ask(root, "SELECT count(*) FROM runs")
+        # A settlement holds one person at the platform: what is to be sent about them passes later.
+        lived.peers.fault("insurance_platform", "lock", times=1)
+        released = holds.release(site, 1, actor="colleague", note="已核实", day=date(2026, 11, 3))
+        lived.peers.well_behaved()
+        assert schedule.send_due(site, patience=AT_ONCE) is None
+        assert [(runs_before[0][0] + 1,)] == ask(root, "SELECT count(*) FROM runs")
+        ask(root, "UPDATE changes SET next_try = NULL")
         report = schedule.send_due(site, patience=AT_ONCE)
+    assert released is not None
+    assert 1 == released.pushed.later
     assert report is not None
     assert ({}, 1) == (report.instances, report.pushed.done)
