@@ -163,6 +163,8 @@ def _namesakes(wanted: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     )
     pairs = wanted.join(known, on=["name_key", "born"], how="inner")
     home = (pl.col("area").str.slice(0, 6) == pl.col("county")) | (pl.col("area") == pl.col("village"))
-    better = (pl.col("rule") == "number+name_form") & (pl.col("other") != pl.col("person_key"))
+    # A namesake elsewhere in the city is chance; a twin, or a neighbour, lives where the row says.
+    near = pl.col("area").is_null() | (pl.col("area") == pl.col("village"))
+    better = (pl.col("rule") == "number+name_form") & (pl.col("other") != pl.col("person_key")) & near
     moved = pl.col("rule").is_null() & home
     return pairs.filter((better | moved).fill_null(value=False)).select("claim", "other")

@@ -118,38 +118,14 @@ def settle_message(
     tx: Tx, msgid: str, results: Sequence[tuple[int, str, int]], *, infcode: str, next_try: datetime
 ) -> None:
     """Per item (seq, state, result). «done» confirms the list, «queued» waits until `next_try`, «refused» is final."""
-    c = t.changes.c
     at = now()
-    states = {seq: (state, result) for seq, state, result in results}
-    flying = tx.execute(
-        sa.select(c.id, c.seq, c.person_key, c.use, c.records).where(c.msgid == msgid, c.state == "sending")
-    )
-    settled, done = [], []
-    for row in flying.fetchall():
-        state, result = states.get(row.seq, ("queued", None))
-        settled.append(
-            {
-                "b_id": row.id,
-                "b_state": state,
-                "b_result": result,
-                "b_next": next_try if state == "queued" else None,
-            }
-        )
-        if state == "done":
-            done.append({"person_key": row.person_key, "use": row.use, "records": row.records, "change_id": row.id})
-    if settled:
-        tx.execute(
-            sa.update(t.changes)
-            .where(c.id == sa.bindparam("b_id"))
-            .values(
-                state=sa.bindparam("b_state"),
-                result=sa.bindparam("b_result"),
-                next_try=sa.bindparam("b_next"),
-                settled_at=at,
-            ),
-            settled,
-        )
-    _confirm(tx, done, at)
+    groups: dict[tuple[str, int], list[int]] = {}
+    for seq, state, result in results:
+        groups.setdefault((state, result), []).append(seq)
+    for (state, result), numbers in groups.items():
+        _settle(tx, msgid, numbers, state, result, at=at, next_try=next_try)
+    _settle(tx, msgid, None, "queued", None, at=at, next_try=next_try)
+    _confirm(tx, msgid, at)
     # The input is needed only as long as it may have to be repeated.
     tx.execute(
         sa.update(t.messages)
@@ -158,15 +134,28 @@ def settle_message(
     )
 
 
-def _confirm(tx: Tx, done: list[dict[str, Any]], at: datetime) -> None:
-    if not done:
-        return
-    k = t.confirmed.c
+def _settle(
+    tx: Tx, msgid: str, numbers: list[int] | None, state: str, result: int | None, *, at: datetime, next_try: datetime
+) -> None:
+    """The message's changes with these numbers, or all that have no answer, leave the flight."""
+    c = t.changes.c
+    flying = sa.update(t.changes).where(c.msgid == msgid, c.state == "sending")
+    if numbers is not None:
+        flying = flying.where(c.seq.in_(numbers))
     tx.execute(
-        sa.delete(t.confirmed).where(k.person_key == sa.bindparam("b_person"), k.use == sa.bindparam("b_use")),
-        [{"b_person": row["person_key"], "b_use": row["use"]} for row in done],
+        flying.values(state=state, result=result, next_try=next_try if state == "queued" else None, settled_at=at)
     )
-    tx.execute(sa.insert(t.confirmed), [{**row, "origin": "receipt", "confirmed_at": at} for row in done])
+
+
+def _confirm(tx: Tx, msgid: str, at: datetime) -> None:
+    """What the platform accepted of the message is what it holds now."""
+    c, k = t.changes.c, t.confirmed.c
+    done = sa.and_(c.msgid == msgid, c.state == "done")
+    accepted = sa.select(c.person_key, c.use).where(done)
+    tx.execute(sa.delete(t.confirmed).where(sa.tuple_(k.person_key, k.use).in_(accepted)))
+    lists = sa.select(c.person_key, c.use, c.records, sa.literal("receipt"), c.id, sa.literal(at)).where(done)
+    columns = ["person_key", "use", "records", "origin", "change_id", "confirmed_at"]
+    tx.execute(sa.insert(t.confirmed).from_select(columns, lists))
 
 
 def counts(tx: Tx) -> dict[str, int]:

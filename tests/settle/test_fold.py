@@ -219,7 +219,7 @@ def test_an_older_full_list_takes_its_place_in_history() -> None:
 
 
 def test_a_later_list_of_one_date_speaks_for_its_scopes_only() -> None:
-    """Of two full lists for one date the later is the word on the scopes that it covers; of the others the earlier is."""
+    """Of two full lists for one date the later is the word on its scopes; on the others the earlier is."""
     whole = said(1, D1, row(1, scope="451022"), row(2, scope="451024"), full=True, scopes=("451022", "451024"))
     county = said(2, D1, row(3, scope="451022"), full=True, scopes=("451022",))
     assert [2, 3] == [person for person, *_rest in periods(folded(whole, county))]
