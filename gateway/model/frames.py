@@ -70,7 +70,7 @@ RESOLUTIONS = pl.Schema(
         "rule": pl.String,  # the rule that linked it, for explain
         "person_key": PersonKey,  # null = nobody found, or not sure
         "candidate": PersonKey,  # a person that a row in review, or one that cannot be used, seems to mean; null = none
-        "kept": PersonKey,  # a person whose statement goes on although the row, sure before, is in doubt now
+        "kept": PersonKey,  # whom the row, in doubt now, was sure about before: in review their statement goes on
         "dead": pl.Boolean,
         "covered": pl.Boolean,
     }

@@ -11,6 +11,7 @@ from gateway.acquire import SourceSession
 from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SealBroken
 from gateway.land import Landed, keep_bytes, keep_original, land
 from gateway.model.deliveries import DeliveryState, LandedFile, Mode, PartPromise
+from gateway.model.frames import ENTRIES, empty
 from gateway.model.mapping import ListMapping
 from gateway.normalise import normalise, number_rows
 from gateway.pipeline.known import known
@@ -22,10 +23,12 @@ from gateway.store import deliveries
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
-__all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "take_fetched", "visit"]
+__all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "visit"]
 
 #: Bytes of one unpacked list; a city's largest is about 400 MB.
 LIST_LIMIT = 4 << 30
+#: How gzip begins (RFC 1952): a peer may name such a file as it likes, and no list in clear begins so.
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(kw_only=True)
@@ -89,15 +92,6 @@ def _take(site: Site, instance: Instance, source: Source, session: SourceSession
         _refuse(site, instance, session, offer.name, refusal, originals, digest, intake)
     except GatewayError as fault:  # this offer may be whole next time; the others go on
         intake.faults.append(fault)
-
-
-def take_fetched(
-    site: Site, instance: Instance, fetched: Fetched, session: SourceSession, *, manifest_digest: str
-) -> str | None:
-    """Lands and normalises one delivery. Its name, or None where its content is known. Raises DeliveryRefused."""
-    originals = _keep(site, fetched, session)
-    taken = _take_kept(site, instance, fetched, originals, manifest_digest=manifest_digest)
-    return taken.name if taken is not None else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,15 +192,16 @@ def _entries(
             continue
         frames.append(normal.entries)
         findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
-    if not frames:
+    if broken and not frames:
         raise broken[0][1]
-    return number_rows(frames), findings, broken
+    # An export of nothing may come without a file.
+    return number_rows(frames or [empty(ENTRIES)]), findings, broken
 
 
 def _content(site: Site, path: Path, name: str) -> bytes:
     with site.keyring.sealer.open(path) as reader:
         content = reader.read()
-    if not name.endswith(".gz"):
+    if not name.endswith(".gz") and not content.startswith(_GZIP):
         return content
     try:
         return gunzip(content, name, LIST_LIMIT)

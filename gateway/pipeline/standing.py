@@ -8,6 +8,7 @@ import polars as pl
 
 from gateway.errors import PeerBroken
 from gateway.model.frames import LISTS, TIMELINES, empty
+from gateway.model.policy import OPEN_END
 from gateway.pipeline.platform import PlatformChannel
 from gateway.settle import lists
 from gateway.words import _
@@ -49,15 +50,17 @@ def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]
 def _parse(content: bytes) -> pl.DataFrame:
     try:
         raw = pl.read_csv(io.BytesIO(content), infer_schema=False, columns=list(_COLUMNS))
-    except pl.exceptions.PolarsError as fault:
+        return raw.select(
+            "psn_no",
+            use="idet_use",
+            code="psn_idet_type",
+            level=pl.col("psn_type_lv").fill_null(""),
+            first=pl.col("begntime").fill_null("").str.slice(0, 10).str.to_date("%Y-%m-%d"),
+            # An older system may have written no end; that is a record all the same, and must not get lost.
+            last=pl.col("endtime").str.slice(0, 10).str.to_date("%Y-%m-%d").fill_null(OPEN_END),
+            source=pl.col("src_dept").fill_null(""),
+        )
+    except pl.exceptions.PolarsError:
+        # The original quotes cells.
         what = _("身份回读文件的格式与约定不符")
-        raise PeerBroken(what, where=_("医保平台 L202"), next_step=_("请联系平台方核对导出文件")) from fault
-    return raw.select(
-        "psn_no",
-        use="idet_use",
-        code="psn_idet_type",
-        level=pl.col("psn_type_lv").fill_null(""),
-        first=pl.col("begntime").str.slice(0, 10).str.to_date("%Y-%m-%d"),
-        last=pl.col("endtime").str.slice(0, 10).str.to_date("%Y-%m-%d"),
-        source=pl.col("src_dept").fill_null(""),
-    )
+        raise PeerBroken(what, where=_("医保平台 L202"), next_step=_("请联系平台方核对导出文件")) from None

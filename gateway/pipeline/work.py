@@ -82,7 +82,7 @@ def _one(
     previous = None
     if before is not None:
         sure = before.select("row", person_key=pl.coalesce("person_key", "kept")).drop_nulls()
-        previous = sure.join(insured, on="person_key", how="semi")
+        previous = sure.with_columns(insured=pl.col("person_key").is_in(insured["person_key"].implode()))
     resolutions = resolve(entries, links, statements=mapping.statements, previous=previous)
     return Work(row=row, mapping=mapping, entries=entries, resolutions=resolutions, before=before)
 

@@ -15,8 +15,8 @@ def resolve(
     """`RESOLUTIONS` of one delivery's entries, in row order.
 
     `links` as `links.link` gives them. `statements` is False for lists of payments, where a second row of one
-    receipt is the duplicate, whoever it is about. `previous` (row, person_key) says how rows were linked before:
-    a row that was sure before and is in doubt now keeps its person until somebody decides.
+    receipt is the duplicate, whoever it is about. `previous` (row, person_key, insured: still on the roster) says
+    how rows were linked before: a row that was sure before and is in doubt now keeps its person until somebody decides.
     """
     frame = entries.join(links, on=CLAIM, how="left", nulls_equal=True, maintain_order="left")
     frame = _born_later(frame)
@@ -58,14 +58,16 @@ def _born_later(frame: pl.DataFrame) -> pl.DataFrame:
 def _with_previous(frame: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
     if previous is None or previous.is_empty():
         return frame.with_columns(pl.lit(None, pl.Int64).alias("kept"))
-    before = previous.select("row", pl.col("person_key").alias("before"))
+    before = previous.select("row", "insured", before="person_key")
     frame = frame.join(before, on="row", how="left", maintain_order="left")
     lost = pl.col("person_key").is_null() & pl.col("before").is_not_null() & pl.col("fault").is_null()
+    # Of somebody who is not on the roster it is only remembered: they may come back under another name or number.
+    here = lost & pl.col("insured")
     return frame.with_columns(
-        pl.when(lost).then(pl.lit("link_lost")).otherwise("reason").alias("reason"),
+        pl.when(here).then(pl.lit("link_lost")).otherwise("reason").alias("reason"),
         pl.when(lost).then("before").alias("kept"),
-        pl.when(lost).then("before").otherwise("candidate").alias("candidate"),
-    ).drop("before")
+        pl.when(here).then("before").otherwise("candidate").alias("candidate"),
+    ).drop("before", "insured")
 
 
 def _with_doubles(frame: pl.DataFrame, *, statements: bool) -> pl.DataFrame:

@@ -32,7 +32,8 @@ def _chunk(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     columns = ["scope", "person_key", "birth", "their_sex", "birth_from", "birth_to", "sex"]
     pairs = pl.concat([frame.select(columns) for frame in (same, near, named)])
     other_birth = (pl.col("birth") < pl.col("birth_from")) | (pl.col("birth") > pl.col("birth_to"))
-    other_sex = pl.col("sex") != pl.col("their_sex")
+    # The roster also knows «unknown» and «not said», which contradict nothing.
+    other_sex = pl.col("their_sex").is_in(["1", "2"]) & (pl.col("sex") != pl.col("their_sex"))
     contradicted = (other_birth | other_sex).fill_null(value=False)
     return pairs.filter(~contradicted).select("scope", "person_key").unique()
 

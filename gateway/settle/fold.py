@@ -83,8 +83,9 @@ def fold(
 ) -> Fold:
     """Recognitions after all deliveries of one instance.
 
-    `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled". `months`:
-    identities that end by themselves. The order of `deliveries` does not matter.
+    `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled", and "held"
+    where they were held before and nobody decided yet. `months`: identities that end by themselves. The order of
+    `deliveries` does not matter.
     """
     run = _Run(limits, decided, may_name, months)
     for said in _in_order(deliveries):
@@ -195,9 +196,11 @@ class _Run:
         verdicts = {}
         for scope, number, of in counts.join(base, on="scope").sort("scope").iter_rows():
             past = number > self._limits.number and number > self._limits.share * of
-            if past or scope in said.empty_scopes:
+            before = self._decided.get((said.delivery, scope))
+            # What was held once waits for a person, even where a changed roster leaves fewer of them.
+            if past or scope in said.empty_scopes or before == "held":
                 self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
-                verdicts[scope] = self._decided.get((said.delivery, scope), "held")
+                verdicts[scope] = before or "held"
         verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
         return gone.with_columns(
             state=pl.when("waits").then(pl.lit("waiting")).when("left_out").then(verdict).otherwise(pl.lit("released"))

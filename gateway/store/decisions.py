@@ -60,8 +60,9 @@ def holds(tx: Tx, *, state: str | None = None) -> list[HoldRow]:
 
 
 def decided(tx: Tx) -> dict[tuple[int, str], str]:
-    """(delivery, scope) -> released | cancelled, as people decided."""
-    return {(h.delivery_id, h.scope): h.state for h in holds(tx) if h.state in ("released", "cancelled")}
+    """(delivery, scope) -> released | cancelled, as people decided; held where they have not yet."""
+    words = {"released": "released", "cancelled": "cancelled", "open": "held"}
+    return {(h.delivery_id, h.scope): words[h.state] for h in holds(tx) if h.state in words}
 
 
 def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str) -> int:

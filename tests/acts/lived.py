@@ -29,6 +29,8 @@ from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, write_site
 
 PEOPLE, SEED, DAYS = 800, 7, 3
+#: The list whose departures are held; departments are visited side by side, so its number differs.
+HELD = "(SELECT delivery_id FROM holds)"
 #: Whose runs opened the hold.
 OPENER = "opener"
 #: Seconds for one command.

@@ -75,7 +75,11 @@ def entries(*rows: Mapping[str, object]) -> pl.DataFrame:
 
 
 def settled(
-    people: Buckets, *rows: Mapping[str, object], previous: dict[int, int] | None = None, statements: bool = True
+    people: Buckets,
+    *rows: Mapping[str, object],
+    previous: dict[int, int] | None = None,
+    insured: bool = True,
+    statements: bool = True,
 ) -> pl.DataFrame:
     """What the rows come to."""
     frame = entries(*rows)
@@ -84,7 +88,7 @@ def settled(
         before = pl.DataFrame(
             {"row": list(previous), "person_key": list(previous.values())},
             schema={"row": pl.UInt32, "person_key": pl.Int64},
-        )
+        ).with_columns(insured=pl.lit(insured))
     return resolve(frame, link(frame, people), statements=statements, previous=before)
 
 

@@ -141,6 +141,18 @@ def test_links_stay_when_the_roster_changes() -> None:
     assert ("matched", "", 1, None, None) == look(WEI)
 
 
+def test_who_leaves_the_roster_is_remembered() -> None:
+    """Of somebody who is not on the roster nothing is said, and whom the row meant is known when they come back under
+    another name."""
+    columns = ("outcome", "reason", "person_key", "kept", "candidate")
+    row = {"number": A, "name": "韦伟"}
+    gone = settled(roster(OTHER), row, previous={1: 1}, insured=False)
+    assert ("unmatched", "not_on_roster", None, 1, None) == gone.select(columns).row(0)
+    sure = dict(gone.select("row", "kept").rows())
+    back = settled(roster(person(1, "韦国", A)), row, previous=sure)
+    assert ("review", "link_lost", None, 1, 1) == back.select(columns).row(0)
+
+
 def test_a_corrected_roster_moves_the_row() -> None:
     """A row that turns out to be another person's is that person's from now on, without a case."""
     moved = settled(

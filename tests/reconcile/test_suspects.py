@@ -23,11 +23,11 @@ THEY = pl.DataFrame(
 )
 
 
-def named(**row: object) -> list[int]:
+def named(they: pl.DataFrame = THEY, **row: object) -> list[int]:
     """Person keys of those in scope "" whom the row may name."""
     frame = entries(row)
     review = pl.DataFrame([{"row": 1, "outcome": "review"}], schema=RESOLUTIONS)
-    found = may_name(THEY, unresolved(frame, review))
+    found = may_name(they, unresolved(frame, review))
     assert [] == found.filter(pl.col("scope") != "").rows()
     return sorted(found["person_key"].to_list())
 
@@ -67,6 +67,13 @@ def test_what_contradicts() -> None:
     row = {"number": "", "name": "韦伟"}
     assert [1] == named(**row, **day) == named(**row, **month) == named(**row, sex="1")
     assert [] == named(**row, **other) == named(**row, sex="2") == named(number=A, name="谁", **other)
+
+
+@pytest.mark.parametrize("sex", ["0", "9", None])
+def test_an_unknown_sex_contradicts_nothing(sex: str | None) -> None:
+    """Where the roster does not know somebody's sex (GB/T 2261.1: 0, 9), no row says otherwise."""
+    they = THEY.with_columns(sex=pl.lit(sex, pl.String))
+    assert [1] == named(they, number="", name="韦伟", sex="2")
 
 
 def test_a_strangers_number_contradicts() -> None:

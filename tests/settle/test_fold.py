@@ -282,6 +282,14 @@ def test_a_person_decides_on_held_departures() -> None:
     assert 77 in {p[0] for p in periods(folded(*lists))}
 
 
+def test_what_was_held_waits_for_a_person() -> None:
+    """A changed roster that leaves fewer leavers than the limits does not let the rest through: they were held."""
+    lists = (said(1, D1, *many(60), full=True), said(2, D2, *many(60, start=18), full=True))
+    assert {"released"} == set(folded(*lists).departures["state"])
+    still = folded(*lists, decided={(2, ""): "held"})
+    assert ({"held"}, [18]) == (set(still.departures["state"]), [b.leaving for b in still.breaches])
+
+
 def test_a_scope_without_any_row_is_held() -> None:
     """That everybody of a scope is gone is never believed without a person, however few they are."""
     result = folded(said(1, D1, row(1), full=True), said(2, D2, full=True, empty=("",)))

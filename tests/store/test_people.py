@@ -98,6 +98,7 @@ def test_holds_follow_breaches(ledger: Ledger) -> None:
         assert ["void"] == [h.state for h in decisions.holds(tx)]
         assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run")
         (hold,) = decisions.holds(tx, state="open")
+        assert {(one, ""): "held"} == decisions.decided(tx)
         decisions.decide_hold(tx, hold.id, "cancelled", actor="li", note="n")
         assert {(one, ""): "cancelled"} == decisions.decided(tx)
         for breaches in ([(one, "", 30, 60)], []):

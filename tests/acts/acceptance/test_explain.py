@@ -10,7 +10,7 @@ import pytest
 from gateway.acts import cases, look
 from gateway.acts.explain import Explanation, explain
 from gateway.errors import NotFound
-from tests.acts.lived import Lived, ask, opened
+from tests.acts.lived import HELD, Lived, ask, opened
 
 
 def text_of(value: object) -> str:
@@ -19,7 +19,7 @@ def text_of(value: object) -> str:
 
 def held_by_civil(lived: Lived) -> int:
     """Somebody whom the third day's list left out."""
-    return int(ask(lived.site, "SELECT person_key FROM departures WHERE delivery = 9 AND left_out LIMIT 1")[0][0])
+    return int(ask(lived.site, f"SELECT person_key FROM departures WHERE delivery = {HELD} AND left_out LIMIT 1")[0][0])
 
 
 def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
@@ -31,7 +31,8 @@ def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
     assert [(believed.origin.name,)] == row
     assert ("matched", True) == (believed.origin.outcome, believed.origin.rule.startswith("number+name"))
     assert believed.origin.line is not None
-    assert ["held"] == [d.state for d in seen.departures if d.delivery == 9]
+    held = ask(lived.site, f"SELECT {HELD}")[0][0]
+    assert ["held"] == [d.state for d in seen.departures if d.delivery == held]
     done = [sent for sent in seen.changes if sent.state == "done"]
     assert all(sent.msgid and sent.at and sent.result == 0 for sent in done)
     newest = {sent.use: list(sent.records) for sent in done}

@@ -9,7 +9,7 @@ from gateway.acts import holds, lists, look, runs
 from gateway.errors import ExitCode, NotAllowed, NotFound, TryLater
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
-from tests.acts.lived import OPENER, Lived, ask, copy, opened
+from tests.acts.lived import HELD, OPENER, Lived, ask, copy, opened
 
 DAY = date(2026, 11, 3)
 PENDING = "SELECT state FROM holds"
@@ -27,7 +27,7 @@ def test_a_release_ends_identities_and_a_rejection_keeps_them(lived: Lived, tmp_
     assert kept is not None
     assert (ExitCode.DONE, 0) == (kept.exit_code, kept.pushed.sent)
     assert [("cancelled",)] == ask(rejected, PENDING)
-    assert {"cancelled"} == {row[0] for row in ask(rejected, "SELECT state FROM departures WHERE delivery = 9")}
+    assert {"cancelled"} == {row[0] for row in ask(rejected, f"SELECT state FROM departures WHERE delivery = {HELD}")}
     assert ended == ask(rejected, ENDED)
     assert before == lived.records()
 
@@ -37,8 +37,8 @@ def test_a_release_ends_identities_and_a_rejection_keeps_them(lived: Lived, tmp_
     assert done is not None
     assert ExitCode.DONE == done.exit_code
     assert 0 < done.pushed.sent == done.pushed.done
-    assert {"released"} == {row[0] for row in ask(released, "SELECT state FROM departures WHERE delivery = 9")}
-    gone = ask(released, "SELECT count(*) FROM departures WHERE delivery = 9 AND left_out")[0][0]
+    assert {"released"} == {row[0] for row in ask(released, f"SELECT state FROM departures WHERE delivery = {HELD}")}
+    gone = ask(released, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND left_out")[0][0]
     assert ended[0][0] + gone == ask(released, ENDED)[0][0]
     assert before != lived.records()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acts.lived import DAYS, Lived, ask, copy, edit, gateway, here
+from tests.acts.lived import DAYS, HELD, Lived, ask, copy, edit, gateway, here
 
 TODAY = f"2026-11-0{DAYS}"
 LISTENING = [
@@ -151,7 +151,7 @@ def test_the_doctor_names_each_trouble(lived: Lived, tmp_path: Path) -> None:
 
 def test_explain_is_masked(lived: Lived) -> None:
     """What `explain` prints of a person names neither the whole name nor the number, for people and for scripts."""
-    key = ask(lived.site, "SELECT person_key FROM departures WHERE delivery = 9 LIMIT 1")[0][0]
+    key = ask(lived.site, f"SELECT person_key FROM departures WHERE delivery = {HELD} LIMIT 1")[0][0]
     plain, script = (gateway(lived.site, "explain", str(key), *words) for words in ([], ["--json"]))
     assert (0, 0) == (plain.code, script.code)
     people = lived.people()

@@ -1,0 +1,36 @@
+"""What stands on the platform before the first upload is never lost, however an older system wrote it."""
+
+import polars as pl
+import pytest
+
+from gateway.errors import PeerBroken
+from gateway.model.policy import OPEN_END
+from gateway.pipeline.platform import PlatformChannel
+from gateway.pipeline.standing import RECORDS_HEADER, read_standing
+
+PEOPLE = pl.DataFrame({"person_key": [1], "psn_no": ["P1"]})
+
+
+class _Holds(PlatformChannel):
+    """A platform that holds these records."""
+
+    def __init__(self, *records: str) -> None:
+        self._records = records
+
+    def export(self, what: str) -> bytes:
+        """The read-back."""
+        return RECORDS_HEADER + "".join(f"{record}\n" for record in self._records).encode()
+
+
+def test_a_record_without_an_end_is_open() -> None:
+    """It is adopted as open, and confirmed as it will be sent back."""
+    seen = read_standing(_Holds("P1,1,7019,A,2026-01-01 00:00:00,,OLD"), PEOPLE, {"civil_affairs"})
+    assert [OPEN_END] == seen.adopted["last"].to_list()
+    assert ["7019|A|2026-01-01 00:00:00|2099-12-31 00:00:00|OLD"] == seen.confirmed["records"].to_list()
+
+
+@pytest.mark.parametrize("begins", ["", "20260101", "never"])
+def test_a_record_whose_first_day_cannot_be_read_stops_the_read_back(begins: str) -> None:
+    """To leave it out would take it from its person: nothing is adopted until the platform mends it."""
+    with pytest.raises(PeerBroken, match="L202"):
+        read_standing(_Holds(f"P1,1,7019,A,{begins},2026-05-01 23:59:59,OLD"), PEOPLE, {"civil_affairs"})
