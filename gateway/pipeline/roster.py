@@ -15,8 +15,7 @@ from gateway.store import rosters
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
-#: A roster that lost more people than both of these is not taken: share of the one in force, and people.
-SHRINK_SHARE = 0.10
+#: People that a roster may lose whatever the share; the share is a setting of the site.
 SHRINK_NUMBER = 20
 
 
@@ -35,7 +34,7 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
         return
     people = _with_keys(site, normalise_roster(content))
     if newest is not None:
-        _check_size(newest.people, people.height)
+        _check_size(newest.people, people.height, site.settings.site.roster_shrink)
     bucketed = people.with_columns(by_number(pl.col("number")).alias("bucket")).partition_by("bucket", as_dict=True)
     nobody = people.clear()
     files = [site.write_frame(bucketed.get((b,), nobody).select(ROSTER.names())) for b in range(BUCKETS)]
@@ -43,11 +42,11 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
         rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today)
 
 
-def _check_size(before: int, after: int) -> None:
+def _check_size(before: int, after: int, share: float) -> None:
     """A roster that lost many people overnight is rather a broken export; the one in force stays."""
-    if before - after > SHRINK_NUMBER and before - after > SHRINK_SHARE * before:
+    if before - after > SHRINK_NUMBER and before - after > share * before:
         what = _("参保人名册人数骤减:原 {before} 人,现 {after} 人,未采用").format(before=before, after=after)
-        step = _("沿用原名册;请向平台方核实,确属正常时请联系维护人员")
+        step = _("沿用原名册;请向平台方核实,确属正常时调高 gateway.toml 中 [site] 的 roster_shrink,运行后改回")
         raise PeerBroken(what, where=_("医保平台 L101"), next_step=step)
 
 

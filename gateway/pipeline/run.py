@@ -50,7 +50,8 @@ class RunReport:
 
     def fault(self, fault: GatewayError) -> None:
         """Notes a fault; the worst decides the exit code."""
-        self.faults.append(str(fault))
+        if str(fault) not in self.faults:  # the roster and the push may fail for one reason
+            self.faults.append(str(fault))
         self.worse(fault.exit_code)
 
     def worse(self, code: ExitCode) -> None:

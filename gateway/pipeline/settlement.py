@@ -61,11 +61,12 @@ def settle_site(
     """Settles and, unless `dry`, commits. Raises TryLater when the read-back is needed and the platform is away."""
     work = resolve_all(site)
     with site.ledger.begin() as tx:
-        decided = decisions.decided(tx)
+        decided, released = decisions.decided(tx), people.released(tx)
     states, list_holds = _states(work, decided)
     applied = [w for w in work if states[w.row.id][0] is DeliveryState.APPLIED]
     folds = {
-        name: _fold(site, name, [w for w in applied if w.row.instance == name], decided) for name in _instances(applied)
+        name: _fold(site, name, [w for w in applied if w.row.instance == name], decided, released)
+        for name in _instances(applied)
     }
     recognitions = _recognitions(folds)
     wanted, standing = _wanted(site, channel, recognitions)
@@ -126,7 +127,13 @@ def _mostly(bad: int, rows: int) -> str:
     return text.format(rows=rows, bad=bad)
 
 
-def _fold(site: Site, instance: str, work: Sequence[Work], decided: Mapping[tuple[int, str], str]) -> Fold:
+def _fold(
+    site: Site,
+    instance: str,
+    work: Sequence[Work],
+    decided: Mapping[tuple[int, str], str],
+    released: pl.DataFrame,
+) -> Fold:
     configured = site.settings.sources.get(instance)
     limits = configured.settings.limits if configured else LimitSettings()
     said = [
@@ -155,6 +162,7 @@ def _fold(site: Site, instance: str, work: Sequence[Work], decided: Mapping[tupl
         decided=decided,
         may_name=named,
         months=months,
+        released=released,
     )
 
 

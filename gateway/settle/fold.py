@@ -80,14 +80,16 @@ def fold(
     decided: Mapping[tuple[int, str], str],
     may_name: MayName,
     months: Mapping[str, int],
+    released: pl.DataFrame | None = None,
 ) -> Fold:
     """Recognitions after all deliveries of one instance.
 
     `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled", and "held"
-    where they were held before and nobody decided yet. `months`: identities that end by themselves. The order of
+    where they were held before and nobody decided yet. `months`: identities that end by themselves. `released`
+    (delivery and KEY): departures that took place; a changed roster or limit does not judge them again. The order of
     `deliveries` does not matter.
     """
-    run = _Run(limits, decided, may_name, months)
+    run = _Run(limits, decided, may_name, months, _NO_DEPARTURES if released is None else released)
     for said in _in_order(deliveries):
         run.take(said)
     return Fold(
@@ -98,6 +100,7 @@ def fold(
     )
 
 
+_NO_DEPARTURES = empty(DEPARTURES).select("delivery", *KEY)
 _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 
@@ -142,6 +145,7 @@ class _Run:
         decided: Mapping[tuple[int, str], str],
         may_name: MayName,
         months: Mapping[str, int],
+        released: pl.DataFrame,
     ) -> None:
         self.state = empty(pl.Schema({n: RECOGNITIONS[n] for n in STATE}))
         self.departures: list[pl.DataFrame] = []
@@ -149,6 +153,7 @@ class _Run:
         self.unknown_stops: list[pl.DataFrame] = []
         self._known_ids = pl.DataFrame(schema={"source_id": pl.String, "named": pl.Int64})
         self._limits, self._decided, self._may_name, self._months = limits, decided, may_name, months
+        self._released = released
 
     def take(self, said: Said) -> None:
         """Applies one delivery: who leaves, what stops, what is stated."""
@@ -190,20 +195,31 @@ class _Run:
         gone = gone.join(maybe, on=["scope", "person_key"], how="left").with_columns(
             pl.col("waits").fill_null(value=False)
         )
-        leaving = gone.filter(pl.col("left_out") & ~pl.col("waits"))
+        over = (
+            self._released.filter(pl.col("delivery") == said.delivery).select(KEY).with_columns(over=pl.lit(value=True))
+        )
+        gone = gone.join(over, on=KEY, how="left").with_columns(pl.col("over").fill_null(value=False))
+        leaving = gone.filter(pl.col("left_out") & ~pl.col("waits") & ~pl.col("over"))
         counts = leaving.group_by("scope").agg(leaving=pl.col("person_key").n_unique())
         base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
         verdicts = {}
         for scope, number, of in counts.join(base, on="scope").sort("scope").iter_rows():
             past = number > self._limits.number and number > self._limits.share * of
             before = self._decided.get((said.delivery, scope))
-            # What was held once waits for a person, even where a changed roster leaves fewer of them.
-            if past or scope in said.empty_scopes or before == "held":
+            # What was held once waits for a person, and what a person said stays, even where a changed roster leaves
+            # fewer of them.
+            if past or scope in said.empty_scopes or before is not None:
                 self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
                 verdicts[scope] = before or "held"
         verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
         return gone.with_columns(
-            state=pl.when("waits").then(pl.lit("waiting")).when("left_out").then(verdict).otherwise(pl.lit("released"))
+            state=pl.when("over")
+            .then(pl.lit("released"))
+            .when("waits")
+            .then(pl.lit("waiting"))
+            .when("left_out")
+            .then(verdict)
+            .otherwise(pl.lit("released"))
         )
 
     def _maybe_named(self, gone: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:

@@ -29,9 +29,7 @@ def subsidy_intervals(
     return pl.concat([own, adopted_intervals(adopted, "2", order, policy)]).select(INTERVALS.names())
 
 
-def _window(
-    own: pl.DataFrame, everything: pl.DataFrame, births: pl.DataFrame, condition: Condition
-) -> pl.DataFrame:
+def _window(own: pl.DataFrame, everything: pl.DataFrame, births: pl.DataFrame, condition: Condition) -> pl.DataFrame:
     """The parts of the periods during which the condition holds."""
     if condition.identity is not None:
         other = everything.filter(pl.col("identity") == condition.identity)

@@ -36,9 +36,7 @@ def ranks(order: tuple[str, ...], policy: Policy) -> pl.DataFrame:
         for i, identity in enumerate(order)
         for j, level in enumerate(policy.code_of(identity).levels or ("",))
     ]
-    return pl.DataFrame(
-        rows, schema={"identity": pl.String, "level": pl.String, "code": pl.String, "rank": pl.Int32}
-    )
+    return pl.DataFrame(rows, schema={"identity": pl.String, "level": pl.String, "code": pl.String, "rank": pl.Int32})
 
 
 def benefit_intervals(
@@ -64,9 +62,7 @@ def clip(intervals: pl.DataFrame, flags_from: date) -> pl.DataFrame:
     )
 
 
-def adopted_intervals(
-    adopted: pl.DataFrame, use: str, order: tuple[str, ...], policy: Policy
-) -> pl.DataFrame:
+def adopted_intervals(adopted: pl.DataFrame, use: str, order: tuple[str, ...], policy: Policy) -> pl.DataFrame:
     """`INTERVALS` of records that others wrote (`TIMELINES` columns), unclipped; a code that the use's order lacks
     comes after all that it has, and an unknown code last of all, so that nothing of it is lost."""
     names = [row.identity for row in policy.codes]

@@ -137,9 +137,11 @@ def _row(row: sa.Row[Any]) -> DeliveryRow:
 
 
 def known_manifest(tx: Tx, instance: str, digest: str) -> bool:
-    """True where a delivery with this very manifest was taken; refused ones are looked at again."""
+    """True where a delivery with this very manifest was taken, or rejected by a person; refused ones are looked at
+    again, since their files may have been mended."""
     c = t.deliveries.c
-    query = sa.select(c.id).where(c.instance == instance, c.manifest_digest == digest, c.state != "refused")
+    query = sa.select(c.id).where(c.instance == instance, c.manifest_digest == digest)
+    query = query.where(sa.or_(c.state != "refused", c.code == "rejected"))
     return tx.execute(query).first() is not None
 
 

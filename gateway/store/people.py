@@ -59,6 +59,14 @@ def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     ]
 
 
+def released(tx: Tx) -> pl.DataFrame:
+    """delivery, scope, person_key, identity of departures that took place."""
+    c = t.departures.c
+    names = ("delivery", "scope", "person_key", "identity")
+    schema = pl.Schema({name: DEPARTURES[name] for name in names})
+    return read_frame(tx, sa.select(*(c[name] for name in names)).where(c.state == "released"), schema)
+
+
 def departure_counts(tx: Tx) -> list[tuple[int, str, int]]:
     """People whom applied full lists leave out: (delivery, state, number of people)."""
     c = t.departures.c

@@ -1,6 +1,7 @@
 """Whom an unresolved row may name: a departure waits for them."""
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -61,10 +62,10 @@ def test_other_names_name_nobody(name: str) -> None:
 
 def test_what_contradicts() -> None:
     """Another birth date or sex says that it is somebody else; what agrees, or says nothing, does not."""
-    day = {"birth_from": date(1990, 3, 7), "birth_to": date(1990, 3, 7)}
-    month = {"birth_from": date(1990, 3, 1), "birth_to": date(1990, 3, 31)}
-    other = {"birth_from": date(1991, 3, 7), "birth_to": date(1991, 3, 7)}
-    row = {"number": "", "name": "韦伟"}
+    day: dict[str, Any] = {"birth_from": date(1990, 3, 7), "birth_to": date(1990, 3, 7)}
+    month: dict[str, Any] = {"birth_from": date(1990, 3, 1), "birth_to": date(1990, 3, 31)}
+    other: dict[str, Any] = {"birth_from": date(1991, 3, 7), "birth_to": date(1991, 3, 7)}
+    row: dict[str, Any] = {"number": "", "name": "韦伟"}
     assert [1] == named(**row, **day) == named(**row, **month) == named(**row, sex="1")
     assert [] == named(**row, **other) == named(**row, sex="2") == named(number=A, name="谁", **other)
 
@@ -91,7 +92,7 @@ def test_the_heads_number_contradicts_nobody() -> None:
 
 def test_the_rows_own_birth_date_goes_first() -> None:
     """Where the row says a birth date itself, it counts, and not the one inside a number that is not theirs."""
-    day = {"birth_from": date(1990, 3, 7), "birth_to": date(1990, 3, 7), "sex": "1"}
+    day: dict[str, Any] = {"birth_from": date(1990, 3, 7), "birth_to": date(1990, 3, 7), "sex": "1"}
     assert [1] == named(number=number("45102319850101333"), name="韦伟", **day)
 
 

@@ -5,11 +5,12 @@ from datetime import date
 import polars as pl
 import pytest
 
-from gateway.settle import Limits
+from gateway.settle import Fold, Limits, fold
 from tests.settle.said import (
     ALLOWANCE,
     D1,
     ILL,
+    MONTHS,
     POOR,
     SEVERE,
     STABLE,
@@ -343,3 +344,30 @@ def test_waiting_people_count_for_no_limit() -> None:
     )
     states = folded(*lists, may_name=half).departures["state"].value_counts().sort("state").rows()
     assert [("released", 15), ("waiting", 15)] == states
+
+
+def test_what_was_released_is_not_judged_again() -> None:
+    """Departures that took place stay, though a changed roster now counts more people among those who left."""
+    before = [said(1, D1, *many(100), full=True), said(2, D2, *many(100, start=19), full=True)]
+    once = folded(*before)
+    released = once.departures.filter(pl.col("state") == "released").select(
+        "delivery", "scope", "person_key", "identity"
+    )
+    assert 19 == released.height
+    more = [said(1, D1, *many(105), full=True), said(2, D2, *many(100, start=19), full=True)]
+    again = fold(more, limits=Limits(), decided={}, may_name=nobody, months=MONTHS, released=released)
+    assert {"released": 24} == _states(again)
+    wider = [said(1, D1, *many(130), full=True), said(2, D2, *many(100, start=19), full=True)]
+    most = fold(wider, limits=Limits(), decided={}, may_name=nobody, months=MONTHS, released=released)
+    assert {"released": 19, "held": 30} == _states(most)
+
+
+def test_a_rejection_stands_where_fewer_would_leave_by_now() -> None:
+    """What a person rejected is not released because a changed roster brings it under the limits."""
+    lists = [said(1, D1, *many(100), full=True), said(2, D2, *many(100, start=15), full=True)]
+    assert {"cancelled": 15} == _states(folded(*lists, decided={(2, ""): "cancelled"}))
+
+
+def _states(result: Fold) -> dict[str, int]:
+    counts = result.departures.group_by("state").len()
+    return dict(zip(counts["state"].to_list(), counts["len"].to_list(), strict=True))
