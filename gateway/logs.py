@@ -6,7 +6,8 @@ hides secrets and whatever looks like an identity number, assuming that whoever 
 
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -30,6 +31,16 @@ def configure(*, human: bool = False, stream: TextIO | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
+
+
+@contextmanager
+def written_to(stream: TextIO) -> Iterator[None]:
+    """Log lines go to the stream while this lasts; afterwards the process is silent again."""
+    configure(stream=stream)
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
 
 
 def log(sentence: str, *, action: str, **ids: Any) -> None:

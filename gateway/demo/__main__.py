@@ -18,7 +18,7 @@ from rich.console import Console
 from gateway.demo.generate import LEAST_PEOPLE, generate
 from gateway.demo.show import summary
 from gateway.demo.walk import Tell, walk
-from gateway.logs import configure
+from gateway.logs import written_to
 from gateway.words import _
 
 #: Columns where the output goes to a file or a pipe: wide enough for the widest table.
@@ -31,8 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     with _workplace(given.keep) as work:
         spent: dict[str, float] = {}
         city = work / "city"
-        with (work / "gateway.log").open("w", encoding="utf-8") as log, _progress() as tell:
-            configure(stream=log)
+        with (work / "gateway.log").open("w", encoding="utf-8") as log, written_to(log), _progress() as tell:
             tell(_("生成虚构城市:{n:,} 名参保人,三天的部门名单,标准答案").format(n=given.people))
             start = time.perf_counter()
             made = generate(city, given.people, given.seed, dirt=given.dirt)

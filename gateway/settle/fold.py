@@ -209,8 +209,9 @@ class _Run:
             # What was held once waits for a person, and what a person said stays, even where a changed roster leaves
             # fewer of them.
             if past or scope in said.empty_scopes or before is not None:
-                self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
                 verdicts[scope] = before or "held"
+            if verdicts.get(scope) == "held":
+                self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
         verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
         return gone.with_columns(
             state=pl.when("over")

@@ -87,8 +87,7 @@ def files_of(folder: Path) -> list[Path]:
 def keeps_quiet(city: Path, days: int, work: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Runs the days, the first with connections that break, and looks everywhere after each."""
     wanted, log = people_of(city), work / "log.txt"
-    with town(city, work) as at, log.open("w", encoding="utf-8") as stream:
-        logs.configure(stream=stream)
+    with town(city, work) as at, log.open("w", encoding="utf-8") as stream, logs.written_to(stream):
         at.peers.fault("tax", "cut", times=20, where="files")
         at.peers.fault("civil_affairs", "cut", times=1, where=".zip", bytes=2000)
         for day in range(1, days + 1):

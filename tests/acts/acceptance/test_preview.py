@@ -9,7 +9,7 @@ import pytest
 
 from gateway.acts import runs
 from gateway.errors import NotFound, TryLater
-from tests.acts.lived import HELD, Lived, ask, copy, edit, opened
+from tests.acts.lived import HELD, Lived, ask, copy, opened
 
 
 def dump(root: Path) -> list[str]:
@@ -21,10 +21,9 @@ def dump(root: Path) -> list[str]:
 
 
 def test_a_preview_shows_what_would_change_and_changes_nothing(lived: Lived, tmp_path: Path) -> None:
-    """With wider limits the held departures would end identities; the ledger, files and platform stay as they are."""
+    """Held departures that were released would end identities; the ledger, files and platform stay as they are."""
     root = copy(lived.site, tmp_path)
-    section = 'plugin = "civil_affairs"\n'
-    edit(root, section, section + "limits = { share = 1.0, number = 1000 }\n")
+    ask(root, "UPDATE holds SET state = 'released'")
     with opened(root) as site:
         before, asked = dump(root), len(lived.peers.log("insurance_platform"))
         seen = runs.would_change(site, "civil_affairs", actor="clerk")
