@@ -246,13 +246,22 @@ def _ours(
         return PeerBroken(
             _("服务器给出的文件名不是 UTF-8"), where=where, next_step=_("请对方改用 UTF-8 或英文数字的文件名")
         )
-    if isinstance(error, TimeoutError | EOFError | ConnectionError) or not transport.is_active():
+    if _is_cut(error) or not transport.is_active():
         return _unreachable(where)
     if isinstance(error, OSError):
         return _path_error(error, where, subject)
     return PeerBroken(
         _("服务器的应答不合 SFTP 协议"), where=where, next_step=_("下次运行会自动重试;请联系对方")
     )
+
+
+def _is_cut(error: BaseException) -> bool:
+    """True where a broken line stands anywhere behind the error: paramiko wraps it, and its transport may still look
+    alive for a moment."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, TimeoutError | EOFError | ConnectionError):
+        behind = behind.__cause__ or behind.__context__
+    return behind is not None
 
 
 def _login_error(
