@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -63,6 +64,15 @@ def read_frame(connection: sa.Connection, query: sa.Select[Any], schema: pl.Sche
     return pl.DataFrame(
         [pl.Series(name, column, dtype=kind) for (name, kind), column in zip(schema.items(), columns, strict=True)]
     )
+
+
+def upsert_from(connection: sa.Connection, table: sa.Table, columns: list[str], rows: sa.Select[Any]) -> None:
+    """Rows of a query into a table; where the key is there, the row is replaced."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).from_select(columns, rows)
+    key = [column.name for column in table.primary_key]
+    values = {name: statement.excluded[name] for name in columns if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=values))
 
 
 def update_by_id(connection: sa.Connection, table: sa.Table, ids: list[int], **values: Any) -> None:

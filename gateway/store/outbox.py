@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.model.frames import LISTS
 from gateway.store import tables as t
-from gateway.store.dialect import insert_frame, read_frame, update_by_id
+from gateway.store.dialect import insert_frame, read_frame, update_by_id, upsert_from
 from gateway.store.ledger import Tx, now
 
 #: `LISTS` with the change's id, how often it was tried, and what the last answer said.
@@ -149,13 +149,10 @@ def _settle(
 
 def _confirm(tx: Tx, msgid: str, at: datetime) -> None:
     """What the platform accepted of the message is what it holds now."""
-    c, k = t.changes.c, t.confirmed.c
-    done = sa.and_(c.msgid == msgid, c.state == "done")
-    accepted = sa.select(c.person_key, c.use).where(done)
-    tx.execute(sa.delete(t.confirmed).where(sa.tuple_(k.person_key, k.use).in_(accepted)))
-    lists = sa.select(c.person_key, c.use, c.records, sa.literal("receipt"), c.id, sa.literal(at)).where(done)
+    c = t.changes.c
+    lists = sa.select(c.person_key, c.use, c.records, sa.literal("receipt"), c.id, sa.literal(at))
     columns = ["person_key", "use", "records", "origin", "change_id", "confirmed_at"]
-    tx.execute(sa.insert(t.confirmed).from_select(columns, lists))
+    upsert_from(tx, t.confirmed, columns, lists.where(c.msgid == msgid, c.state == "done"))
 
 
 def counts(tx: Tx) -> dict[str, int]:

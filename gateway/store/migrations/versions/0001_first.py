@@ -159,7 +159,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_changes_msgid"), "changes", ["msgid"], unique=False)
     op.create_index(op.f("ix_changes_person_key"), "changes", ["person_key"], unique=False)
-    op.create_index(op.f("ix_changes_state"), "changes", ["state"], unique=False)
     op.create_index(
         "uq_changes_waiting",
         "changes",
