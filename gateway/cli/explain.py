@@ -11,7 +11,13 @@ from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
 from gateway.words import _
 
-_RULES = {"number+name": _("号码和姓名一致"), "number+name_form": _("号码一致,姓名写法不同"), "": ""}
+_RULES = {
+    "number+name": _("号码和姓名一致"),
+    "number+name_form": _("号码一致,姓名写法不同"),
+    "weighed": _("号码残缺,其余各项只符合此人"),
+    "decided": _("经办人认定"),
+    "": "",
+}
 _ENDED = {
     "row": _("名单给出的日期"),
     "stop": _("停发"),
@@ -85,6 +91,8 @@ def _believed(b: acts.Believed) -> None:
     )
     told = [OUTCOMES.get(o.outcome, o.outcome), _RULES.get(o.rule, o.rule), o.reason]
     line("    " + ",".join(part for part in told if part))
+    if o.evidence:
+        line(_("    依据:{evidence}({score:.0f} 分)").format(evidence="、".join(o.evidence), score=o.score or 0))
     since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
     until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
     line(since + until)

@@ -4,6 +4,7 @@ import polars as pl
 
 #: Person keys are keyed digests of psn_no, 63 bits; the person number itself stays in sealed frames.
 PersonKey = pl.Int64
+PersonKeys = pl.List(pl.Int64())
 
 #: One row per data row of a delivery, as normalise gives it.
 ENTRIES = pl.Schema(
@@ -64,15 +65,54 @@ ROSTER = pl.Schema(
 #: One row per entry: whom it is about and what it comes to.
 RESOLUTIONS = pl.Schema(
     {
-        "row": pl.UInt32,
-        "outcome": pl.String,
-        "reason": pl.String,
-        "rule": pl.String,  # the rule that linked it, for explain
-        "person_key": PersonKey,  # null = nobody found, or not sure
-        "candidate": PersonKey,  # a person that a row in review, or one that cannot be used, seems to mean; null = none
-        "kept": PersonKey,  # whom the row, in doubt now, was sure about before: in review their statement goes on
-        "dead": pl.Boolean,
-        "covered": pl.Boolean,
+        "row": pl.UInt32(),
+        "outcome": pl.String(),
+        "reason": pl.String(),
+        "rule": pl.String(),  # the rule that linked it, for explain
+        "person_key": PersonKey(),  # null = nobody found, or not sure
+        "candidate": PersonKey(),  # whom a row in review, or one that cannot be used, seems to mean
+        "candidates": PersonKeys,  # whom a row without a person may mean, the likeliest first
+        "score": pl.Float32(),  # bits that speak for the person, or for the first candidate; null = nobody in sight
+        "evidence": pl.String(),  # codes of `outcomes.EVIDENCE`, joined by commas
+        "kept": PersonKey(),  # whom the row, in doubt now, was sure about before: in review their statement goes on
+        "dead": pl.Boolean(),
+        "covered": pl.Boolean(),
+    }
+)
+
+#: What people decided, one row per who a row says it is (`model.verdicts.who_says`); keys are compared null = null.
+VERDICTS = pl.Schema(
+    {
+        "number": pl.String(),
+        "name_key": pl.String(),
+        "birth_from": pl.Date(),
+        "birth_to": pl.Date(),
+        "instance": pl.String(),  # from here to raw_source_id: null where the number is whole
+        "area": pl.String(),
+        "sex": pl.String(),
+        "raw_household": pl.String(),
+        "raw_source_id": pl.String(),
+        "same": PersonKey(),  # it is this person; null = nobody said so
+        "excluded": PersonKeys,  # it is none of these
+        "nobody": pl.Boolean(),  # it is nobody who was on the roster
+        "case_id": pl.Int64(),  # where it was decided last
+    }
+)
+
+#: One row per claim, in the order of the rows: which person it means, and why. See `RESOLUTIONS` for the columns.
+LINKS = pl.Schema(
+    {
+        "person_key": PersonKey(),
+        "candidate": PersonKey(),
+        "candidates": PersonKeys,
+        "score": pl.Float32(),
+        "evidence": pl.String(),
+        "rule": pl.String(),
+        "reason": pl.String(),  # why nobody was found; null = linked
+        "dead": pl.Boolean(),
+        "covered": pl.Boolean(),
+        "birth": pl.Date(),  # the roster's
+        "ruled_out": PersonKeys,  # whom a person said it is not
     }
 )
 

@@ -29,6 +29,9 @@ DEPARTMENT_WORDS = {
 #: Outcomes after which nobody knows yet whom the row is about: such a row holds back departures.
 UNRESOLVED = (Outcome.INVALID, Outcome.REVIEW, Outcome.UNMATCHED)
 
+#: Reason codes of rows whose person is known, and of whom somebody must find out what became.
+REMARKS = ("moved_away", "lost_contact", "dead_by_row")
+
 #: Stable reason codes of single rows, and what the department or the clerk reads.
 REASONS = {
     # invalid
@@ -55,8 +58,11 @@ REASONS = {
     "number_changed": "证件号码未查到,但有姓名、出生日期、地区一致的参保人",
     "rows_conflict": "本批次中同一人同一类别的多行内容不一致",
     "link_lost": "原已确认的对应关系因参保登记变化需重新核实",
+    "decided_other": "经办人已认定不是原对应的参保人,尚有其他可能的人,需核实",
+    "reported": "经办人反映该行可能对应错了人,需重新核实",
     # unmatched
     "not_on_roster": "未查到参保登记",
+    "decided_nobody": "经办人已认定不是名册中相近的人,视为未参保",
     # duplicate
     "same_row_before": "与本批次前面的记录重复",
     # deceased
@@ -74,4 +80,29 @@ REASONS = {
     "moved_away": "来源单位标注迁出,待核实",
     "lost_contact": "来源单位标注失联,待核实",
     "paid": "",
+}
+
+#: What speaks for or against a candidate, by code; what the clerk reads.
+EVIDENCE = {
+    "number_same": "证件号码一致",
+    "number_near": "证件号码只错一位或相邻两位颠倒",
+    "number_front": "证件号码前段一致(其余位数丢失)",
+    "number_date": "证件号码中的地区和出生日期一致(其余位数丢失)",
+    "number_other": "证件号码是另一个有效号码",
+    "number_far": "证件号码差异较大",
+    "name_same": "姓名一致",
+    "name_form": "姓名仅写法不同",
+    "name_mark": "姓名除无法识读的字外一致",
+    "name_other": "姓名不一致",
+    "birth_same": "出生日期一致",
+    "birth_month": "出生年月一致",
+    "birth_other": "出生日期不一致",
+    "sex_same": "性别一致",
+    "sex_other": "性别不一致",
+    "village_same": "住在同一村(社区)",
+    "county_same": "在同一县区",
+    "village_other": "在同一县区,但不同村(社区)",
+    "area_other": "不在同一县区",
+    "household_same": "与该户其他成员同村",
+    "source_same": "来源单位的人员编号此前已确认对应此人",
 }

@@ -1,8 +1,8 @@
-"""Claims meet the roster: which person a number and a name mean, by the sure rules.
+"""Claims meet the roster: which person each row means.
 
-A claim is what a row says about who it is. Rows of many deliveries share one claim, so each is looked at once. The
-exact pass is a join within a bucket; what it leaves (other spellings, numbers nobody has) is the residue and meets
-every bucket in turn. Source: contract «Beyond reasonable doubt».
+A claim is what a row says about who it is. The sure rules (`exact`) join number and name within a bucket; what they
+leave meets every bucket in turn (`residue`), and is weighed (`weigh`). What a person decided goes before all of it.
+Source: contract «Beyond reasonable doubt».
 """
 
 from collections.abc import Callable, Iterator
@@ -10,161 +10,149 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from gateway.model.buckets import by_number
-from gateway.model.frames import ROSTER
-from gateway.reconcile.names import agree
-
-#: The columns of an entry that say who it is about.
-CLAIM = ("number", "number_state", "name_key", "head_number", "birth_from", "birth_to", "sex", "area")
-#: Roster columns that linking reads.
-SEEN = ("person_key", "number", "name_key", "birth", "sex", "county", "village", "dead", "covered")
+from gateway.model.frames import LINKS, VERDICTS
+from gateway.model.verdicts import WHO, who_says
+from gateway.reconcile import residue, weigh
+from gateway.reconcile.exact import CLAIM, OF_PERSON, SEEN, VERDICT, exact_pass, no_roster
 
 Buckets = Callable[[], Iterator[pl.DataFrame]]
 
+#: Columns of entries that linking reads; with them come `instance` and `delivery`, that is, who said it and where.
+CLAIMS = (*residue.OF_ROW[1:], "instance", "delivery", "raw_household", "raw_source_id")
+#: Source numbers that led to one person.
+KNOWN = pl.Schema({"instance": pl.String, "raw_source_id": pl.String, "person_key": pl.Int64})
 
-def link(entries: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
-    """Links of all distinct claims: CLAIM columns, person_key, candidate, rule, reason, dead, covered, birth.
 
-    `roster` yields the roster's buckets, cut by `buckets.by_number`, each time it is called.
+def link(
+    claims: pl.DataFrame, roster: Buckets, *, verdicts: pl.DataFrame | None = None, known: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """`LINKS` of the claims (CLAIMS columns), row by row in their order.
+
+    `roster` yields the roster's buckets, cut by `buckets.by_number`, each time it is called. `verdicts` (`VERDICTS`):
+    what people decided. `known` (`KNOWN`): whom the sources' own numbers meant in rows that were sure before.
     """
-    claims = entries.select(CLAIM).unique(maintain_order=True).with_row_index("claim")
-    claims = claims.with_columns(by_number(pl.col("number")).alias("bucket"))
-    parts = claims.partition_by("bucket", as_dict=True)
-    nothing = claims.clear()
-    decided = [exact_pass(parts.get((bucket,), nothing), part.select(SEEN)) for bucket, part in enumerate(roster())]
-    links = pl.concat(decided) if decided else exact_pass(claims, _no_roster())
-    links = _second_look(links, roster)
-    columns = ["person_key", "candidate", "rule", "reason", "dead", "covered", "birth"]
-    return links.select(*CLAIM, *columns)
-
-
-def _no_roster() -> pl.DataFrame:
-    return pl.DataFrame(schema={name: ROSTER[name] for name in SEEN})
-
-
-def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
-    """One bucket: each claim joined with the people of its number, and judged."""
-    people = roster.filter(pl.col("number").is_not_null()).with_columns(
-        pl.len().over("number").alias("holders"),
-        pl.len().over("number", "name_key").alias("namesakes"),
-    )
-    named = people.unique(["number", "name_key"], keep="first", maintain_order=True)
-    first = people.unique("number", keep="first", maintain_order=True).rename({"name_key": "roster_name"})
-    by_name = named.select("number", "name_key", *(pl.col(c).alias(f"{c}_exact") for c in _PERSON))
-    others = people.filter(pl.col("holders") > 1).group_by("number").agg(names=pl.col("name_key"))
-    joined = claims.join(first.drop("sex", "county", "village"), on="number", how="left")
-    joined = joined.join(by_name, on=["number", "name_key"], how="left").join(others, on="number", how="left")
-    return _judge(joined)
-
-
-#: A name of which at least one character could be read.
-_WRITTEN = pl.col("name_key").str.contains(r"[^?]")
-_PERSON = ("person_key", "dead", "covered", "birth", "namesakes")
-
-
-def _judge(joined: pl.DataFrame) -> pl.DataFrame:
-    found = pl.col("person_key").is_not_null()
-    is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
-    # Marks alone name nobody, and with the head's number no mark at all may stand for a character.
-    written = pl.when(is_head).then(~pl.col("name_key").str.contains(r"\?")).otherwise(_WRITTEN)
-    exact = pl.col("person_key_exact").is_not_null() & written.fill_null(value=False)
-    usable = pl.col("number_state").is_in(["sound", "suspect"])
-    suspect = pl.col("number_state") == "suspect"
-    alone = pl.col("holders") == 1
-    joined = joined.with_columns(_soft(joined, found & ~exact & usable & alone), _twofold(joined))
-    reason = (
-        pl.when(pl.col("number_state") == "missing")
-        .then(pl.lit("number_missing"))
-        .when(exact & pl.col("twofold"))
-        .then(pl.lit("several_persons"))
-        .when(
-            exact & (usable | (pl.col("number").str.len_chars() >= 6) & (pl.col("number_state") == "damaged") & alone)
-        )
-        .then(None)
-        .when(~usable | (suspect & (~found | pl.col("name_key").is_null())))
-        .then(pl.lit("number_damaged"))
-        .when(~found)
-        .then(pl.lit("not_on_roster"))
-        .when(pl.col("name_key").is_null())
-        .then(pl.lit("name_missing"))
-        .when(~alone)
-        .then(pl.lit("several_persons"))
-        .when(is_head)
-        .then(pl.lit("head_number"))
-        .when(pl.col("soft"))
-        .then(None)
-        .otherwise(pl.when(suspect).then(pl.lit("number_damaged")).otherwise(pl.lit("name_differs")))
-    )
-    rule = pl.when(exact).then(pl.lit("number+name")).otherwise(pl.lit("number+name_form"))
-    joined = joined.with_columns(reason.alias("reason"))
-    linked = pl.col("reason").is_null()
-    return joined.select(
-        "claim",
-        "bucket",
-        *CLAIM,
-        pl.when(linked).then(pl.coalesce("person_key_exact", "person_key")).alias("person_key"),
-        pl.when(~linked & usable).then(pl.coalesce("person_key_exact", "person_key")).alias("candidate"),
-        pl.when(linked).then(rule).alias("rule"),
-        "reason",
-        *(pl.when(linked).then(pl.coalesce(f"{c}_exact", c)).alias(c) for c in ("dead", "covered", "birth")),
-    )
-
-
-def _soft(joined: pl.DataFrame, doubtful: pl.Expr) -> pl.Series:
-    """Per claim: the name agrees in form. Only claims whose number is found and whose keys differ are looked at."""
-    pairs = joined.select(pl.when(doubtful).then("name_key").alias("sent"), "roster_name")
-    distinct = pairs.drop_nulls().unique()
-    verdicts = [agree(sent, known) for sent, known in zip(*(distinct[c].to_list() for c in pairs.columns), strict=True)]
-    table = distinct.with_columns(pl.Series("soft", verdicts, pl.Boolean))
-    return pairs.join(table, on=["sent", "roster_name"], how="left", maintain_order="left")["soft"].fill_null(
-        value=False
-    )
-
-
-def _twofold(joined: pl.DataFrame) -> pl.Series:
-    """Per claim: several people have its number, and the name agrees with more than one of them."""
-    shared = joined.select("claim", "name_key", "names").drop_nulls()  # a few in a city
-    several = [
-        claim
-        for claim, sent, names in shared.iter_rows()
-        if sum(sent == known or agree(sent, known) for known in names if known) > 1
-    ]
-    return joined["claim"].is_in(several).alias("twofold")
-
-
-def _second_look(links: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
-    """Doubts that only the whole roster can raise: a better namesake, or a person whose number changed."""
+    cells = [pl.col(name).str.strip_chars().replace("", None) for name in ("raw_household", "raw_source_id")]
+    claims = claims.select(CLAIMS).with_columns(cells).with_row_index("claim")
+    decided = _decided(claims, pl.DataFrame(schema=VERDICTS) if verdicts is None else verdicts)
+    links = _without_excluded(_exact(claims, roster), decided)
+    told = pl.col("claim").is_in(decided["claim"].implode())
     by_form = pl.col("rule") == "number+name_form"
-    unknown = pl.col("reason") == "not_on_roster"
-    residue = links.filter((by_form | unknown) & pl.col("name_key").is_not_null())
-    if residue.is_empty():
-        return links
-    wanted = residue.select("claim", "name_key", "area", "sex", "rule", "person_key", _born().alias("born"))
-    hits = [_namesakes(wanted, part.select(SEEN)) for part in roster()]
-    doubts = pl.concat(hits).unique("claim", keep="first") if hits else _namesakes(wanted, _no_roster())
-    marked = links.join(doubts.select("claim", pl.col("other")), on="claim", how="left", maintain_order="left")
-    doubt = pl.col("other").is_not_null()
-    reason = pl.when(by_form).then(pl.lit("near_namesake")).otherwise(pl.lit("number_changed"))
-    return marked.with_columns(
-        pl.when(doubt).then(reason).otherwise("reason").alias("reason"),
-        pl.when(doubt).then("other").otherwise("candidate").alias("candidate"),
-        *(pl.when(~doubt).then(c).alias(c) for c in ("person_key", "rule", "dead", "covered", "birth")),
-    ).drop("other")
+    left = links.filter(pl.col("person_key").is_null() | by_form | told).select("claim", linked="person_key")
+    sources = pl.concat([pl.DataFrame(schema=KNOWN) if known is None else known, sure_sources(claims, links)])
+    pairs = _pairs(claims, links, left, roster, decided, sources)
+    return _concluded(links, weigh.choose(pairs), decided).select(pl.col(n).cast(t) for n, t in LINKS.items())
 
 
-def _born() -> pl.Expr:
-    number = pl.col("number")
-    return number.str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
+def sure_sources(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """`KNOWN` of the rows that number and name made sure."""
+    rows = claims.select(residue.SOURCE).with_columns(links["person_key"], links["rule"])
+    sure = rows.filter(pl.col("rule") == "number+name").drop_nulls("raw_source_id")
+    return sure.select(pl.col(n).cast(t) for n, t in KNOWN.items()).unique()
 
 
-def _namesakes(wanted: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Claims that another person of the bucket fits by name and birth date (and, for unknown numbers, by home)."""
-    known = people.select(
-        pl.col("person_key").alias("other"), "name_key", pl.col("birth").alias("born"), "county", "village"
+def _exact(claims: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
+    """`VERDICT` by the sure rules, in the order of the claims."""
+    narrow = claims.select("claim", *CLAIM, bucket=by_number(pl.col("number")))
+    parts = narrow.partition_by("bucket", as_dict=True, include_key=False)
+    judged = [pl.DataFrame(schema=VERDICT)]
+    for bucket, people in enumerate(roster()):
+        if (part := parts.pop((bucket,), None)) is not None:
+            judged.append(exact_pass(part, people.select(SEEN)))
+    judged += [exact_pass(part, no_roster()) for part in parts.values()]  # without a roster nobody is found
+    return pl.concat(judged).sort("claim")
+
+
+def _decided(claims: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """claim, same, excluded, nobody: of the claims about which a person decided."""
+    named = claims.join(verdicts, on=["number", "name_key"], how="semi", nulls_equal=True)
+    keyed = named.select("claim", *who_says(pl.col("instance")))
+    joined = keyed.join(verdicts, on=list(WHO), how="inner", nulls_equal=True)
+    return joined.select("claim", "same", "excluded", "nobody")
+
+
+def _excluded(decided: pl.DataFrame) -> pl.DataFrame:
+    """(claim, person_key) of people whom somebody ruled out."""
+    return decided.select("claim", person_key="excluded").explode("person_key").drop_nulls()
+
+
+def _without_excluded(links: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """Links to somebody whom a person ruled out are none."""
+    seen = links.select("claim", person_key=pl.coalesce("person_key", "candidate"))
+    ruled_out = seen.join(_excluded(decided), on=["claim", "person_key"], how="semi")
+    is_out = pl.col("claim").is_in(ruled_out["claim"].implode())
+    was_linked = is_out & pl.col("person_key").is_not_null()
+    return links.with_columns(
+        *(pl.when(~is_out).then(n).alias(n) for n in ("person_key", "candidate", "rule", *OF_PERSON)),
+        reason=pl.when(was_linked).then(pl.lit("decided_other")).otherwise("reason"),
     )
-    pairs = wanted.join(known, on=["name_key", "born"], how="inner")
-    home = (pl.col("area").str.slice(0, 6) == pl.col("county")) | (pl.col("area") == pl.col("village"))
-    # A namesake elsewhere in the city is chance; a twin, or a neighbour, lives where the row says.
-    near = pl.col("area").is_null() | (pl.col("area") == pl.col("village"))
-    better = (pl.col("rule") == "number+name_form") & (pl.col("other") != pl.col("person_key")) & near
-    moved = pl.col("rule").is_null() & home
-    return pairs.filter((better | moved).fill_null(value=False)).select("claim", "other")
+
+
+def _pairs(
+    claims: pl.DataFrame,
+    links: pl.DataFrame,
+    left: pl.DataFrame,
+    roster: Buckets,
+    decided: pl.DataFrame,
+    known: pl.DataFrame,
+) -> pl.DataFrame:
+    """The residue and whom it may mean, weighed."""
+    sure = claims.select("claim", *residue.HOUSEHOLD).with_columns(links["rule"], links["village"])
+    sources = known.unique().filter(pl.col("person_key").n_unique().over(residue.SOURCE) == 1)
+    frame = residue.context(
+        claims.join(left, on="claim", how="semi", maintain_order="left"),
+        sure.filter(pl.col("rule") == "number+name"),
+        sources,
+    )
+    blocks = residue.Blocks(frame, decided.select("claim", person_key="same").drop_nulls())
+    met = [blocks.meet(bucket, people.select(SEEN)) for bucket, people in enumerate(roster())]
+    pairs = pl.concat(met or [blocks.meet(0, no_roster())])
+    pairs = pairs.join(_excluded(decided), on=["claim", "person_key"], how="anti")
+    told = decided.select("claim", "same")
+    return weigh.weigh(pairs.join(frame, on="claim").join(left, on="claim").join(told, on="claim", how="left"))
+
+
+#: Doubts about the number alone: the rest of the row may still leave one person.
+_ABOUT_NUMBER = ("number_damaged", "number_missing")
+#: What speaks for a link by the sure rules.
+_BY_RULE = {"number+name": "number_same,name_same", "number+name_form": "number_same,name_form"}
+
+
+def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
+    """Links after the second look: what a person decided, what is beyond doubt now, and what came into doubt."""
+    frame = links.join(chosen, on="claim", how="left", maintain_order="left")
+    frame = frame.join(decided.drop("same"), on="claim", how="left", maintain_order="left")
+    linked = pl.col("person_key").is_not_null()
+    weighed = pl.col("settled") & pl.col("reason").is_in(_ABOUT_NUMBER)
+    found = (pl.col("told") | weighed).fill_null(value=False)
+    doubted = linked & pl.col("namesake").is_not_null() & ~found
+    person = pl.when(found).then("first").when(~doubted).then("person_key")
+    none_left = pl.col("nobody") | (pl.col("reason") == "decided_other") & pl.col("candidates").is_null()
+    reason = (
+        pl.when(found | (linked & ~doubted))
+        .then(None)
+        .when(none_left)
+        .then(pl.lit("decided_nobody"))
+        .when(doubted)
+        .then(pl.lit("near_namesake"))
+        .when((pl.col("reason") == "not_on_roster") & pl.col("moved").is_not_null())
+        .then(pl.lit("number_changed"))
+        .when(pl.col("rivals") & pl.col("reason").is_in(_ABOUT_NUMBER))
+        .then(pl.lit("several_persons"))
+        .otherwise("reason")
+    )
+    rule = pl.when("told").then(pl.lit("decided")).when(weighed).then(pl.lit("weighed")).when(~doubted).then("rule")
+    by_rule = rule.replace_strict(_BY_RULE, default=None, return_dtype=pl.String)
+    bits = {rule: sum(weigh.BITS[code] for code in codes.split(",")) for rule, codes in _BY_RULE.items()}
+    return frame.select(
+        person.alias("person_key"),
+        pl.when(person.is_null() & ~none_left.fill_null(value=False))
+        .then(pl.coalesce("namesake", "moved", "candidate"))
+        .alias("candidate"),
+        pl.when(person.is_null() & ~none_left.fill_null(value=False)).then("candidates").alias("candidates"),
+        pl.coalesce(rule.replace_strict(bits, default=None, return_dtype=pl.Float32), "score").alias("score"),
+        pl.coalesce(by_rule, "evidence").alias("evidence"),
+        rule.alias("rule"),
+        reason.alias("reason"),
+        *(pl.when(found).then(f"first_{c}").when(~doubted).then(c).alias(c) for c in ("dead", "covered", "birth")),
+        ruled_out="excluded",
+    )

@@ -3,8 +3,9 @@
 import polars as pl
 
 from gateway.model.frames import RESOLUTIONS
-from gateway.reconcile.links import CLAIM
 
+#: Reasons of rows about whom it is known that nobody on the roster is meant.
+_NOBODY = ("not_on_roster", "decided_nobody")
 #: What two rows of one person and category must share to be the same statement said twice.
 _ALIKE = ("identity", "level", "first", "last", "next_identity", "change", "gives", "said_dead")
 
@@ -14,11 +15,12 @@ def resolve(
 ) -> pl.DataFrame:
     """`RESOLUTIONS` of one delivery's entries, in row order.
 
-    `links` as `links.link` gives them. `statements` is False for lists of payments, where a second row of one
-    receipt is the duplicate, whoever it is about. `previous` (row, person_key, insured: still on the roster) says
-    how rows were linked before: a row that was sure before and is in doubt now keeps its person until somebody decides.
+    `links`: `LINKS` of the same rows, as `links.link` gives them. `statements` is False for lists of payments, where a
+    second row of one receipt is the duplicate, whoever it is about. `previous` (row, person_key, insured: still on the
+    roster) says how rows were linked before: a row that was sure before and is in doubt now keeps its person until
+    somebody decides.
     """
-    frame = entries.join(links, on=CLAIM, how="left", nulls_equal=True, maintain_order="left")
+    frame = entries.hstack(links)
     frame = _born_later(frame)
     frame = _with_previous(frame, previous)
     frame = _with_doubles(frame, statements=statements)
@@ -26,7 +28,7 @@ def resolve(
     outcome = (
         pl.when(pl.col("fault").is_not_null())
         .then(pl.lit("invalid"))
-        .when(pl.col("person_key").is_null() & (pl.col("reason") == "not_on_roster"))
+        .when(pl.col("person_key").is_null() & pl.col("reason").is_in(_NOBODY))
         .then(pl.lit("unmatched"))
         .when(pl.col("person_key").is_null() | pl.col("conflict"))
         .then(pl.lit("review"))
@@ -60,7 +62,8 @@ def _with_previous(frame: pl.DataFrame, previous: pl.DataFrame | None) -> pl.Dat
         return frame.with_columns(pl.lit(None, pl.Int64).alias("kept"))
     before = previous.select("row", "insured", before="person_key")
     frame = frame.join(before, on="row", how="left", maintain_order="left")
-    lost = pl.col("person_key").is_null() & pl.col("before").is_not_null() & pl.col("fault").is_null()
+    ruled_out = pl.col("ruled_out").list.contains(pl.col("before")).fill_null(value=False)
+    lost = pl.col("person_key").is_null() & pl.col("before").is_not_null() & pl.col("fault").is_null() & ~ruled_out
     # Of somebody who is not on the roster it is only remembered: they may come back under another name or number.
     here = lost & pl.col("insured")
     return frame.with_columns(

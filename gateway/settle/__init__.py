@@ -6,18 +6,22 @@ past the limits. Pure: the same statements give the same result, however often a
 """
 
 from gateway.settle.changes import changes, lists
-from gateway.settle.fold import Fold, Limits, Said, fold
+from gateway.settle.fold import Fold, Limits, fold
 from gateway.settle.statements import statements, unresolved
 from gateway.settle.subsidy import subsidy_intervals
 from gateway.settle.timeline import benefit_intervals, timelines
+from gateway.settle.turns import Said, State, Turn, in_order
 
 __all__ = [
     "Fold",
     "Limits",
     "Said",
+    "State",
+    "Turn",
     "benefit_intervals",
     "changes",
     "fold",
+    "in_order",
     "lists",
     "statements",
     "subsidy_intervals",

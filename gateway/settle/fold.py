@@ -6,38 +6,17 @@ business date, what it no longer names within its scope: a departure. 停发 end
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import polars as pl
 
 from gateway.model.deliveries import Mode
-from gateway.model.frames import DEPARTURES, RECOGNITIONS, empty
-
-KEY = ["scope", "person_key", "identity"]
-#: Columns of the state that is folded.
-STATE = ["scope", "person_key", "identity", "level", "first", "last", "delivery", "row", "ended_by"]
+from gateway.model.frames import DEPARTURES, empty
+from gateway.settle.turns import KEY, STATE, Said, State, nothing, spoken
 
 #: (people who would depart, rows that may name them) -> person keys that may be named.
 MayName = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Said:
-    """One applied delivery, as settle sees it."""
-
-    delivery: int
-    mode: Mode
-    business_date: date
-    sequence: int
-    #: Scopes for which a full list speaks.
-    scopes: tuple[str, ...]
-    #: `statements.STATEMENTS`
-    rows: pl.DataFrame
-    #: `statements.UNRESOLVED`
-    unresolved: pl.DataFrame
-    #: Scopes for which it has no row at all: that everybody left is never believed without a person.
-    empty_scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +43,7 @@ class Breach:
 class Fold:
     """What an instance's deliveries come to."""
 
-    #: `RECOGNITIONS` without `instance`.
-    recognitions: pl.DataFrame
+    state: State
     #: `DEPARTURES`
     departures: pl.DataFrame
     breaches: tuple[Breach, ...]
@@ -81,19 +59,19 @@ def fold(
     may_name: MayName,
     months: Mapping[str, int],
     released: pl.DataFrame | None = None,
+    since: State | None = None,
 ) -> Fold:
-    """Recognitions after all deliveries of one instance.
+    """What deliveries of one instance, in the order of `in_order`, come to; `since`: after those before them.
 
     `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled", and "held"
     where they were held before and nobody decided yet. `months`: identities that end by themselves. `released`
-    (delivery and KEY): departures that took place; a changed roster or limit does not judge them again. The order of
-    `deliveries` does not matter.
+    (delivery and KEY): departures that took place; a changed roster or limit does not judge them again.
     """
-    run = _Run(limits, decided, may_name, months, _NO_DEPARTURES if released is None else released)
-    for said in _in_order(deliveries):
+    run = _Run(limits, decided, may_name, months, _NO_DEPARTURES if released is None else released, since or nothing())
+    for said in deliveries:
         run.take(said)
     return Fold(
-        recognitions=run.state.select(n for n in RECOGNITIONS if n != "instance"),
+        state=run.now(),
         departures=pl.concat([empty(DEPARTURES), *run.departures]),
         breaches=tuple(run.breaches),
         unknown_stops=pl.concat([_NO_ROWS, *run.unknown_stops]),
@@ -102,38 +80,6 @@ def fold(
 
 _NO_DEPARTURES = empty(DEPARTURES).select("delivery", *KEY)
 _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
-
-
-def _in_order(deliveries: Sequence[Said]) -> list[Said]:
-    """By business date. Of two full lists for one date the later is that date's word on the scopes that it covers;
-    the earlier still says what it said of the others. A delta never comes before one of a smaller sequence number,
-    whatever its own date."""
-    turns, latest = {}, date.min
-    for said in sorted(deliveries, key=lambda d: d.sequence):
-        turns[said.delivery] = said.business_date
-        if said.mode is Mode.DELTA and said.sequence:
-            turns[said.delivery] = latest = max(latest, said.business_date)
-    ordered = sorted(deliveries, key=lambda d: (turns[d.delivery], d.sequence, d.delivery))
-    spoken: dict[date, set[str]] = {}
-    heard = []
-    for said in reversed(ordered):
-        if said.mode is Mode.FULL:
-            covered = spoken.setdefault(said.business_date, set())
-            left = tuple(scope for scope in said.scopes if scope not in covered)
-            covered.update(said.scopes)
-            if not left:
-                continue
-            said = _only(said, left) if left != said.scopes else said
-        heard.append(said)
-    return heard[::-1]
-
-
-def _only(said: Said, scopes: tuple[str, ...]) -> Said:
-    """The part of a full list that speaks for these scopes."""
-    inside = pl.col("scope").is_in(scopes)
-    empty_scopes = tuple(scope for scope in said.empty_scopes if scope in scopes)
-    rows, unresolved = said.rows.filter(inside), said.unresolved.filter(inside)
-    return replace(said, scopes=scopes, rows=rows, unresolved=unresolved, empty_scopes=empty_scopes)
 
 
 class _Run:
@@ -146,23 +92,28 @@ class _Run:
         may_name: MayName,
         months: Mapping[str, int],
         released: pl.DataFrame,
+        since: State,
     ) -> None:
-        self.state = empty(pl.Schema({n: RECOGNITIONS[n] for n in STATE}))
+        self.state, self._known_ids = since.recognitions, since.source_ids
         self.departures: list[pl.DataFrame] = []
         self.breaches: list[Breach] = []
         self.unknown_stops: list[pl.DataFrame] = []
-        self._known_ids = pl.DataFrame(schema={"source_id": pl.String, "named": pl.Int64})
         self._limits, self._decided, self._may_name, self._months = limits, decided, may_name, months
         self._released = released
 
     def take(self, said: Said) -> None:
         """Applies one delivery: who leaves, what stops, what is stated."""
         if said.mode is Mode.FULL:
+            said = spoken(said)
             self._depart(said)
         self._stop(said)
         self._state(said)
         ids = said.rows.select("source_id", named="person_key").drop_nulls()
         self._known_ids = pl.concat([self._known_ids, ids]).unique("source_id", keep="last")
+
+    def now(self) -> State:
+        """What the deliveries taken so far come to."""
+        return State(recognitions=self.state, source_ids=self._known_ids)
 
     def _depart(self, said: Said) -> None:
         eve = said.business_date - timedelta(days=1)
@@ -317,7 +268,17 @@ class _Run:
         new = new.filter(pl.col("last").is_null() | (pl.col("first") <= pl.col("last")))
         old = self.state.join(begins, on=KEY, how="left", maintain_order="left")
         stays = pl.col("begins").is_null() | (pl.col("last") < pl.col("begins")).fill_null(value=False)
-        self.state = pl.concat([old.filter(stays).select(STATE), new.select(STATE)])
+        self.state = pl.concat([old.filter(stays).select(STATE), self._in_other_words(new)])
+
+    def _in_other_words(self, new: pl.DataFrame) -> pl.DataFrame:
+        """What was said before in the same words goes on coming from the delivery that said it so first."""
+        words = [*KEY, "level", "first", "last", "ended_by"]
+        before = self.state.select(*words, said_in="delivery", said_at="row").unique(words, keep="first")
+        again = new.join(before, on=words, how="left", nulls_equal=True, maintain_order="left")
+        return again.with_columns(
+            delivery=pl.coalesce("said_in", "delivery"),
+            row=pl.when(pl.col("said_in").is_null()).then("row").otherwise("said_at"),
+        ).select(STATE)
 
     def _own(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The periods that rows state, cut by the identity's length."""

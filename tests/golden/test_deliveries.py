@@ -67,7 +67,7 @@ def walk(slug: str) -> tuple[pl.DataFrame, list[str]]:
     """The rows' outcomes, and the platform's lists, of a delivery that comes first of all."""
     mapping = MappingFiles().list_mapping(slug)
     entries = number_rows([normalise(content(slug), mapping, part="p", scope="", business_date=DAY).entries])
-    found = resolve(entries, link(entries, CITY), statements=mapping.statements)
+    found = resolve(entries, link(entries.with_columns(instance=pl.lit("here"), delivery=1), CITY), statements=mapping.statements)
     if not mapping.statements:
         return found, []
     said = Said(
@@ -79,7 +79,7 @@ def walk(slug: str) -> tuple[pl.DataFrame, list[str]]:
         rows=statements(entries, found),
         unresolved=unresolved(entries, found),
     )
-    known = fold([said], limits=Limits(), decided={}, may_name=nobody, months=MONTHS).recognitions
+    known = fold([said], limits=Limits(), decided={}, may_name=nobody, months=MONTHS).state.recognitions
     recognised = known.with_columns(instance=pl.lit(slug)).select(RECOGNITIONS.names())
     people = pl.concat(list(CITY())).filter(~pl.col("dead"))
     living = recognised.join(people, on="person_key", how="semi")

@@ -64,7 +64,7 @@ def test_the_order_of_arrival_does_not_matter(data: st.DataObject) -> None:
     history = data.draw(histories())
     shuffled = data.draw(st.permutations(history))
     one, other = folded(*history), folded(*shuffled)
-    assert one.recognitions.equals(other.recognitions)
+    assert one.state.recognitions.equals(other.state.recognitions)
     assert one.departures.equals(other.departures)
     assert one.breaches == other.breaches
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from gateway.mappings import MappingFiles
 from gateway.model.deliveries import Mode
-from gateway.settle import Fold, Limits, Said, fold
+from gateway.settle import Fold, Limits, Said, fold, in_order
 from gateway.settle.fold import MayName
 from gateway.settle.statements import STATEMENTS, UNRESOLVED
 
@@ -103,12 +103,13 @@ def folded(
     may_name: MayName = nobody,
 ) -> Fold:
     """The fold of these deliveries."""
-    return fold(deliveries, limits=limits or Limits(), decided=decided or {}, may_name=may_name, months=MONTHS)
+    ordered, limits = in_order(deliveries), limits or Limits()
+    return fold(ordered, limits=limits, decided=decided or {}, may_name=may_name, months=MONTHS)
 
 
 def periods(result: Fold) -> list[tuple[object, ...]]:
     """(person, identity, level, first, last), sorted."""
-    frame = result.recognitions.select("person_key", "identity", "level", "first", "last")
+    frame = result.state.recognitions.select("person_key", "identity", "level", "first", "last")
     return frame.sort("person_key", "identity", "first").rows()
 
 

@@ -1,0 +1,135 @@
+"""The sure rules: which person a number and a name mean, by a join within one bucket of the roster.
+
+Takes claims (what a row says about who it is) whose number falls into a bucket, and the bucket's people. Gives each
+claim's person, or the reason why there is none. Source: contract «Beyond reasonable doubt».
+"""
+
+import polars as pl
+
+from gateway.model.frames import ROSTER, PersonKey
+from gateway.reconcile.names import agree
+
+#: Columns of an entry that the sure rules read.
+CLAIM = ("number", "number_state", "name_key", "head_number")
+#: Roster columns that linking reads.
+SEEN = ("person_key", "number", "name_key", "birth", "sex", "county", "village", "dead", "covered")
+#: What is known of the person to whom a claim was linked.
+OF_PERSON = ("birth", "village", "dead", "covered")
+#: What the sure rules say of a claim.
+VERDICT = pl.Schema(
+    {
+        "claim": pl.UInt32(),
+        "person_key": PersonKey(),
+        "candidate": PersonKey(),
+        "rule": pl.String(),
+        "reason": pl.String(),
+        **{name: ROSTER[name] for name in OF_PERSON},
+    }
+)
+
+
+def no_roster() -> pl.DataFrame:
+    """No people at all, in the columns that linking reads."""
+    return pl.DataFrame(schema={name: ROSTER[name] for name in SEEN})
+
+
+def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    """`VERDICT` of one bucket's claims (`claim` and CLAIM columns), in any order.
+
+    Most claims have the number and the name of one person letter by letter; only the others are looked at closely.
+    """
+    alone = roster.filter(pl.col("number").is_not_null() & pl.col("number").is_unique())
+    people = alone.select("number", "person_key", *OF_PERSON, roster_name="name_key")
+    joined = claims.join(people, on="number", how="left")
+    usable = pl.col("number_state").is_in(["sound", "suspect"])
+    same = usable & (pl.col("name_key") == pl.col("roster_name")) & _named()
+    joined = joined.with_columns(same=same.fill_null(value=False))
+    sure = joined.filter("same").with_columns(candidate=None, rule=pl.lit("number+name"), reason=None)
+    rest = joined.filter(~pl.col("same")).select(claims.columns)
+    numbers = rest.select("number").unique()
+    closer = _judge(_with_people(rest, roster.join(numbers, on="number", how="semi")))
+    return pl.concat([frame.select(pl.col(n).cast(t) for n, t in VERDICT.items()) for frame in (sure, closer)])
+
+
+def _named() -> pl.Expr:
+    """Marks alone name nobody, and with the head's number no mark at all may stand for a character."""
+    is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
+    name = pl.col("name_key")
+    return pl.when(is_head).then(~name.str.contains(r"\?")).otherwise(name.str.contains(r"[^?]"))
+
+
+def _with_people(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
+    """Each claim with the people of its number: the first, the one of its very name, and how many there are."""
+    people = roster.sort("person_key").with_columns(holders=pl.len().over("number"))
+    named = people.unique(["number", "name_key"], keep="first", maintain_order=True)
+    first = people.unique("number", keep="first", maintain_order=True).rename({"name_key": "roster_name"})
+    by_name = named.select("number", "name_key", *(pl.col(c).alias(f"{c}_exact") for c in ("person_key", *OF_PERSON)))
+    others = people.filter(pl.col("holders") > 1).group_by("number").agg(names=pl.col("name_key"))
+    joined = claims.join(first.drop("sex", "county"), on="number", how="left")
+    return joined.join(by_name, on=["number", "name_key"], how="left").join(others, on="number", how="left")
+
+
+def _judge(joined: pl.DataFrame) -> pl.DataFrame:
+    found = pl.col("person_key").is_not_null()
+    is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
+    exact = pl.col("person_key_exact").is_not_null() & _named().fill_null(value=False)
+    usable = pl.col("number_state").is_in(["sound", "suspect"])
+    suspect = pl.col("number_state") == "suspect"
+    alone = pl.col("holders") == 1
+    joined = joined.with_columns(_soft(joined, found & ~exact & usable & alone), _twofold(joined))
+    reason = (
+        pl.when(pl.col("number_state") == "missing")
+        .then(pl.lit("number_missing"))
+        .when(exact & pl.col("twofold"))
+        .then(pl.lit("several_persons"))
+        .when(
+            exact & (usable | (pl.col("number").str.len_chars() >= 6) & (pl.col("number_state") == "damaged") & alone)
+        )
+        .then(None)
+        .when(~usable | (suspect & (~found | pl.col("name_key").is_null())))
+        .then(pl.lit("number_damaged"))
+        .when(~found)
+        .then(pl.when(is_head).then(pl.lit("head_number")).otherwise(pl.lit("not_on_roster")))
+        .when(pl.col("name_key").is_null())
+        .then(pl.lit("name_missing"))
+        .when(~alone)
+        .then(pl.lit("several_persons"))
+        .when(is_head)
+        .then(pl.lit("head_number"))
+        .when(pl.col("soft"))
+        .then(None)
+        .otherwise(pl.when(suspect).then(pl.lit("number_damaged")).otherwise(pl.lit("name_differs")))
+    )
+    rule = pl.when(exact).then(pl.lit("number+name")).otherwise(pl.lit("number+name_form"))
+    joined = joined.with_columns(reason.alias("reason"))
+    linked = pl.col("reason").is_null()
+    return joined.select(
+        "claim",
+        pl.when(linked).then(pl.coalesce("person_key_exact", "person_key")).alias("person_key"),
+        pl.when(~linked & usable).then(pl.coalesce("person_key_exact", "person_key")).alias("candidate"),
+        pl.when(linked).then(rule).alias("rule"),
+        "reason",
+        *(pl.when(linked).then(pl.coalesce(f"{c}_exact", c)).alias(c) for c in OF_PERSON),
+    )
+
+
+def _soft(joined: pl.DataFrame, doubtful: pl.Expr) -> pl.Series:
+    """Per claim: the name agrees in form. Only claims whose number is found and whose keys differ are looked at."""
+    pairs = joined.select(pl.when(doubtful).then("name_key").alias("sent"), "roster_name")
+    distinct = pairs.drop_nulls().unique()
+    verdicts = [agree(sent, known) for sent, known in zip(*(distinct[c].to_list() for c in pairs.columns), strict=True)]
+    table = distinct.with_columns(pl.Series("soft", verdicts, pl.Boolean))
+    return pairs.join(table, on=["sent", "roster_name"], how="left", maintain_order="left")["soft"].fill_null(
+        value=False
+    )
+
+
+def _twofold(joined: pl.DataFrame) -> pl.Series:
+    """Per claim: several people have its number, and the name agrees with more than one of them."""
+    shared = joined.select("claim", "name_key", "names").drop_nulls()  # a few in a city
+    several = [
+        claim
+        for claim, sent, names in shared.iter_rows()
+        if sum(sent == known or agree(sent, known) for known in names if known) > 1
+    ]
+    return joined["claim"].is_in(several).alias("twofold")

@@ -1,0 +1,108 @@
+"""The residue: rows that the sure rules leave, and the people whom they may mean.
+
+Candidates come by blocks, bucket by bucket: the number itself, its first digits, a number next to it, name and birth
+date, birth date and home, name and home, and the person to whom the source's own number led before. Where the row's
+home is unknown, it is that of the rest of its household. Nothing is decided here: `weigh` does.
+"""
+
+import polars as pl
+
+from gateway.model.buckets import by_number
+from gateway.reconcile.exact import SEEN
+from gateway.reconcile.nearby import near_numbers
+
+#: Columns of a claim that the residue is looked at by.
+OF_ROW = ("claim", "number", "number_state", "name_key", "head_number", "birth_from", "birth_to", "sex", "area")
+#: A household is known within one delivery, a person of the source within one instance.
+HOUSEHOLD = ["delivery", "raw_household"]
+SOURCE = ["instance", "raw_source_id"]
+#: Digits of a number that a spreadsheet or a hand left: area and birth date, and what a spreadsheet keeps.
+_DATE, _FRONT = 14, 15
+#: Counties and towns are filled up with zeros to the length of a village.
+_VILLAGE = r"^\d{9}(?:[1-9]\d\d|\d[1-9]\d|\d\d[1-9])$"
+_BIRTH = (6, 8)
+#: Rows of the residue that may say the same of somebody. A namesake's village has some, a filled column thousands.
+_MOST = 1_000
+
+
+def context(claims: pl.DataFrame, links: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """What the residue is looked at by: OF_ROW; `home` and `household_home`, villages; `dated` and `born`, the number's
+    birth date and the row's; `front`, the digits that a rounded or cut number still has; `before`, a person.
+
+    `claims`: the residue, with HOUSEHOLD and SOURCE columns. `links`: HOUSEHOLD columns and village of the rows that
+    are sure. `known`: SOURCE columns and person_key of the source's numbers that led to one person.
+    """
+    area, number = pl.col("area"), pl.col("number")
+    # The last digit of a power is rounded, and may be the neighbour's.
+    mantissa = number.str.extract(r"^(\d(?:\.\d+)?)E\+17$", 1).str.replace(".", "", literal=True).str.head(-1)
+    rounded = pl.when(number.str.ends_with("000")).then(number.str.slice(0, 15))
+    dated = pl.coalesce(mantissa, number).str.slice(*_BIRTH).str.to_date("%Y%m%d", strict=False)
+    frame = claims.join(_homes(claims, links), on=HOUSEHOLD, how="left", maintain_order="left")
+    frame = frame.join(known.rename({"person_key": "before"}), on=SOURCE, how="left", maintain_order="left")
+    return frame.select(
+        *OF_ROW,
+        "household_home",
+        "before",
+        home=pl.coalesce(pl.when(area.str.contains(_VILLAGE)).then("area"), "household_home"),
+        dated=dated,
+        born=pl.coalesce(pl.when(pl.col("birth_from") == pl.col("birth_to")).then("birth_from"), dated),
+        front=pl.coalesce(mantissa, rounded, _cut(number)),
+    )
+
+
+def _cut(number: pl.Expr) -> pl.Expr:
+    """Digits of a number that lost its end."""
+    return pl.when(number.str.contains(r"^[1-9]\d{13,16}$")).then(number)
+
+
+def _homes(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """HOUSEHOLD → household_home: the one village in which all its sure members live."""
+    wanted = claims.select(HOUSEHOLD).drop_nulls().unique()
+    members = links.join(wanted, on=HOUSEHOLD, how="semi").filter(pl.col("village").str.contains(_VILLAGE))
+    homes = members.group_by(HOUSEHOLD).agg(pl.col("village").n_unique().alias("homes"), pl.col("village").first())
+    return homes.filter(pl.col("homes") == 1).select(*HOUSEHOLD, household_home="village")
+
+
+class Blocks:
+    """The residue cut for the blocks, once; then each bucket's people meet them."""
+
+    def __init__(self, residue: pl.DataFrame, told: pl.DataFrame) -> None:
+        """`told`: (claim, person_key) of people whom somebody named."""
+        damaged = residue.filter((pl.col("number_state") == "damaged") & pl.col("front").is_null())
+        numbers = pl.concat([_apart(residue, "number"), near_numbers(damaged)])
+        self._numbers = numbers.with_columns(bucket=by_number(pl.col("number"))).partition_by("bucket", as_dict=True)
+        digits = pl.col("front").str.len_chars().clip(upper_bound=_FRONT)
+        fronts = _apart(residue.with_columns(pl.col("front").str.slice(0, _FRONT), digits=digits), "front", "digits")
+        self._fronts = fronts.filter(pl.col("digits") >= _DATE).partition_by("digits", as_dict=True)
+        self._born = _apart(residue, "name_key", "born")
+        self._at_home = _apart(residue, "born", "home")
+        self._named = _apart(residue, "name_key", "home")
+        self._before = pl.concat([residue.select("claim", person_key="before").drop_nulls(), told]).unique()
+
+    def meet(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
+        """(claim and SEEN columns, prefixed `p_` but for person_key): whom of the bucket the residue may mean."""
+        people = people.select(SEEN)
+        numbers = self._numbers.get((bucket,))
+        pairs = [
+            _pairs(people, self._born, ["name_key", "birth"], ["name_key", "born"]),
+            _pairs(people, self._at_home, ["birth", "village"], ["born", "home"]),
+            _pairs(people, self._named, ["name_key", "village"], ["name_key", "home"]),
+            _pairs(people, self._before, ["person_key"], ["person_key"]),
+        ]
+        if numbers is not None:
+            pairs.append(_pairs(people, numbers, ["number"], ["number"]))
+        for (digits,), fronts in self._fronts.items():
+            begun = people.with_columns(front=pl.col("number").str.slice(0, int(digits)))
+            pairs.append(_pairs(begun, fronts, ["front"], ["front"]))
+        return pl.concat(pairs).unique(["claim", "person_key"])
+
+
+def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
+    """Claims that say something by which people are told apart: a column filled with one value says nothing."""
+    return residue.select("claim", *said).drop_nulls().filter(pl.len().over(said) <= _MOST)
+
+
+def _pairs(people: pl.DataFrame, claims: pl.DataFrame, theirs: list[str], ours: list[str]) -> pl.DataFrame:
+    cut = claims.select("claim", *(pl.col(o).alias(t) for o, t in zip(ours, theirs, strict=True)))
+    joined = people.join(cut, on=theirs, how="inner")
+    return joined.select("claim", "person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))

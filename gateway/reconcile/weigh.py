@@ -1,0 +1,224 @@
+"""What speaks for a candidate and what against, in bits; and when that is beyond reasonable doubt.
+
+A bit halves the number of people of whom as much could be true by chance. One person of a city of four million takes
+22 bits; a row is settled at 30, so that chance fits a stranger to one row in 256 even of those whose own person is not
+on the roster. Settled only: a number that is damaged or missing, the very name, nothing that contradicts, and no other
+candidate within ten bits (a thousand to one). Source: contract «Beyond reasonable doubt».
+"""
+
+import polars as pl
+
+from gateway.reconcile.exact import OF_PERSON
+from gateway.reconcile.names import agree
+
+#: Bits by kind of evidence. A village has about 2 000 people, a birth date one in 16 000, a name one in 256.
+BITS = {
+    "number_same": 28,
+    "number_near": 24,  # about 10 sound numbers of a damaged one belong to somebody in 300
+    "number_front": 20,  # area, birth date and the first digit of the sequence
+    "number_date": 16,  # area and birth date
+    "number_other": -20,
+    "number_far": -6,
+    "name_same": 8,
+    "name_form": 6,
+    "name_mark": 3,  # what a mark hides is no evidence, and siblings share the rest
+    "name_other": -10,
+    "birth_same": 14,
+    "birth_month": 9,
+    "birth_other": -8,
+    "sex_same": 1,
+    "sex_other": -6,
+    "village_same": 11,
+    "county_same": 3,
+    "village_other": -2,
+    "area_other": -2,
+    "household_same": 2,  # beside the village; where the row has no area, the household stands for it
+    "source_same": 30,
+}
+#: Any of these, and a person must decide.
+AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
+#: Bits of a birth date that the number, which has it too, has brought already.
+_SAID_TWICE = BITS["birth_same"] - 1
+SETTLED_AT = 30
+AHEAD_BY = 10
+#: Fewer bits are no candidate worth a clerk's time.
+_SHOWN_AT = 0
+_SHOWN = 5
+#: Shorter beginnings of a number than area and birth date say little; one digit more tells ten people apart.
+_DATE_AT, _FRONT_AT = 14, 15
+_NAMED = ("name_same", "name_form", "name_mark")
+_DATED = ("number_same", "number_near", "number_front", "number_date")
+
+
+def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs (`residue.context` columns and the person's, prefixed `p_`) with `score`, `evidence` and `against`."""
+    number, names = _number(_near(pairs)), _names(pairs)
+    kinds: list[pl.Expr | pl.Series] = [number, names, _birth(), _sex(), _area(), _household(), _source()]
+    columns = [f"kind_{i}" for i in range(len(kinds))]
+    frame = pairs.with_columns(kind.alias(c) for kind, c in zip(kinds, columns, strict=True))
+    bits = [pl.col(c).replace_strict(BITS, default=0, return_dtype=pl.Float32) for c in columns]
+    of_number = pl.col("kind_0").is_in(_DATED) & (pl.col("dated") == pl.col("p_birth"))
+    twice = pl.when(of_number & (pl.col("kind_2") == "birth_same")).then(-_SAID_TWICE)
+    return frame.with_columns(
+        score=pl.sum_horizontal(*bits, twice).cast(pl.Float32),
+        evidence=pl.concat_str([pl.col(c) for c in columns], separator=",", ignore_nulls=True),
+        against=pl.any_horizontal(pl.col(c).is_in(AGAINST) for c in columns).fill_null(value=False),
+        named=pl.col("kind_1").is_in(_NAMED).fill_null(value=False),
+        spelt=(pl.col("kind_1") == "name_same").fill_null(value=False),
+    ).drop(columns)
+
+
+def choose(weighed: pl.DataFrame) -> pl.DataFrame:
+    """Per claim the `candidates`, and `first`, the likeliest, with `score`, `evidence` and what the roster says.
+
+    `told`: a person named them. `settled`: they are beyond doubt. `rivals`: they would be, but for another, be it one
+    whom something contradicts. `moved`: a person of this name and the number's birth date who lives there. `namesake`:
+    one of this very name and the number's birth date who lives there, where the claim is linked to somebody of another
+    spelling.
+    """
+    possible, area = pl.col("named") & ~pl.col("against"), pl.col("area")
+    frame = weighed.with_columns(
+        told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
+        possible=possible,
+        twin=_twin() & (area.is_null() | pl.col("p_village").str.starts_with(area)),
+        moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
+    ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
+    order = ["claim", "told", "possible", "score", "person_key"]
+    ranked = frame.sort(order, descending=[False, True, True, True, False])
+    score = pl.col("score")
+    second = score.slice(1).max()
+    # By sound or by mark a twin who is not on the roster fits as well.
+    enough = pl.col("possible").first() & pl.col("spelt").first() & (score.first() >= SETTLED_AT)
+    alone = second.is_null() | (score.first() - second >= AHEAD_BY)
+    person = pl.col("person_key")
+    return ranked.group_by("claim", maintain_order=True).agg(
+        first=person.first(),
+        candidates=person.head(_SHOWN),
+        score=score.first(),
+        evidence=pl.col("evidence").first(),
+        told=pl.col("told").first(),
+        settled=enough & alone,
+        rivals=enough & ~alone,
+        moved=person.filter(pl.col("moved")).first(),
+        namesake=person.filter(pl.col("twin") & (person != pl.col("linked"))).first(),
+        **{f"first_{name}": pl.col(f"p_{name}").first() for name in OF_PERSON},
+    )
+
+
+def _twin() -> pl.Expr:
+    return _same_name() & (pl.col("dated") == pl.col("p_birth")).fill_null(value=False)
+
+
+def _same_name() -> pl.Expr:
+    return (pl.col("name_key") == pl.col("p_name_key")).fill_null(value=False) & pl.col("named")
+
+
+def _number(near: pl.Series) -> pl.Expr:
+    number, theirs, state = pl.col("number"), pl.col("p_number"), pl.col("number_state")
+    is_heads = (number == pl.col("head_number")).fill_null(value=False)
+    front = pl.col("front")
+    begins = theirs.str.starts_with(front)
+    return (
+        pl.when(number.is_null() | is_heads | theirs.is_null())
+        .then(None)
+        .when(number == theirs)
+        .then(pl.lit("number_same"))
+        .when(front.is_not_null() & ~begins)
+        .then(pl.lit("number_far"))
+        .when(front.str.len_chars() >= _FRONT_AT)
+        .then(pl.lit("number_front"))
+        .when(front.str.len_chars() >= _DATE_AT)
+        .then(pl.lit("number_date"))
+        .when(front.is_not_null())
+        .then(None)
+        .when(state == "sound")
+        .then(pl.lit("number_other"))
+        .when(near)
+        .then(pl.lit("number_near"))
+        .otherwise(pl.lit("number_far"))
+    )
+
+
+def _near(pairs: pl.DataFrame) -> pl.Series:
+    """Per pair: one character differs, or two neighbours are swapped. Only whole damaged numbers are looked at."""
+    number, theirs = pl.col("number"), pl.col("p_number")
+    whole = (number.str.len_chars() == 18) & (theirs.str.len_chars() == 18)
+    damaged = pairs.filter(whole & (pl.col("number_state") == "damaged") & pl.col("front").is_null())
+    distinct = damaged.select("number", "p_number").unique()
+    differ = [number.str.slice(i, 1) != theirs.str.slice(i, 1) for i in range(18)]
+    count = pl.sum_horizontal(d.cast(pl.Int8) for d in differ)
+    swapped = pl.any_horizontal(
+        differ[i]
+        & differ[i + 1]
+        & (number.str.slice(i, 1) == theirs.str.slice(i + 1, 1))
+        & (number.str.slice(i + 1, 1) == theirs.str.slice(i, 1))
+        for i in range(17)
+    )
+    table = distinct.with_columns(near=(count == 1) | ((count == 2) & swapped))
+    joined = pairs.select("number", "p_number").join(table, on=table.columns[:2], how="left", maintain_order="left")
+    return joined["near"].fill_null(value=False)
+
+
+def _names(pairs: pl.DataFrame) -> pl.Series:
+    """Per pair name_same, name_form, name_mark or name_other; null where one side has none."""
+    sent, known = pl.col("name_key"), pl.col("p_name_key")
+    same = (sent == known) & ~sent.str.contains(r"\?")
+    marked = pl.concat_str(sent, known).str.contains(r"\?")
+    comparable = (sent.str.len_chars() == known.str.len_chars()) | sent.str.contains("[a-zü]")
+    distinct = pairs.filter(~same & comparable).select("name_key", "p_name_key").unique()
+    fits = [agree(a, b) for a, b in distinct.iter_rows()]
+    table = distinct.with_columns(pl.Series("fits", fits, pl.Boolean))
+    joined = pairs.select("name_key", "p_name_key").join(
+        table, on=["name_key", "p_name_key"], how="left", maintain_order="left"
+    )
+    kind = (
+        pl.when(sent.is_null() | known.is_null())
+        .then(None)
+        .when(same)
+        .then(pl.lit("name_same"))
+        .when("fits")
+        .then(pl.when(marked).then(pl.lit("name_mark")).otherwise(pl.lit("name_form")))
+        .otherwise(pl.lit("name_other"))
+    )
+    return joined.select(kind.alias("name")).to_series()
+
+
+def _birth() -> pl.Expr:
+    since, until, theirs = pl.col("birth_from"), pl.col("birth_to"), pl.col("p_birth")
+    inside = (theirs >= since) & (theirs <= until)
+    return (
+        pl.when(since.is_null() | theirs.is_null())
+        .then(None)
+        .when(~inside)
+        .then(pl.lit("birth_other"))
+        .otherwise(pl.when(since == until).then(pl.lit("birth_same")).otherwise(pl.lit("birth_month")))
+    )
+
+
+def _sex() -> pl.Expr:
+    # The roster also knows «unknown» and «not said», which contradict nothing.
+    sent, theirs = pl.col("sex"), pl.col("p_sex")
+    known = sent.is_in(["1", "2"]) & theirs.is_in(["1", "2"])
+    return pl.when(known).then(pl.when(sent == theirs).then(pl.lit("sex_same")).otherwise(pl.lit("sex_other")))
+
+
+def _area() -> pl.Expr:
+    home, theirs = pl.col("home"), pl.col("p_village")
+    area = pl.coalesce("home", "area")
+    same_county = (area.str.slice(0, 6) == theirs.str.slice(0, 6)) | (area.str.slice(0, 6) == pl.col("p_county"))
+    county = pl.when(home.is_null() | theirs.is_null()).then(pl.lit("county_same")).otherwise(pl.lit("village_other"))
+    return (
+        pl.when(area.is_null())
+        .then(None)
+        .when(home == theirs)
+        .then(pl.lit("village_same"))
+        .otherwise(pl.when(same_county).then(county).otherwise(pl.lit("area_other")))
+    )
+
+
+def _household() -> pl.Expr:
+    return pl.when(pl.col("household_home") == pl.col("p_village")).then(pl.lit("household_same"))
+
+
+def _source() -> pl.Expr:
+    return pl.when(pl.col("before") == pl.col("person_key")).then(pl.lit("source_same"))
