@@ -1,4 +1,4 @@
-"""医保信息平台 insurance platform: roster (L101), identity upload (L201), read-back (L202).
+"""医保信息平台 insurance platform: roster (L101), identity upload (L201), read-back (L202), settlements (L302).
 
 Contract: docs/peers.md, «Insurance platform». Envelope, signing and repeats under one msgid are the gateway's.
 """
@@ -47,6 +47,9 @@ class InsurancePlatform(Platform):
 
     def records(self, peer: Any, msgid: str, sink: Any) -> None:
         peer.export("L202", {"as_of": None}, msgid, sink)
+
+    def settlements(self, peer: Any, year: int, msgid: str, sink: Any) -> None:
+        peer.export("L302", {"year": year}, msgid, sink)
 
     def upload(self, peer: Any, msgid: str, plain: bytes) -> list[tuple[int, int]]:
         answer = peer.call("L201", plain, msgid)

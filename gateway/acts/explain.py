@@ -12,15 +12,15 @@ from typing import Any
 import polars as pl
 
 from gateway.acts.masks import masked_name, masked_number
-from gateway.errors import NotFound, SealBroken
-from gateway.pipeline.lookup import people_of_number, person_of_key, sentence
+from gateway.errors import SealBroken
+from gateway.model.frames import RESOLUTIONS
+from gateway.model.outcomes import EVIDENCE
+from gateway.pipeline.lookup import find_person, sentence
 from gateway.site import Site
-from gateway.store import decisions, deliveries, outbox, people, runs
+from gateway.store import decisions, deliveries, outbox, people, runs, takebacks
 from gateway.store.deliveries import DeliveryRow
+from gateway.store.takebacks import TakebackRow
 from gateway.words import _
-
-#: Person keys have 63 bits.
-KEY_LIMIT = 1 << 63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,9 @@ class Origin:
     outcome: str
     rule: str
     reason: str
+    #: What speaks for the person, in words, and how much in bits; None where nobody is in sight.
+    evidence: Sequence[str]
+    score: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,8 @@ class Explanation:
     dead: bool
     covered: bool
     believed: Sequence[Believed]
+    #: Identities that were never true: their rows meant somebody else.
+    taken_back: Sequence[TakebackRow]
     departures: Sequence[Departure]
     confirmed: Sequence[Confirmed]
     changes: Sequence[Sent]
@@ -138,7 +143,7 @@ class Explanation:
 
 def explain(site: Site, person: str) -> Explanation:
     """Every step. Raises NotFound where nobody is meant, or several are."""
-    key, roster = _find(site, person.strip())
+    key, roster = find_person(site, person.strip())
     with site.ledger.begin() as tx:
         history, gone = people.history(tx, key), people.departures_of(tx, key)
         named = {row["delivery"] for row in [*history, *gone]}
@@ -146,7 +151,7 @@ def explain(site: Site, person: str) -> Explanation:
         times = runs.started(tx, {run for row in history for run in (row["known_from"], row["known_to"]) if run})
         holds = {(h.delivery_id, h.scope): h for h in decisions.holds(tx)}
         confirmed, changes = people.confirmed_of(tx, key), outbox.changes_of(tx, key)
-        cases = decisions.cases_of(tx, key)
+        cases, taken_back = decisions.cases_of(tx, key), takebacks.listed(tx, person=key)
     rows = _rows(site, history, known)
     codes = {code.code: code.identity for code in site.policy.codes}
     seen = roster.row(0, named=True) if roster.height else None
@@ -159,36 +164,12 @@ def explain(site: Site, person: str) -> Explanation:
         dead=bool(seen and seen["dead"]),
         covered=bool(seen and seen["covered"]),
         believed=[_believed(row, rows[row["delivery"], row["row"]], times) for row in history],
+        taken_back=taken_back,
         departures=[_departure(row, known[row["delivery"]], holds) for row in gone],
         confirmed=[_confirmed(row, codes) for row in confirmed],
         changes=[_sent(row, codes) for row in changes],
         cases=[(case["id"], sentence(case["code"])) for case in cases],
     )
-
-
-def _find(site: Site, person: str) -> tuple[int, pl.DataFrame]:
-    """The person key, and the roster's row where it has one. A number is tried first, then psn_no, then a key."""
-    found = people_of_number(site, person)
-    if found.height > 1:
-        keys = "、".join(map(str, found["person_key"].to_list()))
-        what = _("该证件号码在名册中对应多个参保人编号")
-        raise NotFound(what, next_step=_("请改用其中一个:{keys}").format(keys=keys))
-    if found.height:
-        return int(found["person_key"][0]), found
-    candidates = site.keyring.person_digest([person])
-    if person.isascii() and person.isdigit() and len(person) < 20:
-        candidates.append(int(person))
-    for candidate in (c for c in candidates if c < KEY_LIMIT):
-        roster = person_of_key(site, candidate)
-        if roster.height or _in_ledger(site, candidate):
-            return candidate, roster
-    what = _("没有找到这个人:名册和台账中都没有")
-    raise NotFound(what, next_step=_("请核对人员编号或证件号码;名册每天更新一次,可先运行 gateway run"))
-
-
-def _in_ledger(site: Site, key: int) -> bool:
-    with site.ledger.begin() as tx:
-        return bool(people.history(tx, key) or people.confirmed_of(tx, key) or people.departures_of(tx, key))
 
 
 def _rows(
@@ -205,6 +186,10 @@ def _rows(
     return origins
 
 
+#: Columns of a row's resolution that explain it.
+_RESOLVED = ["row", "outcome", "reason", "rule", "evidence", "score"]
+
+
 def row_details(site: Site, delivery: DeliveryRow, rows: Sequence[int]) -> list[Origin]:
     """These rows of a delivery, masked, with what they came to. Raises SealBroken."""
     if not delivery.entries_file:
@@ -212,14 +197,15 @@ def row_details(site: Site, delivery: DeliveryRow, rows: Sequence[int]) -> list[
     chosen = pl.col("row").is_in(list(rows))
     columns = ["row", "line", "part", "raw_name", "raw_number", "raw_category"]
     entries = site.read_frame(delivery.entries_file, columns).filter(chosen)
-    resolved = pl.DataFrame(schema={"row": pl.UInt32, "outcome": pl.String, "reason": pl.String, "rule": pl.String})
+    resolved = pl.DataFrame(schema={n: RESOLUTIONS[n] for n in _RESOLVED})
     if delivery.resolutions_file:
         resolved = site.read_frame(delivery.resolutions_file, resolved.columns).filter(chosen)
     joined = entries.join(resolved, on="row", how="left")
-    return [_origin(delivery, row) for row in joined.iter_rows(named=True)]
+    return [origin(delivery, row) for row in joined.iter_rows(named=True)]
 
 
-def _origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
+def origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
+    """A row of a delivery, masked: columns of its entry and of its resolution by name."""
     return Origin(
         delivery=delivery.id,
         instance=delivery.instance,
@@ -234,6 +220,8 @@ def _origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
         outcome=row["outcome"] or "",
         rule=row["rule"] or "",
         reason=sentence(row["reason"] or ""),
+        evidence=[EVIDENCE.get(code, code) for code in (row["evidence"] or "").split(",") if code],
+        score=row["score"],
     )
 
 

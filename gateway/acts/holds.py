@@ -8,18 +8,15 @@ all. Both settle the site anew.
 from datetime import date
 
 from gateway.acts import runs, who
+from gateway.acts.notes import checked_note
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
-from gateway.logs import redact
 from gateway.pipeline import RunReport
 from gateway.site import Site
 from gateway.store import Tx, decisions
 from gateway.store.decisions import HoldRow
 from gateway.store.ledger import record_act
 from gateway.words import _
-
-#: Characters of a note; what the ledger has room for.
-_NOTE = 500
 
 
 def held(site: Site, *, every: bool = False) -> list[HoldRow]:
@@ -53,7 +50,7 @@ def _decide(
     site: Site, number: int, state: str, actor: str, note: str, day: date | None, patience: Patience
 ) -> RunReport | None:
     who.known(actor)
-    note = _checked(note)
+    note = checked_note(note)
     with site.ledger.begin() as tx:
         row = _find(tx, number)
         _may(row, state, actor)
@@ -82,11 +79,3 @@ def _may(row: HoldRow, state: str, actor: str) -> None:
         what = _("发起变更的人不能批准自己的变更({actor})").format(actor=actor)
         step = _("请另一位同事以本人账号运行 gateway holds release {n} --note 理由").format(n=row.id)
         raise NotAllowed(what, where=where, next_step=step)
-
-
-def _checked(note: str) -> str:
-    note = redact(note.strip())
-    if not note or len(note) > _NOTE:
-        what = _("说明不能为空,也不能超过 {most} 个字").format(most=_NOTE)
-        raise NotAllowed(what, next_step=_("请用 --note 写明理由,不要写姓名和证件号码"))
-    return note

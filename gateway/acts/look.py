@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gateway.acts.advice import advice, finding_sentence
@@ -12,11 +12,14 @@ from gateway.pipeline.lookup import sentence
 from gateway.site import Site
 from gateway.store import decisions, deliveries, outbox, rosters, runs
 from gateway.store.deliveries import DeliveryRow
+from gateway.store.ledger import now
 from gateway.store.runs import RunRow
 from gateway.words import _
 
 #: Deliveries in use that a screen shows beside all that need somebody's attention.
 RECENT = 20
+#: Days after which a case has waited too long: by then the department has sent the next month's list.
+AGED_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class Status:
     runs: list[RunRow]
     #: Open cases as (instance, code, sentence, number).
     cases: list[tuple[str, str, str, int]]
+    #: Cases that are open for more than `AGED_DAYS`.
+    aged_cases: int
     open_holds: int
     #: Changes on their way, by state.
     outbox: Mapping[str, int]
@@ -86,8 +91,14 @@ class CaseView:
     delivery: str | None
     row: int | None
     state: str
+    #: Six digits; "" = unknown.
+    county: str
     opened_at: datetime
     closed_at: datetime | None
+    #: The day on which a case that was put off is open again.
+    later_until: date | None
+    #: Since it was opened.
+    age_days: int
 
 
 def status(site: Site) -> Status:
@@ -102,6 +113,7 @@ def status(site: Site) -> Status:
             sources=_sources(site, deliveries.select(tx), counts),
             runs=runs.recent(tx, 5),
             cases=[(instance, code, sentence(code), number) for instance, code, number in counts],
+            aged_cases=decisions.aged_cases(tx, _aged()),
             open_holds=len(decisions.holds(tx, state="open")),
             outbox=outbox.counts(tx),
             plugins_set_aside=dict(site.plugins.broken),
@@ -179,15 +191,31 @@ def _view(row: DeliveryRow, findings: list[tuple[str, str, int]], told: tuple[st
     )
 
 
-def cases(site: Site, *, instance: str | None = None, every: bool = False, limit: int = 100) -> list[CaseView]:
-    """Cases that are open, or `every` one, oldest first."""
+def cases(
+    site: Site,
+    *,
+    instance: str | None = None,
+    county: str | None = None,
+    state: str | None = "open",
+    limit: int = 100,
+) -> tuple[list[CaseView], int]:
+    """Cases, oldest first, of every state where it is None; and how many of those open are so for `AGED_DAYS`."""
     with site.ledger.begin() as tx:
-        return [_case(c) for c in decisions.cases(tx, state=None if every else "open", instance=instance, limit=limit)]
+        seen = decisions.cases(tx, state=state, instance=instance, county=county, limit=limit)
+        aged = decisions.aged_cases(tx, _aged(), instance=instance, county=county)
+    return [_case(row) for row in seen], aged
+
+
+def _aged() -> datetime:
+    return now() - timedelta(days=AGED_DAYS)
 
 
 def _case(row: Mapping[str, Any]) -> CaseView:  # the ledger's columns
-    names = ("id", "instance", "code", "row", "state", "opened_at", "closed_at")
-    return CaseView(reason=sentence(row["code"]), delivery=row["delivery"], **{name: row[name] for name in names})
+    names = ("id", "instance", "code", "row", "state", "county", "opened_at", "closed_at", "later_until")
+    days = (now() - row["opened_at"]).days
+    return CaseView(
+        reason=sentence(row["code"]), delivery=row["delivery"], age_days=days, **{name: row[name] for name in names}
+    )
 
 
 def delivery(site: Site, number: int) -> DeliveryRow:

@@ -19,6 +19,8 @@ from gateway.cli import (
     deliveries,
     holds,
     cases,
+    worklist,
+    takebacks,
     explain,
     import_,
     resync,
@@ -43,4 +45,6 @@ __all__ = [
     "serve",
     "sources",
     "status",
+    "takebacks",
+    "worklist",
 ]

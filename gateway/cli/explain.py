@@ -9,6 +9,7 @@ from gateway.acts import explain as acts
 from gateway.cli.output import cell, line, print_json
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
+from gateway.store.takebacks import TakebackRow
 from gateway.words import _
 
 _RULES = {
@@ -48,6 +49,8 @@ def explain(
     line(_("认定:"))
     for believed in seen.believed:
         _believed(believed)
+    for one in seen.taken_back:
+        _taken_back(one)
     for departure in seen.departures:
         _departure(departure)
     line(_("上传:"))
@@ -96,6 +99,18 @@ def _believed(b: acts.Believed) -> None:
     since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
     until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
     line(since + until)
+    if not b.to_run:
+        wrong = _("    如不是此人:gateway cases report {delivery} {row} --note 理由")
+        line(wrong.format(delivery=o.delivery, row=o.row))
+
+
+def _taken_back(one: TakebackRow) -> None:
+    text = _("  收回 {n}:{instance} 的 {identity} {first} ~ {last} 记错了人,从未成立(运行 {run},{by})")
+    by = _("待核查项 {case}").format(case=one.case_id) if one.case_id else _("名册变化")
+    period = {"first": one.first, "last": one.last or _("至今")}
+    line(text.format(n=one.id, instance=one.instance, identity=one.identity, run=one.run_id, by=by, **period))
+    if one.restored_run:
+        line(_("    自运行 {run} 起又采信").format(run=one.restored_run))
 
 
 def _departure(d: acts.Departure) -> None:

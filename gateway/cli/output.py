@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def _plain(value: Any) -> Any:  # what JSON has no form for
         return asdict(value)
     if isinstance(value, date | datetime):
         return value.isoformat()
-    if isinstance(value, Enum | Path):
+    if isinstance(value, Enum | Path | Decimal):
         return str(value)
     raise TypeError(type(value).__name__)
 

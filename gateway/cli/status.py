@@ -26,7 +26,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     _runs(seen)
     line()
     cases = sum(number for *_case, number in seen.cases)
-    line(_("待核查:{n}").format(n=cases) + ("  → gateway cases list" if cases else ""))
+    aged = _(",其中超过 {days} 天 {n}").format(days=look.AGED_DAYS, n=seen.aged_cases) if seen.aged_cases else ""
+    line(_("待核查:{n}").format(n=cases) + aged + ("  → gateway cases list" if cases else ""))
     line(_("待决事项:{n}").format(n=seen.open_holds) + ("  → gateway holds list" if seen.open_holds else ""))
     outbox = counts((CHANGE_STATES[state], seen.outbox.get(state, 0)) for state in CHANGE_STATES)
     line(_("上传:{outbox}").format(outbox=outbox or _("无")))

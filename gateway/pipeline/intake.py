@@ -1,6 +1,7 @@
 """One instance's new deliveries: acquired, landed, normalised, written down. One bad delivery stops no other."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from gateway.land import Landed, keep_bytes, keep_original, land
 from gateway.model.deliveries import DeliveryState, LandedFile, Mode, PartPromise
 from gateway.model.frames import ENTRIES, empty
 from gateway.model.mapping import ListMapping
-from gateway.normalise import normalise, number_rows
+from gateway.normalise import NormalisedPart, normalise, number_rows
 from gateway.pipeline.known import known
 from gateway.pipeline.platform import gunzip
 from gateway.plugin.api import Fetched, Offer, Source
@@ -27,6 +28,9 @@ __all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "visit"]
 
 #: Bytes of one unpacked list; a city's largest is about 400 MB.
 LIST_LIMIT = 4 << 30
+#: Parts that are read side by side, county by county: two cores, and memory for two. What reads and cleans them lets
+#: other threads run (docs/decisions/0017-speed-of-intake.md).
+PARTS_AT_ONCE = 2
 #: How gzip begins (RFC 1952): a peer may name such a file as it likes, and no list in clear begins so.
 _GZIP = b"\x1f\x8b"
 
@@ -173,22 +177,13 @@ def _entries(
     """All parts' entries; findings; and parts that cannot be used where each speaks for its own scope."""
     manifest = landed.landing.manifest
     frames, findings, broken = [], [], []
-    for part in manifest.parts:
-        try:
-            content = _content(site, landed.parts[part.name], part.name)
-            normal = normalise(
-                content,
-                mapping,
-                part=part.name,
-                scope=part.scope,
-                business_date=manifest.business_date,
-                delta=manifest.mode is Mode.DELTA,
-            )
-            _check_rows(part, normal.entries.height)
-        except DeliveryRefused as fault:
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
+        read = list(pool.map(lambda part: _read_part(site, landed, mapping, part), manifest.parts))
+    for part, normal in zip(manifest.parts, read, strict=True):
+        if isinstance(normal, DeliveryRefused):
             if not part.scope or len(manifest.parts) == 1:
-                raise
-            broken.append((part, fault))
+                raise normal
+            broken.append((part, normal))
             continue
         frames.append(normal.entries)
         findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
@@ -196,6 +191,24 @@ def _entries(
         raise broken[0][1]
     # An export of nothing may come without a file.
     return number_rows(frames or [empty(ENTRIES)]), findings, broken
+
+
+def _read_part(site: Site, landed: Landed, mapping: ListMapping, part: PartPromise) -> NormalisedPart | DeliveryRefused:
+    """One part's entries, or why it cannot be used."""
+    manifest = landed.landing.manifest
+    try:
+        normal = normalise(
+            _content(site, landed.parts[part.name], part.name),
+            mapping,
+            part=part.name,
+            scope=part.scope,
+            business_date=manifest.business_date,
+            delta=manifest.mode is Mode.DELTA,
+        )
+        _check_rows(part, normal.entries.height)
+    except DeliveryRefused as fault:
+        return fault
+    return normal
 
 
 def _content(site: Site, path: Path, name: str) -> bytes:

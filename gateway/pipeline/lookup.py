@@ -3,13 +3,17 @@
 import polars as pl
 
 from gateway.deliver.results import REFUSALS
+from gateway.errors import NotFound
 from gateway.model.buckets import by_number
 from gateway.model.outcomes import REASONS
 from gateway.normalise.numbers import cleaned, eighteen
 from gateway.pipeline import roster
 from gateway.site import Site
-from gateway.store import rosters
+from gateway.store import people, rosters
+from gateway.words import _
 
+#: Person keys have 63 bits.
+KEY_LIMIT = 1 << 63
 _COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "dead", "covered"]
 
 
@@ -27,6 +31,32 @@ def people_of_number(site: Site, text: str) -> pl.DataFrame:
 def person_of_key(site: Site, key: int) -> pl.DataFrame:
     """The roster row of a person key; empty where the roster in force does not have it."""
     return roster.people(site, _COLUMNS, pl.Series("person_key", [key], pl.Int64))
+
+
+def find_person(site: Site, person: str) -> tuple[int, pl.DataFrame]:
+    """The person key, and the roster's row (`_COLUMNS`) where it has one. A number is tried first, then psn_no, then a
+    key. Raises NotFound where nobody is meant, or several are."""
+    found = people_of_number(site, person)
+    if found.height > 1:
+        keys = "、".join(map(str, found["person_key"].to_list()))
+        what = _("该证件号码在名册中对应多个参保人编号")
+        raise NotFound(what, next_step=_("请改用其中一个:{keys}").format(keys=keys))
+    if found.height:
+        return int(found["person_key"][0]), found
+    candidates = site.keyring.person_digest([person])
+    if person.isascii() and person.isdigit() and len(person) < 20:
+        candidates.append(int(person))
+    for candidate in (c for c in candidates if c < KEY_LIMIT):
+        row = person_of_key(site, candidate)
+        if row.height or _in_ledger(site, candidate):
+            return candidate, row
+    what = _("没有找到这个人:名册和台账中都没有")
+    raise NotFound(what, next_step=_("请核对人员编号或证件号码;名册每天更新一次,可先运行 gateway run"))
+
+
+def _in_ledger(site: Site, key: int) -> bool:
+    with site.ledger.begin() as tx:
+        return bool(people.history(tx, key) or people.confirmed_of(tx, key) or people.departures_of(tx, key))
 
 
 def sentence(code: str) -> str:

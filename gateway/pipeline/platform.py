@@ -14,6 +14,7 @@ from gateway.plugin.api import Platform
 from gateway.plugin.forms import now
 from gateway.site import Site
 from gateway.store import outbox
+from gateway.store.ledger import Tx
 from gateway.words import _
 
 #: Bytes that an export may unpack to; a province's roster is about 6 GB, a city's 600 MB.
@@ -36,13 +37,21 @@ class PlatformChannel:
         bring(self._connected(), self._numbers.draw(), sink)
         return gunzip(sink.getvalue(), _("医保平台导出文件"))
 
+    def settlements(self, year: int) -> bytes:
+        """The plain CSV of what hospitals settled in a year."""
+        sink = MemorySink()
+        self._platform.settlements(self._connected(), year, self._numbers.draw(), sink)
+        return gunzip(sink.getvalue(), _("医保平台导出文件"))
+
     def upload(self, msgid: str, plain: bytes) -> list[tuple[int, int]]:
         """(seq, result) per item. Raises as `Platform.upload`."""
         return self._platform.upload(self._connected(), msgid, plain)
 
-    def draw_many(self, count: int) -> list[str]:
-        """Fresh message numbers."""
-        return self._numbers.draw_many(count)
+    @contextmanager
+    def drawn(self, count: int) -> Iterator[tuple[Tx, list[str]]]:
+        """Fresh message numbers, and the transaction with which they are given out."""
+        with self._numbers.drawn(count) as given:
+            yield given
 
     def sign_in(self) -> None:
         """Proves keys and operator."""
@@ -63,17 +72,19 @@ class MessageNumbers:
 
     def draw(self) -> str:
         """The next number."""
-        return self.draw_many(1)[0]
+        with self.drawn(1) as (_tx, numbers):
+            return numbers[0]
 
-    def draw_many(self, count: int) -> list[str]:
-        """As many numbers, in order, each higher than every one before."""
+    @contextmanager
+    def drawn(self, count: int) -> Iterator[tuple[Tx, list[str]]]:
+        """As many numbers, in order, each higher than every one before; theirs once the transaction commits."""
         with self._lock, self._site.ledger.begin() as tx:
             last = outbox.last_msgid(tx, self._org_code) or ""
             fresh = int(f"{now():%Y%m%d%H%M%S}0000")
             start = max(fresh, int(last[len(self._org_code) :] or 0) + 1)
             numbers = [f"{self._org_code}{start + i:018d}" for i in range(count)]
             outbox.draw_messages(tx, numbers)
-            return numbers
+            yield tx, numbers
 
 
 @contextmanager

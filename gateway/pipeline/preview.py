@@ -39,9 +39,8 @@ def preview(site: Site, today: date, actor: str, *, instance: str | None = None)
         settled = settle_site(site, _Nobody(), 0, today, actor, dry=True)
         with site.ledger.begin() as tx:
             before, confirmed = people.recognitions(tx), people.confirmed(tx)
-    ours = [w for w in settled.work if instance in (None, w.row.instance)]
-    numbers = {w.row.id for w in ours}
-    states = [settled.states[w.row.id][0].value for w in ours]
+    numbers = {row.id for row in settled.rows if instance in (None, row.instance)}
+    states = [settled.states.of[number][0].value for number in numbers]
     return Preview(
         recognitions=_recognitions(before, settled.recognitions, instance),
         departures=_departures(settled, instance),
@@ -75,9 +74,9 @@ def _recognitions(before: pl.DataFrame, after: pl.DataFrame, instance: str | Non
 
 def _departures(settled: Settled, instance: str | None) -> list[tuple[str, str, int]]:
     counts = []
-    for name, fold in settled.folds.items():
-        if instance in (None, name):
-            by_state = fold.departures.group_by("state").len().sort("state")
+    for name, folded in settled.folds.items():
+        if folded.fold and instance in (None, name):
+            by_state = folded.fold.departures.group_by("state").len().sort("state")
             counts += [(name, state, number) for state, number in by_state.iter_rows()]
     return counts
 

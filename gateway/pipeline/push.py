@@ -1,5 +1,6 @@
 """The outbox goes out: open messages first, under their msgid, then what is due."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,12 +17,15 @@ from gateway.pipeline.platform import PlatformChannel
 from gateway.site import Site
 from gateway.store import decisions, outbox
 from gateway.store.decisions import CASES
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import now
+from gateway.store.outbox import Answered, Opening
 
 #: Requests under way at once. More do not help: the platform answers one person at a time.
 AT_ONCE = 4
 #: Batches that are opened and settled in one commit each.
 WAVE = 32
+#: Changes that are text at once: a city's first push has 2.8 million, a gigabyte as JSON.
+AS_TEXT = 100_000
 #: After which an item is tried again that a settlement held.
 LATER = timedelta(minutes=5)
 #: Purpose bound into the seal of a message's input.
@@ -49,7 +53,7 @@ def repeat_open(site: Site, channel: PlatformChannel, pushed: Pushed) -> None:
     """Clears what an earlier run left open: each message again, under its msgid, with the same input."""
     with site.ledger.begin() as tx:
         opened = outbox.open_messages(tx)
-    repeats = ((m.msgid, site.keyring.sealer.open_bytes(m.sealed_input, PURPOSE)) for m in opened)
+    repeats = ((m.msgid, _opened(site, m.sealed_input)) for m in opened)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         _flow(site, channel, pool, _waves(repeats), pushed)
 
@@ -73,14 +77,27 @@ def _due(site: Site, channel: PlatformChannel) -> Iterator[list[Message]]:
     """What is due, in waves; each is opened in the ledger before it is given."""
     with site.ledger.begin() as tx:
         due = outbox.due(tx, now())
-    people = roster.people(site, ["person_key", "psn_no", "name", "certno"], due["person_key"]) if due.height else None
-    for wave in _waves(batches(items(due, people))) if people is not None else ():
-        numbers = channel.draw_many(len(wave))
-        with site.ledger.begin() as tx:
-            for msgid, batch in zip(numbers, wave, strict=True):
-                sealed = site.keyring.sealer.seal_bytes(batch.plain, PURPOSE)
-                outbox.open_message(tx, msgid=msgid, infno="L201", sealed_input=sealed, items=batch.changes)
+    if due.is_empty():
+        return
+    people = roster.people(site, ["person_key", "psn_no", "name", "certno"], due["person_key"])
+    made = (batch for part in due.iter_slices(AS_TEXT) for batch in batches(items(part, people)))
+    for wave in _waves(made):
+        sealed = [_sealed(site, batch.plain) for batch in wave]
+        with channel.drawn(len(wave)) as (tx, numbers):
+            drawn = zip(numbers, sealed, wave, strict=True)
+            outbox.open_wave(tx, [Opening(msgid=n, infno="L201", sealed_input=s, items=b.changes) for n, s, b in drawn])
         yield [(msgid, batch.plain) for msgid, batch in zip(numbers, wave, strict=True)]
+
+
+def _sealed(site: Site, plain: bytes) -> bytes:
+    """At rest it is a tenth of its size: less to seal, to write, and to overwrite when it is answered."""
+    return site.keyring.sealer.seal_bytes(zlib.compress(plain, 1), PURPOSE)
+
+
+def _opened(site: Site, sealed: bytes) -> bytes:
+    plain = site.keyring.sealer.open_bytes(sealed, PURPOSE)
+    # A message left open by a version that did not compress is repeated as it was.
+    return plain if plain.startswith(b"{") else zlib.decompress(plain)
 
 
 def _waves(things: Iterable[T]) -> Iterator[list[T]]:
@@ -108,18 +125,20 @@ def _flow(
 def _settle_wave(site: Site, wave: list[Message], under_way: list[Future[Answer]], pushed: Pushed) -> None:
     """Writes down a wave's answers in one commit. A message without a believable answer stays open."""
     answers = [future.result() for future in under_way]
+    answered: list[Answered] = []
+    for (msgid, plain), answer in zip(wave, answers, strict=True):
+        if isinstance(answer, EnvelopeRefused) and answer.infcode == _MISFIT:
+            answer = [(seq, _MISFIT) for seq in range(1, plain.count(b'{"seq":') + 1)]
+        if isinstance(answer, EnvelopeRefused):
+            # Keys or numbers are wrong, not the items: they wait until that is mended.
+            answered.append(Answered(msgid=msgid, results=[], infcode=str(answer.infcode), next_try=now()))
+            pushed.fault = pushed.fault or answer
+        elif isinstance(answer, GatewayError):
+            pushed.fault = pushed.fault or answer
+        else:
+            answered.append(_answered(msgid, answer, pushed))
     with site.ledger.begin() as tx:
-        for (msgid, plain), answer in zip(wave, answers, strict=True):
-            if isinstance(answer, EnvelopeRefused) and answer.infcode == _MISFIT:
-                answer = [(seq, _MISFIT) for seq in range(1, plain.count(b'{"seq":') + 1)]
-            if isinstance(answer, EnvelopeRefused):
-                # Keys or numbers are wrong, not the items: they wait until that is mended.
-                outbox.settle_message(tx, msgid, [], infcode=str(answer.infcode), next_try=now())
-                pushed.fault = pushed.fault or answer
-            elif isinstance(answer, GatewayError):
-                pushed.fault = pushed.fault or answer
-            else:
-                _settle(tx, msgid, answer, pushed)
+        outbox.settle_wave(tx, answered)
 
 
 def _ask(channel: PlatformChannel, msgid: str, plain: bytes) -> Answer:
@@ -129,20 +148,23 @@ def _ask(channel: PlatformChannel, msgid: str, plain: bytes) -> Answer:
         return fault
 
 
-def _settle(tx: Tx, msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> None:
-    single = len(answer) == 1
-    verdicts = [
-        (seq, Verdict.LATER if result == _MISFIT and not single else verdict(result), result) for seq, result in answer
-    ]
-    misfit = any(result == _MISFIT for _seq, result in answer)
-    results = [(seq, state.value, result) for seq, state, result in verdicts]
-    outbox.settle_message(tx, msgid, results, infcode="0", next_try=now() if misfit else now() + LATER)
-    pushed.sent += len(answer)
-    for _seq, state, result in verdicts:
-        pushed.done += state is Verdict.DONE
-        pushed.later += state is Verdict.LATER
-        pushed.refused += state is Verdict.REFUSED
-        pushed.by_result[result] = pushed.by_result.get(result, 0) + 1
+def _answered(msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> Answered:
+    """The answer by what was said: mostly one word for all items of a message."""
+    said: dict[int, list[int]] = {}
+    for seq, result in answer:
+        said.setdefault(result, []).append(seq)
+    results: list[tuple[str, int, list[int]]] = []
+    for result, numbers in said.items():
+        state = Verdict.LATER if result == _MISFIT and len(answer) > 1 else verdict(result)
+        results.append((state.value, result, numbers))
+        pushed.sent += len(numbers)
+        pushed.done += len(numbers) if state is Verdict.DONE else 0
+        pushed.later += len(numbers) if state is Verdict.LATER else 0
+        pushed.refused += len(numbers) if state is Verdict.REFUSED else 0
+        pushed.by_result[result] = pushed.by_result.get(result, 0) + len(numbers)
+    return Answered(
+        msgid=msgid, results=results, infcode="0", next_try=now() if _MISFIT in said else now() + LATER
+    )
 
 
 def _refused_cases(site: Site) -> None:
@@ -156,5 +178,6 @@ def _refused_cases(site: Site) -> None:
             delivery_id=pl.lit(None, pl.Int64),
             row=pl.lit(None, pl.Int64),
             person_key="person_key",
+            county=pl.lit(""),
         )
         decisions.keep_cases(tx, found.select(pl.col(n).cast(k) for n, k in CASES.items()), "item:")

@@ -93,6 +93,7 @@ def run(
         with site.ledger.begin() as tx:
             runs.close_orphans(tx)
             number = runs.start(tx, kind=kind, actor=actor, today=today, slot=slot)
+            decisions.wake_cases(tx, today)
         if number is None:
             return None
         report = RunReport(run=number, today=today)

@@ -1,257 +1,273 @@
 """Reconcile and settle for the whole site: from all applied deliveries to the outbox, in one commit.
 
-Everything is derived anew from what was said, the roster in force and what people decided. So a changed roster, a
-late delivery or a decision needs no path of its own, and repeating it changes nothing.
+What stands is what would be derived anew from all that was said, the roster in force and what people decided. Where
+nothing but deliveries came since the last settlement, only these are looked at, and only the people whom they change:
+it goes on from the instances' checkpoints. A dry settlement, and one after another roster, another decision about whom
+a row means, or other rules, derives everything anew.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
-from gateway.model.deliveries import DeliveryState, Mode
+from gateway.errors import SealBroken, TryLater
+from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
-from gateway.pipeline import roster
+from gateway.pipeline import checkpoint
+from gateway.pipeline.checkpoint import Checkpoint
+from gateway.pipeline.folding import Folded, fold_instance
 from gateway.pipeline.intake import outcome_counts
 from gateway.pipeline.platform import PlatformChannel
-from gateway.pipeline.standing import Standing, read_standing
-from gateway.pipeline.work import Work, cases, resolve_all
-from gateway.reconcile import may_name
-from gateway.settings import LimitSettings
-from gateway.settle import (
-    Fold,
-    Limits,
-    Said,
-    benefit_intervals,
-    changes,
-    fold,
-    lists,
-    statements,
-    subsidy_intervals,
-    timelines,
-    unresolved,
-)
+from gateway.pipeline.standing import Standing
+from gateway.pipeline.states import States, states_of
+from gateway.pipeline.wanted import wanted
+from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_all, subjects, turn
+from gateway.reconcile import KNOWN
+from gateway.settle import in_order
 from gateway.site import Site
-from gateway.store import decisions, deliveries, outbox, people, rosters
+from gateway.store import Tx, checkpoints, decisions, deliveries, outbox, people, rosters, takebacks, verdicts
+from gateway.store.deliveries import DeliveryRow
 from gateway.words import _
 
-#: A list of which more rows than this share are unusable, unknown or in doubt is held as a whole.
-MOSTLY = 0.5
-#: … and more rows than this number, so that a list of three is not held for two.
-MOSTLY_ROWS = 20
+_USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
 
 
 @dataclass(kw_only=True)
 class Settled:
     """What settling came to; written in one commit."""
 
+    #: All usable deliveries, and of them those that were looked at.
+    rows: Sequence[DeliveryRow]
     work: Sequence[Work]
+    states: States
+    folds: Mapping[str, Folded]
+    #: Person keys of those whom this settlement may change; None = everybody.
+    people: pl.Series | None
+    #: All recognitions of these people.
     recognitions: pl.DataFrame
-    folds: Mapping[str, Fold]
+    #: Holds: (delivery, scope, leaving, holding).
     breaches: list[tuple[int, str, int, int]]
+    #: `LISTS` to queue.
     wanted: pl.DataFrame
     standing: Standing
-    states: dict[int, tuple[DeliveryState, str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """What a settlement finds."""
+
+    rows: list[DeliveryRow]
+    decided: Mapping[tuple[int, str], str]
+    released: pl.DataFrame
+    #: What the whole site works with.
+    terms: Mapping[str, Any]
+    #: Instance → where its last fold ended.
+    tips: Mapping[str, Checkpoint]
+    #: Deliveries that say something of people's identities.
+    statements: frozenset[int]
 
 
 def settle_site(
     site: Site, channel: PlatformChannel, run: int, today: date, actor: str, *, dry: bool = False
 ) -> Settled:
     """Settles and, unless `dry`, commits. Raises TryLater when the read-back is needed and the platform is away."""
-    work = resolve_all(site)
-    with site.ledger.begin() as tx:
-        decided, released = decisions.decided(tx), people.released(tx)
-    states, list_holds = _states(work, decided)
-    applied = [w for w in work if states[w.row.id][0] is DeliveryState.APPLIED]
-    folds = {
-        name: _fold(site, name, [w for w in applied if w.row.instance == name], decided, released)
-        for name in _instances(applied)
-    }
-    recognitions = _recognitions(folds)
-    wanted, standing = _wanted(site, channel, recognitions)
-    breaches = [(b.delivery, b.scope, b.leaving, b.holding) for f in folds.values() for b in f.breaches]
-    settled = Settled(
-        work=work,
-        recognitions=recognitions,
-        folds=folds,
-        breaches=breaches + list_holds,
-        wanted=wanted,
-        standing=standing,
-        states=states,
-    )
-    if not dry:
-        _commit(site, settled, run, actor)
+    if dry:
+        return _settle(site, channel, _look(site, from_checkpoints=False))
+    try:
+        scene = _look(site, from_checkpoints=True)
+        settled = _settle(site, channel, scene)
+        if _tells_of_others(site, scene, settled.work):
+            scene = _look(site, from_checkpoints=False)
+            settled = _settle(site, channel, scene)
+    except SealBroken:  # a checkpoint that does not open is none; a delivery that does not open says so again
+        scene = _look(site, from_checkpoints=False)
+        settled = _settle(site, channel, scene)
+    _commit(site, scene, settled, run, actor)
     return settled
 
 
-def _instances(work: Sequence[Work]) -> list[str]:
-    return sorted({w.row.instance for w in work if w.mapping.statements})
-
-
-def _states(
-    work: Sequence[Work], decided: Mapping[tuple[int, str], str]
-) -> tuple[dict[int, tuple[DeliveryState, str, str]], list[tuple[int, str, int, int]]]:
-    """Which deliveries apply: those in sequence that are not held. And lists to hold as a whole."""
-    states: dict[int, tuple[DeliveryState, str, str]] = {}
-    holds: list[tuple[int, str, int, int]] = []
-    applied: dict[str, set[int]] = {}
-    for w in sorted(work, key=lambda w: (w.row.instance, w.row.sequence or 0, w.row.id)):
-        sequence, seen = w.row.sequence, applied.setdefault(w.row.instance, set())
-        # What was applied once stays so: a changed roster may put rows in doubt, but holds no list back.
-        fresh = w.row.state != DeliveryState.APPLIED
-        gap = w.row.mode == Mode.DELTA and sequence is not None and sequence > 1 and sequence - 1 not in seen
-        bad = w.resolutions["outcome"].is_in(["invalid", "unmatched", "review"]).sum()
-        mostly = bad > MOSTLY_ROWS and bad > MOSTLY * w.resolutions.height and w.mapping.statements
-        if fresh and gap:
-            states[w.row.id] = (DeliveryState.WAITING, "sequence_gap", _gap((sequence or 0) - 1))
-        elif fresh and decided.get((w.row.id, "*")) == "cancelled":
-            states[w.row.id] = (DeliveryState.REFUSED, "rejected", "")
-        elif fresh and mostly and decided.get((w.row.id, "*")) != "released":
-            holds.append((w.row.id, "*", int(bad), w.resolutions.height))
-            states[w.row.id] = (DeliveryState.HELD, "mostly_unusable", _mostly(int(bad), w.resolutions.height))
-        else:
-            states[w.row.id] = (DeliveryState.APPLIED, "", "")
-            if sequence is not None:
-                seen.add(sequence)
-    return states, holds
-
-
-def _gap(missing: int) -> str:
-    text = _("第 {n} 批尚未收到或未被采用,本批等待 → 请来源单位补交第 {n} 批,或提供下一份全量名单;补齐后自动处理")
-    return text.format(n=missing)
-
-
-def _mostly(bad: int, rows: int) -> str:
-    text = _("{rows} 行中有 {bad} 行无法采用,疑似整份名单有误 → 请与来源单位核对;用 gateway holds 查看、放行或驳回")
-    return text.format(rows=rows, bad=bad)
-
-
-def _fold(
-    site: Site,
-    instance: str,
-    work: Sequence[Work],
-    decided: Mapping[tuple[int, str], str],
-    released: pl.DataFrame,
-) -> Fold:
-    configured = site.settings.sources.get(instance)
-    limits = configured.settings.limits if configured else LimitSettings()
-    said = [
-        Said(
-            delivery=w.row.id,
-            mode=Mode(w.row.mode or ""),
-            business_date=w.row.business_date or date.min,
-            sequence=w.row.sequence or 0,
-            scopes=tuple(w.row.scopes),
-            rows=statements(w.entries, w.resolutions),
-            unresolved=unresolved(w.entries, w.resolutions),
-            empty_scopes=tuple(s for s in w.row.scopes if s not in set(w.entries["scope"].unique())),
-        )
-        for w in work
-    ]
-
-    def named(leaving: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-        columns = ["person_key", "number", "name_key", "birth", "sex"]
-        known = roster.people(site, columns, leaving["person_key"])
-        return may_name(leaving.join(known, on="person_key"), rows)
-
-    months = {code.identity: code.months for code in site.policy.codes if code.months}
-    return fold(
-        said,
-        limits=Limits(share=limits.share, number=limits.number),
-        decided=decided,
-        may_name=named,
-        months=months,
-        released=released,
+def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
+    work = _resolved(site, scene)
+    states = states_of(scene.rows, {w.row.id: w for w in work}, scene.decided)
+    applied = [row for row in scene.rows if states.applied(row.id) and row.id in scene.statements]
+    folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
+    only = _touched(site, folds)
+    recognitions = _recognitions(site, folds, only)
+    queue, standing = wanted(site, channel, recognitions, only)
+    return Settled(
+        rows=scene.rows,
+        work=work,
+        states=states,
+        folds=folds,
+        people=only,
+        recognitions=recognitions,
+        breaches=[breach for folded in folds.values() for breach in folded.breaches] + states.holds,
+        wanted=queue,
+        standing=standing,
     )
 
 
-def _recognitions(folds: Mapping[str, Fold]) -> pl.DataFrame:
+def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
+    with site.ledger.begin() as tx:
+        rows = deliveries.select(tx, states=_USABLE)
+        saved = checkpoints.read(tx) if from_checkpoints else {}
+        roster, serial = rosters.newest(tx), verdicts.serial(tx)
+        decided, released = decisions.decided(tx), people.released(tx)
+    terms = checkpoint.site_terms(site, roster=roster.digest if roster else "", verdicts=serial)
+    goes_on = saved.pop(checkpoint.SITE, None) == terms
+    return _Scene(
+        rows=rows,
+        decided=decided,
+        released=released,
+        terms=terms,
+        tips={instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {},
+        statements=frozenset(row.id for row in rows if mapping_of(site, row).statements),
+    )
+
+
+def _resolved(site: Site, scene: _Scene) -> list[Work]:
+    """What has to be looked at: new deliveries, and those applied whose rows may come to something else now."""
+    fresh = [row for row in scene.rows if row.state != DeliveryState.APPLIED]
+    old = [row for row in scene.rows if row.state == DeliveryState.APPLIED and row.id in scene.statements]
+    if scene.rows and not scene.terms["roster"]:
+        what, step = _("还没有参保人名册,无法核对人员"), _("等医保平台可用后再运行 gateway run")
+        raise TryLater(what, where=_("参保人名册"), next_step=step)
+    if not scene.tips:
+        return resolve_all(site, [*old, *fresh], pl.DataFrame(schema=KNOWN))
+    return resolve_all(site, fresh, _known(site, scene))
+
+
+def _known(site: Site, scene: _Scene) -> pl.DataFrame:
+    """`KNOWN` of what the instances said before."""
     parts = [
-        f.recognitions.with_columns(instance=pl.lit(name)).select(RECOGNITIONS.names()) for name, f in folds.items()
+        tip.source_ids(site).select(instance=pl.lit(name), raw_source_id="source_id", person_key="named")
+        for name, tip in scene.tips.items()
     ]
+    return pl.concat([pl.DataFrame(schema=KNOWN), *parts])
+
+
+def _sources(work: Work) -> pl.DataFrame:
+    rows = work.said.rows.select(instance=pl.lit(work.row.instance), raw_source_id="source_id", person_key="person_key")
+    return rows.drop_nulls()
+
+
+def _tells_of_others(site: Site, scene: _Scene, work: Sequence[Work]) -> bool:
+    """Whether a source's number that is sure now may settle a row of an earlier delivery that was in doubt."""
+    doubtful = [tip.doubts(site) for tip in scene.tips.values()]
+    if not work or not doubtful:
+        return False
+    about_number = pl.col("code").is_in(["number_damaged", "number_missing"])
+    sure = pl.concat([_sources(w) for w in work])
+    keys = ["instance", "raw_source_id"]
+    return pl.concat(doubtful).filter(about_number).join(sure, on=keys, how="semi").height > 0
+
+
+def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applied: Sequence[DeliveryRow]) -> Folded:
+    rows = {row.id: row for row in applied if row.instance == instance}
+    return fold_instance(
+        site,
+        in_order([turn(row) for row in rows.values()]),
+        rows,
+        {w.row.id: w for w in work if w.row.id in rows},
+        scene.tips.get(instance),
+        decided=scene.decided,
+        released=scene.released,
+    )
+
+
+def _touched(site: Site, folds: Mapping[str, Folded]) -> pl.Series | None:
+    """Whose list may be another one. None = anybody's."""
+    if any(folded.tip is None for folded in folds.values()):
+        return None
+    return pl.concat([_NOBODY, *(folded.touched(site) for folded in folds.values())]).unique()
+
+
+_NO_DOUBTS = pl.DataFrame(schema=DOUBTS)
+_NOBODY = pl.Series("person_key", [], pl.Int64)
+
+
+def _recognitions(site: Site, folds: Mapping[str, Folded], only: pl.Series | None) -> pl.DataFrame:
+    """All recognitions of these people."""
+    parts = []
+    for name, folded in folds.items() if only is None or only.len() else ():
+        frame = folded.recognitions(site)
+        if only is not None:
+            frame = frame.join(only.to_frame(), on="person_key", how="semi")
+        parts.append(frame.with_columns(instance=pl.lit(name)).select(RECOGNITIONS.names()))
     return pl.concat([empty(RECOGNITIONS), *parts])
 
 
-def _wanted(site: Site, channel: PlatformChannel, recognitions: pl.DataFrame) -> tuple[pl.DataFrame, Standing]:
-    """`LISTS` that should be queued, and what of the platform's own records was newly seen."""
-    flags_from, policy = site.settings.site.flags_from, site.policy
-    with site.ledger.begin() as tx:
-        confirmed, adopted, version = people.confirmed(tx), people.adopted(tx), rosters.newest(tx)
-        refused = outbox.refused_lists(tx, version.pulled_at) if version else confirmed.clear()
-    everybody = pl.concat([recognitions["person_key"], confirmed["person_key"]]).unique()
-    insured = roster.people(site, ["person_key", "psn_no", "birth", "dead"], everybody)
-    alive = insured.filter(~pl.col("dead"))
-    living = recognitions.join(alive, on="person_key", how="semi")
-    nobody = adopted.clear()
-    own = _intervals(living, nobody, alive, site)
-    fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
-    ours = {*site.settings.sources, *recognitions["instance"].unique()}
-    standing = read_standing(channel, alive.join(fresh, on="person_key", how="semi"), ours)
-    adopted = pl.concat([adopted, standing.adopted])
-    confirmed = pl.concat([confirmed, standing.confirmed])
-    uses = {
-        "1": benefit_intervals(living, adopted, policy, flags_from),
-        "2": subsidy_intervals(living, alive, adopted, policy, flags_from),
-    }
-    wanted = lists(timelines(uses))
-    silent = _silent(wanted, confirmed, own, alive)
-    queue = changes(wanted, confirmed.drop("origin"), silent=silent)
-    return queue.join(refused, on=["person_key", "use", "records"], how="anti"), standing
-
-
-def _intervals(living: pl.DataFrame, nobody: pl.DataFrame, alive: pl.DataFrame, site: Site) -> dict[str, pl.DataFrame]:
-    flags_from, policy = site.settings.site.flags_from, site.policy
-    return {
-        "1": benefit_intervals(living, nobody, policy, flags_from),
-        "2": subsidy_intervals(living, alive, nobody, policy, flags_from),
-    }
-
-
-def _silent(
-    wanted: pl.DataFrame, confirmed: pl.DataFrame, own: Mapping[str, pl.DataFrame], alive: pl.DataFrame
-) -> pl.DataFrame:
-    """(person_key, use) of whom nothing is sent: not alive on the roster, or a list that only others wrote."""
-    key = ["person_key", "use"]
-    all_lists = pl.concat([wanted.select(key), confirmed.select(key)]).unique()
-    ours = pl.concat([f.select("person_key", use=pl.lit(use)).unique() for use, f in own.items()])
-    uploaded = confirmed.filter(pl.col("origin") == "receipt").select(key)
-    gone = all_lists.join(alive, on="person_key", how="anti")
-    foreign = all_lists.join(ours, on=key, how="anti").join(uploaded, on=key, how="anti")
-    return pl.concat([gone, foreign]).unique()
-
-
-def _commit(site: Site, settled: Settled, run: int, actor: str) -> None:
-    files = {w.row.id: w.resolutions_file(site) for w in settled.work}
-    applied = [w for w in settled.work if settled.states[w.row.id][0] is DeliveryState.APPLIED]
-    found = cases(site, [w for w in applied if w.mapping.statements], "row:")
-    # Payments are looked at once: their cases are opened here and wait for a person.
-    payments = cases(site, [w for w in applied if not w.mapping.statements], "pay:")
-    departures = pl.concat([f.departures for f in settled.folds.values()]) if settled.folds else None
+def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -> None:
+    files = {w.row.id: w.resolutions_file(site) for w in settled.work if settled.states.applied(w.row.id)}
+    doubts = _doubts(site, scene, settled)
+    forces = in_force([row for row in settled.rows if settled.states.applied(row.id)])
+    points = _checkpoints(site, scene, settled, doubts, forces)
+    payments = [w for w in settled.work if not w.mapping.statements and settled.states.applied(w.row.id)]
+    judged = [number for folded in settled.folds.values() for number in folded.judged]
     with site.ledger.begin() as tx:
         for w in settled.work:
-            state, code, detail = settled.states[w.row.id]
-            if state is DeliveryState.APPLIED:
-                deliveries.apply(
-                    tx,
-                    w.row.id,
-                    outcomes=outcome_counts(w.resolutions),
-                    resolutions_file=files[w.row.id],
-                    review_digest=w.review_digest(),
-                )
-                uncovered = w.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
-                deliveries.set_finding(tx, w.row.id, "not_covered", uncovered)
-            elif w.row.state != DeliveryState.APPLIED:
-                deliveries.mark(tx, w.row.id, state, code=code, message=detail)
-        for one in settled.folds.values():
-            for delivery, count in one.unknown_stops.group_by("delivery").len().iter_rows():
-                deliveries.set_finding(tx, delivery, "unknown_stop", count)
-        people.replace_recognitions(tx, settled.recognitions, run)
-        if departures is not None:
-            people.replace_departures(tx, departures)
-        decisions.keep_holds(tx, settled.breaches, actor)
-        decisions.keep_cases(tx, found, "row:")
-        decisions.open_cases(tx, payments)
+            _keep_delivery(tx, w, settled, files.get(w.row.id))
+        for folded in settled.folds.values():
+            if folded.fold:
+                for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():
+                    deliveries.set_finding(tx, delivery, "unknown_stop", count)
+        people.replace_recognitions(tx, settled.recognitions, run, people=settled.people)
+        if settled.work:
+            takebacks.keep(tx, pl.concat([w.taken_back for w in settled.work]), run)
+        departures = [folded.fold.departures for folded in settled.folds.values() if folded.fold]
+        if departures:
+            people.replace_departures(tx, pl.concat(departures), deliveries=judged)
+        decisions.keep_holds(tx, settled.breaches, actor, judged={*judged, *(w.row.id for w in settled.work)})
+        decisions.keep_cases(tx, subjects(pl.concat([_NO_DOUBTS, *doubts.values()]), forces), "row:")
+        # Payments are looked at once: their cases are opened here and wait for a person.
+        if payments:
+            decisions.open_cases(tx, subjects(pl.concat([w.doubts for w in payments]), forces))
         people.adopt(tx, settled.standing.adopted)
         people.confirm_readback(tx, settled.standing.confirmed)
-        outbox.replace_queue(tx, settled.wanted, run)
+        outbox.replace_queue(tx, settled.wanted, run, people=settled.people)
+        checkpoints.write(tx, points)
+
+
+def _keep_delivery(tx: Tx, work: Work, settled: Settled, file: str | None) -> None:
+    number = work.row.id
+    state, code, detail = settled.states.of[number]
+    if file is not None:
+        outcomes = outcome_counts(work.resolutions)
+        digest = work.review_digest()
+        deliveries.apply(tx, number, outcomes=outcomes, resolutions_file=file, review_digest=digest)
+        uncovered = work.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
+        deliveries.set_finding(tx, number, "not_covered", uncovered)
+    elif work.row.state != DeliveryState.APPLIED:
+        deliveries.mark(tx, number, state, code=code, message=detail)
+
+
+def _doubts(site: Site, scene: _Scene, settled: Settled) -> dict[str, pl.DataFrame]:
+    """Instance → `DOUBTS` of its applied deliveries: of those looked at now, and of the others as they were."""
+    looked_at = [w.row.id for w in settled.work]
+    doubts = {}
+    for name in settled.folds:
+        tip = scene.tips.get(name)
+        before = [tip.doubts(site).filter(~pl.col("delivery_id").is_in(looked_at))] if tip else []
+        now = [w.doubts for w in settled.work if w.row.instance == name and settled.states.applied(w.row.id)]
+        doubts[name] = pl.concat([_NO_DOUBTS, *before, *now])
+    return doubts
+
+
+def _checkpoints(
+    site: Site, scene: _Scene, settled: Settled, doubts: Mapping[str, pl.DataFrame], forces: Mapping[int, set[str]]
+) -> dict[str, Mapping[str, Any]]:
+    """What the next settlement may go on from."""
+    points: dict[str, Mapping[str, Any]] = {checkpoint.SITE: scene.terms}
+    looked_at = {w.row.instance for w in settled.work}
+    for name, folded in settled.folds.items():
+        if folded.fold or name in looked_at:
+            points[name] = folded.checkpoint(site, scene.decided, _standing(doubts[name], forces))
+    return points
+
+
+def _standing(doubts: pl.DataFrame, forces: Mapping[int, set[str]]) -> pl.DataFrame:
+    """Doubts of deliveries and scopes in force."""
+    return doubts.filter(pl.col("delivery_id").is_in([number for number, scopes in forces.items() if scopes]))

@@ -28,7 +28,7 @@ class Standing:
     confirmed: pl.DataFrame
 
 
-_NOTHING = Standing(adopted=empty(TIMELINES), confirmed=pl.DataFrame(schema={**LISTS, "origin": pl.String}))
+NOTHING = Standing(adopted=empty(TIMELINES), confirmed=pl.DataFrame(schema={**LISTS, "origin": pl.String}))
 
 
 def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]) -> Standing:
@@ -37,7 +37,7 @@ def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]
     `ours`: the site's instances; what one of them wrote, before a ledger was lost, is not adopted.
     """
     if people.is_empty():
-        return _NOTHING
+        return NOTHING
     records = _parse(channel.export("records")).join(people.select("person_key", "psn_no"), on="psn_no")
     timelines = records.select(pl.col(n).cast(t) for n, t in TIMELINES.items())
     foreign = ~pl.col("source").is_in(list(ours))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gateway.site import Site
-from gateway.store import deliveries
+from gateway.store import checkpoints, deliveries
 
 #: Seconds that a file must be old before it counts as an orphan: its row may be about to commit.
 GRACE = 3600.0
@@ -19,7 +19,7 @@ PARTIAL_GRACE = 7 * 86_400.0
 def sweep(site: Site) -> int:
     """Removes orphans. How many. Runs under the site's lock."""
     with site.ledger.begin() as tx:
-        named = deliveries.files_in_use(tx)
+        named = deliveries.files_in_use(tx) | checkpoints.files_in_use(tx)
     sealed = [path for folder in (site.archive, site.frames) for path in _older(folder.iterdir(), GRACE)]
     orphans = [path for path in sealed if path.name not in named]
     orphans += _older((site.settings.var / "incoming").glob("*/*.part"), PARTIAL_GRACE)

@@ -1,39 +1,56 @@
-"""All usable deliveries with their entries and resolutions: what a settlement works from."""
+"""Deliveries at hand: read, linked to people, each row with its outcome; of each only what settling needs stays.
 
-from collections.abc import Sequence
+A payment moves no identity: what it came to once is not looked at again.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
-from gateway.errors import TryLater
-from gateway.model.deliveries import DeliveryState, Mode
+from gateway.model.deliveries import Mode
 from gateway.model.mapping import ListMapping
 from gateway.pipeline import roster
-from gateway.reconcile import CLAIM, link, resolve
+from gateway.pipeline.takebacks import taken_back
+from gateway.pipeline.verdicts import verdicts
+from gateway.reconcile import CLAIMS, link, resolve
+from gateway.settle import Said, Turn, statements, unresolved
 from gateway.site import Site
-from gateway.store import deliveries, rosters
 from gateway.store.decisions import CASES
 from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_hex
-from gateway.words import _
 
-_USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
+#: Columns of entries that nobody after normalise needs but receipts and people's eyes.
+_FOR_EYES = ("line", "part", "raw_name", "raw_number", "raw_category", "category")
+#: Cases of rows, with the scope of each, and what of the source could still tell whom they mean.
+DOUBTS = pl.Schema([*CASES.items(), ("scope", pl.String()), ("raw_source_id", pl.String())])
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Work:
     """One delivery at hand."""
 
     row: DeliveryRow
     mapping: ListMapping
-    entries: pl.DataFrame
+    #: `RESOLUTIONS`
     resolutions: pl.DataFrame
     #: What its rows came to before; None the first time.
     before: pl.DataFrame | None
+    said: Said
+    #: `DOUBTS`: rows that a person must look at.
+    doubts: pl.DataFrame
+    #: `takebacks.TAKEN_BACK`: what its rows once said of people whom they do not mean.
+    taken_back: pl.DataFrame
+
+    @property
+    def changed(self) -> bool:
+        """Whether any row comes to something else than before."""
+        return self.before is None or not self.before.equals(self.resolutions)
 
     def resolutions_file(self, site: Site) -> str:
         """The sealed file of the resolutions: the old one where nothing changed."""
-        if self.before is not None and self.row.resolutions_file and self.before.equals(self.resolutions):
+        if self.row.resolutions_file and not self.changed:
             return self.row.resolutions_file
         return site.write_frame(self.resolutions)
 
@@ -43,94 +60,149 @@ class Work:
         return sm3_hex(",".join(map(str, rows)).encode())
 
 
-def resolve_all(site: Site) -> list[Work]:
-    """Every usable delivery, resolved against the roster in force. Each claim is looked at once."""
-    with site.ledger.begin() as tx:
-        rows = deliveries.select(tx, states=_USABLE)
-        version = rosters.newest(tx)
-    mappings = {r.instance: site.mappings.list_mapping(_plugin_of(site, r)) for r in rows}
-    # Payments move no identity: what they came to once is not looked at again every day.
-    todo = [r for r in rows if mappings[r.instance].statements or r.state != DeliveryState.APPLIED]
-    if not todo:
-        return []
-    if version is None:
-        what, step = _("还没有参保人名册,无法核对人员"), _("等医保平台可用后再运行 gateway run")
-        raise TryLater(what, where=_("参保人名册"), next_step=step)
-    frames = {r.id: site.read_frame(r.entries_file or "") for r in todo}
-    claims = pl.concat([frame.select(CLAIM) for frame in frames.values()])
-    links = link(claims, lambda: roster.buckets(site))
-    insured = roster.people(site, ["person_key"])
-    return [_one(site, r, mappings[r.instance], frames[r.id], links, insured) for r in todo]
-
-
-def _plugin_of(site: Site, row: DeliveryRow) -> str:
-    """The plugin whose mapping reads a delivery. An instance that is no longer configured, or whose plugin is broken,
-    says nothing new; what it said goes on counting."""
+def mapping_of(site: Site, row: DeliveryRow) -> ListMapping:
+    """The mapping that reads a delivery. An instance that is no longer configured, or whose plugin is broken, says
+    nothing new; what it said goes on counting."""
     instance = site.settings.sources.get(row.instance)
-    return instance.settings.plugin if instance else str(row.landing["plugin"])
+    return site.mappings.list_mapping(instance.settings.plugin if instance else str(row.landing["plugin"]))
 
 
-def _one(
-    site: Site,
-    row: DeliveryRow,
-    mapping: ListMapping,
-    entries: pl.DataFrame,
-    links: pl.DataFrame,
-    insured: pl.DataFrame,
+def turn(row: DeliveryRow) -> Turn:
+    """A delivery's place in the order."""
+    return Turn(
+        delivery=row.id,
+        mode=Mode(row.mode or ""),
+        business_date=row.business_date or date.min,
+        sequence=row.sequence or 0,
+        scopes=tuple(row.scopes),
+    )
+
+
+def resolve_all(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame) -> list[Work]:
+    """These deliveries, resolved against the roster in force. `known`: `reconcile.KNOWN` of what was sure before."""
+    if not rows:
+        return []
+    frames = {row.id: _entries(site, row) for row in rows}
+    claims = [
+        frames[row.id].select(pl.lit(row.instance).alias("instance"), pl.lit(row.id).alias("delivery"), *_CLAIM_CELLS)
+        for row in rows
+    ]
+    decided = verdicts(site)
+    links = link(pl.concat(claims), lambda: roster.buckets(site), verdicts=decided, known=known)
+    del claims
+    work, start = [], 0
+    for row in rows:
+        entries = frames.pop(row.id)
+        work.append(_resolved(site, row, entries, links.slice(start, entries.height), decided))
+        start += entries.height
+    return work
+
+
+def said_before(site: Site, row: DeliveryRow) -> Said:
+    """What a delivery says, as it was resolved before."""
+    entries, resolutions = _entries(site, row), site.read_frame(row.resolutions_file or "")
+    return _said(row, entries, resolutions)
+
+
+_CLAIM_CELLS = [name for name in CLAIMS if name not in ("instance", "delivery")]
+
+
+def _entries(site: Site, row: DeliveryRow) -> pl.DataFrame:
+    return site.read_frame(row.entries_file or "").drop(_FOR_EYES, strict=False)
+
+
+def _resolved(
+    site: Site, row: DeliveryRow, entries: pl.DataFrame, links: pl.DataFrame, decided: pl.DataFrame
 ) -> Work:
+    mapping = mapping_of(site, row)
     before = site.read_frame(row.resolutions_file) if row.resolutions_file else None
-    previous = None
-    if before is not None:
-        sure = before.select("row", person_key=pl.coalesce("person_key", "kept")).drop_nulls()
-        previous = sure.with_columns(insured=pl.col("person_key").is_in(insured["person_key"].implode()))
+    previous = _previous(site, before, decided["same"]) if before is not None else None
     resolutions = resolve(entries, links, statements=mapping.statements, previous=previous)
-    return Work(row=row, mapping=mapping, entries=entries, resolutions=resolutions, before=before)
+    return Work(
+        row=row,
+        mapping=mapping,
+        resolutions=resolutions,
+        before=before,
+        said=_said(row, entries, resolutions),
+        doubts=_doubts(site, row, entries, resolutions, "row:" if mapping.statements else "pay:"),
+        taken_back=taken_back(row.instance, entries, before, resolutions, decided),
+    )
 
 
-def in_force(work: Sequence[Work]) -> dict[int, set[str]]:
+def _previous(site: Site, before: pl.DataFrame, same: pl.Series) -> pl.DataFrame:
+    """row, person_key, insured: whom the rows were sure about, and whether these are on the roster still. Whom a
+    decision named that was undone (none of `same`, those in force) nobody was ever sure about."""
+    undone = (pl.col("rule") == "decided") & ~pl.col("person_key").is_in(same.implode())
+    known = before.filter(~undone.fill_null(value=False))
+    sure = known.select("row", person_key=pl.coalesce("person_key", "kept")).drop_nulls()
+    insured = roster.people(site, ["person_key"], sure["person_key"]).with_columns(insured=pl.lit(value=True))
+    return sure.join(insured, on="person_key", how="left").with_columns(pl.col("insured").fill_null(value=False))
+
+
+def _said(row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) -> Said:
+    place, scopes = turn(row), set(entries["scope"].unique())
+    return Said(
+        delivery=place.delivery,
+        mode=place.mode,
+        business_date=place.business_date,
+        sequence=place.sequence,
+        scopes=place.scopes,
+        rows=statements(entries, resolutions),
+        unresolved=unresolved(entries, resolutions),
+        empty_scopes=tuple(scope for scope in row.scopes if scope not in scopes),
+    )
+
+
+def in_force(rows: Sequence[DeliveryRow]) -> dict[int, set[str]]:
     """delivery -> scopes for which it is the newest full list, or comes after it."""
     forces: dict[int, set[str]] = {}
     covered: dict[str, set[str]] = {}
-    ordered = sorted(work, key=lambda w: (w.row.business_date, w.row.sequence or 0, w.row.id), reverse=True)
-    for w in ordered:
-        seen = covered.setdefault(w.row.instance, set())
-        forces[w.row.id] = set(w.row.scopes) - seen
-        if w.row.mode == Mode.FULL:
-            seen.update(w.row.scopes)
+    ordered = sorted(rows, key=lambda row: (row.business_date or date.min, row.sequence or 0, row.id), reverse=True)
+    for row in ordered:
+        seen = covered.setdefault(row.instance, set())
+        forces[row.id] = set(row.scopes) - seen
+        if row.mode == Mode.FULL:
+            seen.update(row.scopes)
     return forces
 
 
-def cases(site: Site, work: Sequence[Work], prefix: str) -> pl.DataFrame:
-    """`CASES` of all rows in force that a person must look at: one per claim and reason; subjects begin so."""
-    forces = in_force(work)
-    parts = [_cases_of(w, forces[w.row.id]) for w in work]
-    found = pl.concat([pl.DataFrame(schema={**CASES, "claim": pl.String}), *parts])
-    digests = site.keyring.person_digest(found["claim"].to_list())
-    subject = pl.concat_str(
-        pl.lit(prefix), "instance", pl.lit(":"), pl.Series("digest", digests, pl.Int64), pl.lit(":"), "code"
-    )
-    return (
-        found.with_columns(subject.alias("subject"))
-        .unique("subject", keep="last", maintain_order=True)
-        .select(CASES.names())
-    )
+#: What a case is about: rows of later deliveries that say the same of who they are belong to it.
+_CLAIM = ("number", "number_state", "name_key", "head_number", "birth_from", "birth_to", "sex", "area")
 
 
-def _cases_of(work: Work, scopes: set[str]) -> pl.DataFrame:
-    rows = work.entries.join(work.resolutions, on="row").filter(pl.col("scope").is_in(list(scopes)))
+def _doubts(
+    site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame, prefix: str
+) -> pl.DataFrame:
+    """`DOUBTS` of a delivery: one per row and reason."""
+    rows = entries.join(resolutions, on="row")
     review = rows.filter(pl.col("outcome") == "review").with_columns(code="reason")
     remarked = rows.filter(
         pl.col("remark").is_not_null()
         & pl.col("outcome").is_in(["matched", "no_identity", "deceased"])
         & ~((pl.col("remark") == "dead_by_row") & pl.col("dead").fill_null(value=False))
     ).with_columns(code="remark")
-    claim = pl.concat_str([pl.col(c).cast(pl.String).fill_null("") for c in CLAIM], separator="|")
-    return pl.concat([review, remarked]).select(
-        subject=pl.lit(""),
-        instance=pl.lit(work.row.instance),
-        code="code",
-        delivery_id=pl.lit(work.row.id, pl.Int64),
-        row=pl.col("row").cast(pl.Int64),
-        person_key=pl.coalesce("person_key", "candidate"),
-        claim=claim,
+    both = pl.concat([review, remarked])
+    claim = pl.concat_str([pl.col(c).cast(pl.String).fill_null("") for c in _CLAIM], separator="|")
+    digests = site.keyring.person_digest(both.select(claim).to_series().to_list())
+    subject = pl.concat_str(
+        pl.lit(f"{prefix}{row.instance}:"), pl.Series("digest", digests, pl.Int64), pl.lit(":"), "code"
     )
+    return both.select(
+        subject=subject,
+        instance=pl.lit(row.instance),
+        code="code",
+        delivery_id=pl.lit(row.id, pl.Int64),
+        row=pl.col("row").cast(pl.Int64),
+        person_key=pl.coalesce("person_key", "candidate", pl.col("candidates").list.first()),
+        county=pl.coalesce(pl.when(pl.col("area").str.len_chars() >= 6).then(pl.col("area").str.slice(0, 6)), "scope"),
+        scope="scope",
+        raw_source_id="raw_source_id",
+    ).select(pl.col(n).cast(t) for n, t in DOUBTS.items())
+
+
+def subjects(doubts: pl.DataFrame, forces: Mapping[int, set[str]]) -> pl.DataFrame:
+    """`CASES` of the doubts that are in force: one per claim and reason, where the newest delivery says it."""
+    pairs = [(delivery, scope) for delivery, scopes in forces.items() for scope in scopes]
+    force = pl.DataFrame(pairs, schema={"delivery_id": pl.Int64, "scope": pl.String}, orient="row")
+    found = doubts.join(force, on=["delivery_id", "scope"], how="semi").sort("delivery_id", "row")
+    return found.unique("subject", keep="last", maintain_order=True).select(CASES.names())

@@ -154,7 +154,7 @@ class Source(ABC):
 
 
 class Platform(ABC):
-    """The insurance platform: roster, read-back, uploads."""
+    """The insurance platform: roster, read-back, uploads, settlements."""
 
     slug: ClassVar[str]
     Options: ClassVar[type[PluginOptions]]
@@ -173,6 +173,10 @@ class Platform(ABC):
     @abstractmethod
     def records(self, peer: EnvelopePeer, msgid: str, sink: Sink) -> None:
         """Brings the identity export (gzip) into the sink."""
+
+    @abstractmethod
+    def settlements(self, peer: EnvelopePeer, year: int, msgid: str, sink: Sink) -> None:
+        """Brings the export of a year's settlements and refunds (gzip) into the sink."""
 
     @abstractmethod
     def upload(self, peer: EnvelopePeer, msgid: str, plain: bytes) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Holds and cases: what waits for a person, and what they said."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from gateway.model.outcomes import REMARKS
+from gateway.model.verdicts import Verdict
 from gateway.store import tables as t
 from gateway.store.dialect import insert_frame, read_frame, update_by_id
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, inserted_id, now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +67,9 @@ def decided(tx: Tx) -> dict[tuple[int, str], str]:
     return {(h.delivery_id, h.scope): words[h.state] for h in holds(tx) if h.state in words}
 
 
-def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str) -> int:
-    """Opens a hold for each breach (delivery, scope, leaving, holding) that has none; those that no longer breach
-    are void. How many are open."""
+def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str, *, judged: Set[int]) -> int:
+    """Opens a hold for each breach (delivery, scope, leaving, holding) that has none; those of the `judged` deliveries
+    that no longer breach are void. How many are open."""
     known = {(h.delivery_id, h.scope): h for h in holds(tx)}
     for delivery, scope, leaving, holding in breaches:
         values = {"leaving": leaving, "holding": holding}
@@ -86,7 +88,7 @@ def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str
         elif before.state in ("open", "void"):
             tx.execute(sa.update(t.holds).where(t.holds.c.id == before.id).values(state="open", **values))
     for hold in known.values():
-        if hold.state == "open":
+        if hold.state == "open" and hold.delivery_id in judged:
             tx.execute(sa.update(t.holds).where(t.holds.c.id == hold.id).values(state="void"))
     return len(holds(tx, state="open"))
 
@@ -106,25 +108,50 @@ CASES = pl.Schema(
         "delivery_id": pl.Int64,
         "row": pl.Int64,
         "person_key": pl.Int64,
+        "county": pl.String,  # six digits; "" = unknown
     }
 )
+#: Columns that follow the newest row of the subject.
+_MOVING = ("delivery_id", "row", "person_key", "county")
 
 
 def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     """Opens cases for new subjects, reopens closed ones, closes those of `prefix` that are no more. (opened, closed).
 
-    `found`: `CASES`, one row per subject.
+    `found`: `CASES`, one row per subject. A case that was put off stays so; a remark that somebody has dealt with
+    does not come back.
     """
     c = t.cases.c
-    schema = pl.Schema({"id": pl.Int64, "subject": pl.String, "state": pl.String, "code": pl.String})
-    query = sa.select(c.id, c.subject, c.state, c.code).where(c.subject.startswith(prefix))
-    known = read_frame(tx, query, schema)
+    columns = ("id", "subject", "state", *_MOVING)
+    schema = pl.Schema([("id", pl.Int64()), *((n, CASES.get(n, pl.String())) for n in columns[1:])])
+    known = read_frame(tx, sa.select(*(c[name] for name in columns)).where(c.subject.startswith(prefix)), schema)
+    known = known.filter(~pl.col("id").is_in(_dealt_with(tx)))
+    _move(tx, known.join(found, on="subject", suffix="_now"))
     again = known.filter(pl.col("state") == "closed").join(found, on="subject", how="semi")
-    update_by_id(tx, t.cases, again["id"].to_list(), state="open", closed_at=None)
-    over = known.filter(pl.col("state") == "open").join(found, on="subject", how="anti")
+    update_by_id(tx, t.cases, again["id"].to_list(), state="open", opened_at=now(), closed_at=None)
+    over = known.filter(pl.col("state") != "closed").join(found, on="subject", how="anti")
     update_by_id(tx, t.cases, over["id"].to_list(), state="closed", closed_at=now())
     new = open_cases(tx, found)
     return new + again.height, over.height
+
+
+def _dealt_with(tx: Tx) -> list[int]:
+    """Closed cases of a remark that somebody has dealt with: the department goes on sending it."""
+    c, v = t.cases.c, t.verdicts.c
+    query = (
+        sa.select(c.id)
+        .join_from(t.cases, t.verdicts, v.case_id == c.id)
+        .where(c.state == "closed", c.code.in_(REMARKS), v.verdict == Verdict.SAME.value, v.undone_at.is_(None))
+    )
+    return list(tx.execute(query).scalars())
+
+
+def _move(tx: Tx, pairs: pl.DataFrame) -> None:
+    """Cases follow their subject to the newest row that says it."""
+    moved = pairs.filter(pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_now")) for name in _MOVING))
+    values: dict[str, Any] = {name: sa.bindparam(f"{name}_now") for name in _MOVING}
+    if rows := moved.select(pl.col("id").alias("b_id"), *(f"{name}_now" for name in _MOVING)).to_dicts():
+        tx.execute(sa.update(t.cases).where(t.cases.c.id == sa.bindparam("b_id")).values(**values), rows)
 
 
 def open_cases(tx: Tx, found: pl.DataFrame) -> int:
@@ -136,17 +163,47 @@ def open_cases(tx: Tx, found: pl.DataFrame) -> int:
     return new.height
 
 
-def cases(tx: Tx, *, state: str | None = "open", instance: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """Cases, oldest first."""
+def wake_cases(tx: Tx, today: date) -> None:
+    """Cases that were put off until today, or before, are open again."""
+    c = t.cases.c
+    due = sa.update(t.cases).where(c.state == "later", c.later_until <= today)
+    tx.execute(due.values(state="open", later_until=None))
+
+
+def answer_case(tx: Tx, case: int, state: str, *, until: date | None = None) -> None:
+    """What a decision does to its case: closed, later (`until` its day), or open again."""
+    values: dict[str, Any] = {"state": state, "later_until": until, "closed_at": now() if state == "closed" else None}
+    tx.execute(sa.update(t.cases).where(t.cases.c.id == case).values(**values))
+
+
+def cases(
+    tx: Tx,
+    *,
+    state: str | None = "open",
+    instance: str | None = None,
+    county: str | None = None,
+    limit: int | None = 100,
+) -> list[dict[str, Any]]:
+    """Cases, oldest first; of every state, instance and county where none is named."""
     c = t.cases.c
     query = sa.select(t.cases, t.deliveries.c.name.label("delivery")).outerjoin(
         t.deliveries, t.deliveries.c.id == c.delivery_id
     )
-    if state:
-        query = query.where(c.state == state)
-    if instance:
-        query = query.where(c.instance == instance)
-    return [dict(row._mapping) for row in tx.execute(query.order_by(c.id).limit(limit))]
+    query = query.where(*_of(state, instance, county)).order_by(c.opened_at, c.id).limit(limit)
+    return [dict(row._mapping) for row in tx.execute(query)]
+
+
+def _of(state: str | None, instance: str | None, county: str | None) -> list[sa.ColumnElement[bool]]:
+    c = t.cases.c
+    wanted = ((c.state, state), (c.instance, instance), (c.county, county))
+    return [column == value for column, value in wanted if value is not None]
+
+
+def aged_cases(tx: Tx, before: datetime, *, instance: str | None = None, county: str | None = None) -> int:
+    """How many cases are open since before that time (UTC)."""
+    c = t.cases.c
+    query = sa.select(sa.func.count()).select_from(t.cases).where(*_of("open", instance, county), c.opened_at < before)
+    return int(tx.execute(query).scalar_one())
 
 
 def case(tx: Tx, number: int) -> dict[str, Any] | None:
@@ -155,10 +212,26 @@ def case(tx: Tx, number: int) -> dict[str, Any] | None:
     return dict(row._mapping) if row else None
 
 
+def case_of_subject(tx: Tx, subject: str) -> dict[str, Any] | None:
+    """The case of a subject; None where there was none yet."""
+    row = tx.execute(sa.select(t.cases).where(t.cases.c.subject == subject)).first()
+    return dict(row._mapping) if row else None
+
+
+def open_case(tx: Tx, **columns: Any) -> int:
+    """Opens one case (`CASES` columns), again where its subject had one before; its number."""
+    values = {**columns, "state": "open", "opened_at": now(), "closed_at": None, "later_until": None}
+    known = case_of_subject(tx, columns["subject"])
+    if known is None:
+        return inserted_id(tx.execute(sa.insert(t.cases).values(**values)))
+    tx.execute(sa.update(t.cases).where(t.cases.c.id == known["id"]).values(**values))
+    return int(known["id"])
+
+
 def cases_of(tx: Tx, person: int) -> list[dict[str, Any]]:
-    """A person's open cases, oldest first."""
+    """A person's cases that are not closed, oldest first."""
     c = t.cases.c
-    query = sa.select(t.cases).where(c.person_key == person, c.state == "open").order_by(c.id)
+    query = sa.select(t.cases).where(c.person_key == person, c.state != "closed").order_by(c.id)
     return [dict(row._mapping) for row in tx.execute(query)]
 
 

@@ -51,7 +51,7 @@ class Ledger:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.SQLAlchemyError as fault:
+        except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as fault:
             # Only the driver's class and short message: statements and parameters may be somebody.
             origin = getattr(fault, "orig", None) or fault
             detail = f"{type(origin).__name__} {str(origin).splitlines()[0][:120] if origin is not fault else ''}"

@@ -2,6 +2,8 @@
 
 A change is queued, sending (named by a message), then done or refused; one that was never sent is superseded by a
 newer one. A message is written, sealed, before it leaves: after a crash it is repeated under its msgid.
+
+Where a function takes `people` (person keys), it reads and writes of these people only; None means everybody.
 """
 
 from collections.abc import Sequence
@@ -14,8 +16,17 @@ import sqlalchemy as sa
 
 from gateway.model.frames import LISTS
 from gateway.store import tables as t
-from gateway.store.dialect import insert_frame, read_frame, update_by_id, upsert_from
+from gateway.store.dialect import (
+    Numbers,
+    among,
+    execute_rows,
+    insert_frame,
+    read_frame,
+    update_by_id,
+    upsert_from,
+)
 from gateway.store.ledger import Tx, now
+from gateway.store.people import of_people
 
 #: `LISTS` with the change's id, how often it was tried, and what the last answer said.
 QUEUE = pl.Schema([("id", pl.Int64()), *LISTS.items(), ("attempts", pl.Int64()), ("result", pl.Int64())])
@@ -31,21 +42,54 @@ class Message:
     created_at: datetime
 
 
-def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int) -> tuple[int, int]:
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A message that is about to leave under a drawn number, with its changes in the order of their seq."""
+
+    msgid: str
+    infno: str
+    sealed_input: bytes
+    items: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """What the platform said to a message: (state, result, the seqs of which it was said).
+
+    «done» confirms the list, «queued» waits until `next_try`, as does an item without answer; «refused» is final.
+    """
+
+    msgid: str
+    results: Sequence[tuple[str, int, Sequence[int]]]
+    infcode: str
+    next_try: datetime
+
+
+#: What the index of waiting changes is of: a query that says so, in these words, reads only them.
+_UNDER_WAY = sa.text("changes.state IN ('queued', 'sending')")
+_PEOPLE = pl.Schema({"person_key": pl.Int64, "use": pl.String})
+
+
+def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series | None = None) -> tuple[int, int]:
     """Queues what is to be sent. A queued change that is no longer wanted is superseded; people with a change in
-    flight wait for its outcome. (queued anew, superseded)."""
+    flight wait for its outcome. (queued anew, superseded).
+
+    `wanted`: `LISTS` of everybody, or of `people`, of whom it is then all that is wanted.
+    """
     c = t.changes.c
-    waiting = read_frame(tx, _queue().where(c.state == "queued"), QUEUE)
-    flying = read_frame(tx, sa.select(c.person_key, c.use).where(c.state == "sending"), _PEOPLE)
+    # The sum keeps a planner from the index by person, which leads through all that was ever sent.
+    person = c.person_key + 0
+    waiting = read_frame(tx, of_people(tx, _queue().where(c.state == "queued", _UNDER_WAY), person, people), QUEUE)
+    sending = sa.select(c.person_key, c.use).where(c.state == "sending", _UNDER_WAY)
+    flying = read_frame(tx, of_people(tx, sending, person, people), _PEOPLE)
     key = LISTS.names()
     stale = waiting.join(wanted, on=key, how="anti")
     update_by_id(tx, t.changes, stale["id"].to_list(), state="superseded", settled_at=now())
     fresh = wanted.join(waiting, on=key, how="anti").join(flying, on=["person_key", "use"], how="anti")
-    insert_frame(tx, t.changes, fresh.select(key).with_columns(state=pl.lit("queued"), run_id=pl.lit(run, pl.Int64)))
+    # In the order of the indexes: they grow at their end, now and when the platform confirms.
+    rows = fresh.select(key).sort("person_key", "use")
+    insert_frame(tx, t.changes, rows.with_columns(state=pl.lit("queued"), run_id=pl.lit(run, pl.Int64)))
     return fresh.height, stale.height
-
-
-_PEOPLE = pl.Schema({"person_key": pl.Int64, "use": pl.String})
 
 
 def _queue() -> sa.Select[Any]:
@@ -56,28 +100,37 @@ def _queue() -> sa.Select[Any]:
 def due(tx: Tx, at: datetime) -> pl.DataFrame:
     """`QUEUE` rows that may be sent now."""
     c = t.changes.c
-    query = _queue().where(c.state == "queued", sa.or_(c.next_try.is_(None), c.next_try <= at)).order_by(c.id)
-    return read_frame(tx, query, QUEUE)
+    ready = sa.or_(c.next_try.is_(None), c.next_try <= at)
+    # Sorted here: to read in the order of ids, the database would walk through all that was ever sent.
+    return read_frame(tx, _queue().where(c.state == "queued", _UNDER_WAY, ready), QUEUE).sort("id")
 
 
-def refused_lists(tx: Tx, since: datetime) -> pl.DataFrame:
+def refused_lists(tx: Tx, since: datetime, *, people: pl.Series | None = None) -> pl.DataFrame:
     """`LISTS` refused for good after `since` as the newest word on a person and use: not sent again as they are.
 
     `since` is when the roster in force arrived: another roster may have mended what was refused.
     """
     c = t.changes.c
-    newest = sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
-    query = sa.select(c.person_key, c.use, c.records).where(
-        c.id.in_(newest), c.state == "refused", c.settled_at >= since
+    query = sa.select(c.person_key, c.use, c.records).where(_refused_last(), c.settled_at >= since)
+    return read_frame(tx, of_people(tx, query, c.person_key, people), LISTS)
+
+
+def _refused_last() -> sa.ColumnElement[bool]:
+    """A final refusal after which the platform said nothing more on the person and use."""
+    c, later = t.changes.c, t.changes.alias("later")
+    newer = sa.select(later.c.id).where(
+        later.c.person_key == c.person_key,
+        later.c.use == c.use,
+        later.c.id > c.id,
+        later.c.state.in_(["done", "refused"]),
     )
-    return read_frame(tx, query, LISTS)
+    return sa.and_(c.state == "refused", ~newer.exists())
 
 
 def refused_now(tx: Tx) -> pl.DataFrame:
     """person_key, use, result where the newest word of the platform on a person and use is a final refusal."""
     c = t.changes.c
-    newest = sa.select(sa.func.max(c.id)).where(c.state.in_(["done", "refused"])).group_by(c.person_key, c.use)
-    query = sa.select(c.person_key, c.use, c.result).where(c.id.in_(newest), c.state == "refused")
+    query = sa.select(c.person_key, c.use, c.result).where(_refused_last())
     return read_frame(tx, query, pl.Schema({"person_key": pl.Int64, "use": pl.String, "result": pl.Int64}))
 
 
@@ -87,17 +140,23 @@ def draw_messages(tx: Tx, numbers: Sequence[str]) -> None:
     tx.execute(sa.insert(t.messages), [{"msgid": number, **row} for number in numbers])
 
 
-def open_message(tx: Tx, *, msgid: str, infno: str, sealed_input: bytes, items: Sequence[int]) -> None:
-    """A drawn message gets its input and its changes in their order; they are in flight from here on."""
-    values = {"infno": infno, "sealed_input": sealed_input, "state": "open"}
-    tx.execute(sa.update(t.messages).where(t.messages.c.msgid == msgid).values(**values))
-    c = t.changes.c
-    rows = [{"b_id": change, "b_seq": seq, "b_msgid": msgid} for seq, change in enumerate(items, start=1)]
+def open_wave(tx: Tx, wave: Sequence[Opening]) -> None:
+    """Drawn messages get their inputs and their changes, which are in flight from here on."""
+    m, c = t.messages.c, t.changes.c
+    inputs = {"infno": sa.bindparam("b_infno"), "sealed_input": sa.bindparam("b_input"), "state": "open"}
     tx.execute(
-        sa.update(t.changes)
-        .where(c.id == sa.bindparam("b_id"))
-        .values(state="sending", msgid=sa.bindparam("b_msgid"), seq=sa.bindparam("b_seq"), attempts=c.attempts + 1),
-        rows,
+        sa.update(t.messages).where(m.msgid == sa.bindparam("b_msgid")).values(inputs),
+        [{"b_msgid": one.msgid, "b_infno": one.infno, "b_input": one.sealed_input} for one in wave],
+    )
+    flight = {"state": "sending", "msgid": sa.bindparam("b_msgid"), "seq": sa.bindparam("b_seq")}
+    execute_rows(
+        tx,
+        sa.update(t.changes).where(c.id == sa.bindparam("b_id")).values(**flight, attempts=c.attempts + 1),
+        {
+            "b_id": [change for one in wave for change in one.items],
+            "b_seq": [seq for one in wave for seq in range(1, len(one.items) + 1)],
+            "b_msgid": [one.msgid for one in wave for _change in one.items],
+        },
     )
 
 
@@ -114,45 +173,47 @@ def last_msgid(tx: Tx, prefix: str) -> str | None:
     return tx.execute(sa.select(sa.func.max(m)).where(m.startswith(prefix))).scalar_one_or_none()
 
 
-def settle_message(
-    tx: Tx, msgid: str, results: Sequence[tuple[int, str, int]], *, infcode: str, next_try: datetime
-) -> None:
-    """Per item (seq, state, result). «done» confirms the list, «queued» waits until `next_try`, «refused» is final."""
-    at = now()
-    groups: dict[tuple[str, int], list[int]] = {}
-    for seq, state, result in results:
-        groups.setdefault((state, result), []).append(seq)
-    for (state, result), numbers in groups.items():
-        _settle(tx, msgid, numbers, state, result, at=at, next_try=next_try)
-    _settle(tx, msgid, None, "queued", None, at=at, next_try=next_try)
-    _confirm(tx, msgid, at)
+def settle_wave(tx: Tx, answers: Sequence[Answered]) -> None:
+    """Takes the messages' changes out of flight, by what was answered; accepted lists are confirmed."""
+    if not answers:
+        return
+    c, at = t.changes.c, now()
+    flying = sa.update(t.changes).where(c.msgid == sa.bindparam("b_msgid"), c.state == "sending")
+    answered = flying.where(among(tx, c.seq, sa.bindparam("b_seqs", type_=Numbers())))
+    until = sa.bindparam("b_next", type_=sa.DateTime())
+    said = {"state": sa.bindparam("b_state"), "result": sa.bindparam("b_result"), "next_try": until}
+    groups = [
+        {
+            "b_msgid": one.msgid,
+            "b_seqs": numbers,
+            "b_state": state,
+            "b_result": result,
+            "b_next": one.next_try if state == "queued" else None,
+        }
+        for one in answers
+        for state, result, numbers in one.results
+    ]
+    if groups:
+        tx.execute(answered.values(**said, settled_at=at), groups)
+    tx.execute(
+        flying.values(state="queued", result=None, next_try=until, settled_at=at),
+        [{"b_msgid": one.msgid, "b_next": one.next_try} for one in answers],
+    )
+    _confirm(tx, [one.msgid for one in answers], at)
     # The input is needed only as long as it may have to be repeated.
+    closed = {"state": "answered", "answered_at": at, "infcode": sa.bindparam("b_infcode"), "sealed_input": b""}
     tx.execute(
-        sa.update(t.messages)
-        .where(t.messages.c.msgid == msgid)
-        .values(state="answered", answered_at=at, infcode=infcode, sealed_input=b"")
+        sa.update(t.messages).where(t.messages.c.msgid == sa.bindparam("b_msgid")).values(closed),
+        [{"b_msgid": one.msgid, "b_infcode": one.infcode} for one in answers],
     )
 
 
-def _settle(
-    tx: Tx, msgid: str, numbers: list[int] | None, state: str, result: int | None, *, at: datetime, next_try: datetime
-) -> None:
-    """The message's changes with these numbers, or all that have no answer, leave the flight."""
-    c = t.changes.c
-    flying = sa.update(t.changes).where(c.msgid == msgid, c.state == "sending")
-    if numbers is not None:
-        flying = flying.where(c.seq.in_(numbers))
-    tx.execute(
-        flying.values(state=state, result=result, next_try=next_try if state == "queued" else None, settled_at=at)
-    )
-
-
-def _confirm(tx: Tx, msgid: str, at: datetime) -> None:
-    """What the platform accepted of the message is what it holds now."""
+def _confirm(tx: Tx, msgids: Sequence[str], at: datetime) -> None:
+    """What the platform accepted of the messages is what it holds now."""
     c = t.changes.c
     lists = sa.select(c.person_key, c.use, c.records, sa.literal("receipt"), c.id, sa.literal(at))
     columns = ["person_key", "use", "records", "origin", "change_id", "confirmed_at"]
-    upsert_from(tx, t.confirmed, columns, lists.where(c.msgid == msgid, c.state == "done"))
+    upsert_from(tx, t.confirmed, columns, lists.where(c.msgid.in_(msgids), c.state == "done"))
 
 
 def counts(tx: Tx) -> dict[str, int]:

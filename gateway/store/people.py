@@ -1,5 +1,9 @@
-"""What is believed of people: recognitions with history, departures, adopted records, confirmed lists."""
+"""What is believed of people: recognitions with history, departures, adopted records, confirmed lists.
 
+Where a function takes `people` (person keys), it reads and writes of these people only; None means everybody.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -7,25 +11,39 @@ import sqlalchemy as sa
 
 from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
 from gateway.store import tables as t
-from gateway.store.dialect import insert_frame, read_frame, update_by_id
+from gateway.store.dialect import among, delete_by_id, insert_frame, read_frame, update_by_id
 from gateway.store.ledger import Tx, now
 
 
-def recognitions(tx: Tx, *, person: int | None = None) -> pl.DataFrame:
-    """`RECOGNITIONS` that are believed now, with their `id`."""
+def recognitions(tx: Tx, *, person: int | None = None, people: pl.Series | None = None) -> pl.DataFrame:
+    """`RECOGNITIONS` that are believed now, with their `id`; of one person, of these people, or all."""
     c = t.recognitions.c
-    query = sa.select(c.id, *(c[name] for name in RECOGNITIONS)).where(c.known_to.is_(None))
+    # As an expression: a planner takes «known_to IS NULL» for rare and walks its index, where nearly every row is.
+    believed = sa.func.coalesce(c.known_to, 0) == 0
+    query = of_people(tx, sa.select(c.id, *(c[name] for name in RECOGNITIONS)).where(believed), c.person_key, people)
     if person is not None:
         query = query.where(c.person_key == person)
     return read_frame(tx, query, pl.Schema([("id", pl.Int64()), *RECOGNITIONS.items()]))
 
 
-def replace_recognitions(tx: Tx, believed: pl.DataFrame, run: int) -> tuple[int, int]:
-    """Writes what changed: new rows are known from this run, rows no longer believed until it. (added, ended)."""
-    before = recognitions(tx)
+def of_people(
+    tx: Tx, query: sa.Select[Any], column: sa.ColumnElement[Any], people: pl.Series | None
+) -> sa.Select[Any]:
+    """The query, of these people only."""
+    return query if people is None else query.where(among(tx, column, people.to_list()))
+
+
+def replace_recognitions(
+    tx: Tx, believed: pl.DataFrame, run: int, *, people: pl.Series | None = None
+) -> tuple[int, int]:
+    """Writes what changed: new rows are known from this run, rows no longer believed until it. (added, ended).
+
+    `believed`: `RECOGNITIONS` of everybody, or of `people`, of whom it is then the whole truth.
+    """
+    before = recognitions(tx, people=people)
     key = RECOGNITIONS.names()
     ended = before.join(believed, on=key, how="anti", nulls_equal=True)
-    added = believed.join(before, on=key, how="anti", nulls_equal=True)
+    added = believed.join(before, on=key, how="anti", nulls_equal=True).sort("person_key")
     update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
     insert_frame(tx, t.recognitions, added.select(key).with_columns(known_from=pl.lit(run, pl.Int64)))
     return added.height, ended.height
@@ -39,16 +57,18 @@ def history(tx: Tx, person: int) -> list[dict[str, Any]]:
     ]
 
 
-def replace_departures(tx: Tx, departures: pl.DataFrame) -> None:
-    """Writes what changed among the departures of all applied lists."""
+def replace_departures(tx: Tx, departures: pl.DataFrame, *, deliveries: Sequence[int] | None = None) -> None:
+    """Writes what changed among the departures of all applied lists, or of these deliveries only."""
     c = t.departures.c
     schema = pl.Schema([("id", pl.Int64()), *DEPARTURES.items()])
-    before = read_frame(tx, sa.select(c.id, *(c[name] for name in DEPARTURES)), schema)
+    query = sa.select(c.id, *(c[name] for name in DEPARTURES))
+    if deliveries is not None:
+        query = query.where(among(tx, c.delivery, deliveries))
+    before = read_frame(tx, query, schema)
     key = DEPARTURES.names()
-    gone = before.join(departures, on=key, how="anti")["id"].to_list()
-    for at in range(0, len(gone), 500):
-        tx.execute(sa.delete(t.departures).where(c.id.in_(gone[at : at + 500])))
-    insert_frame(tx, t.departures, departures.join(before, on=key, how="anti").select(key))
+    delete_by_id(tx, t.departures, before.join(departures, on=key, how="anti")["id"].to_list())
+    added = departures.join(before, on=key, how="anti").sort("delivery", "person_key")
+    insert_frame(tx, t.departures, added.select(key))
 
 
 def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
@@ -74,32 +94,31 @@ def departure_counts(tx: Tx) -> list[tuple[int, str, int]]:
     return [(row[0], row[1], row[2]) for row in tx.execute(query.order_by(c.delivery, c.state))]
 
 
-def adopted(tx: Tx) -> pl.DataFrame:
+def adopted(tx: Tx, *, people: pl.Series | None = None) -> pl.DataFrame:
     """`TIMELINES` of records that others wrote before our first upload."""
     c = t.adopted.c
-    return read_frame(tx, sa.select(*(c[name] for name in TIMELINES)), TIMELINES)
+    query = sa.select(*(c[name] for name in TIMELINES))
+    return read_frame(tx, of_people(tx, query, c.person_key, people), TIMELINES)
 
 
 def adopt(tx: Tx, standing: pl.DataFrame) -> None:
     """Keeps what others wrote on the platform: `TIMELINES` rows of people not uploaded by us before."""
-    insert_frame(tx, t.adopted, standing.select(TIMELINES.names()))
+    insert_frame(tx, t.adopted, standing.select(TIMELINES.names()).sort("person_key"))
 
 
-def confirmed(tx: Tx) -> pl.DataFrame:
+def confirmed(tx: Tx, *, people: pl.Series | None = None) -> pl.DataFrame:
     """`LISTS` that the platform last confirmed, with `origin`."""
     c = t.confirmed.c
+    query = sa.select(c.person_key, c.use, c.records, c.origin)
     return read_frame(
-        tx, sa.select(c.person_key, c.use, c.records, c.origin), pl.Schema([*LISTS.items(), ("origin", pl.String())])
+        tx, of_people(tx, query, c.person_key, people), pl.Schema([*LISTS.items(), ("origin", pl.String())])
     )
 
 
 def confirm_readback(tx: Tx, seen: pl.DataFrame) -> None:
     """`LISTS` that L202 showed for people who have no confirmed state yet."""
-    if seen.height:
-        insert_frame(
-            tx, t.confirmed,
-            seen.select(LISTS.names()).with_columns(origin=pl.lit("readback"), confirmed_at=pl.lit(now())),
-        )  # fmt: skip
+    rows = seen.select(LISTS.names()).sort("person_key", "use")
+    insert_frame(tx, t.confirmed, rows.with_columns(origin=pl.lit("readback"), confirmed_at=pl.lit(now())))
 
 
 def confirmed_of(tx: Tx, person: int) -> list[dict[str, Any]]:

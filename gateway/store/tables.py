@@ -112,6 +112,69 @@ cases = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("opened_at", sa.DateTime, nullable=False),
     sa.Column("closed_at", sa.DateTime),
+    # Six digits, whose clerks look at it; "" = unknown.
+    sa.Column("county", sa.String(6), nullable=False, server_default=""),
+    # On this day a case that was put off is open again.
+    sa.Column("later_until", sa.Date),
+    sa.CheckConstraint("state IN ('open', 'later', 'closed')", name="state"),
+)
+
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    _id(),
+    sa.Column("case_id", _Id, sa.ForeignKey("cases.id"), nullable=False, index=True),
+    # Keyed digest of who the row says it is; what it says is sealed, since the ledger names nobody.
+    sa.Column("digest", _Key, nullable=False),
+    sa.Column("sealed_claim", sa.LargeBinary, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("person_key", _Key),
+    # Person keys of whom the row is not about.
+    sa.Column("excluded", sa.JSON, nullable=False),
+    sa.Column("until", sa.Date),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("note", sa.String(500), nullable=False),
+    sa.Column("undone_at", sa.DateTime),
+    sa.Column("undone_by", sa.String(64)),
+    sa.CheckConstraint("verdict IN ('same', 'different', 'nobody', 'later')", name="verdict"),
+)
+
+worklists = sa.Table(
+    "worklists",
+    metadata,
+    _id(),
+    sa.Column("county", sa.String(6), nullable=False),
+    # The one clerk who may answer.
+    sa.Column("clerk", sa.String(64), nullable=False),
+    sa.Column("exported_at", sa.DateTime, nullable=False),
+    sa.Column("exported_by", sa.String(64), nullable=False),
+    # SM3 of the file under its password, to tell one file from another.
+    sa.Column("file_digest", sa.String(64), nullable=False),
+    # Case -> keyed digest of what was shown of it.
+    sa.Column("cases", sa.JSON, nullable=False),
+)
+
+takebacks = sa.Table(
+    "takebacks",
+    metadata,
+    _id(),
+    # The run that found that the row means somebody else, or nobody.
+    sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
+    sa.Column("found_at", sa.DateTime, nullable=False),
+    # The recognition that was never true, as it was believed.
+    sa.Column("instance", sa.String(64), nullable=False),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("identity", sa.String(32), nullable=False),
+    sa.Column("level", sa.String(4), nullable=False),
+    sa.Column("first", sa.Date, nullable=False),
+    sa.Column("last", sa.Date),
+    sa.Column("delivery", _Id, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    # Where a person decided it; a changed roster has none.
+    sa.Column("case_id", _Id, sa.ForeignKey("cases.id")),
+    # The run from which on it is believed again, since a decision was undone.
+    sa.Column("restored_run", _Id, sa.ForeignKey("runs.id")),
 )
 
 recognitions = sa.Table(
@@ -231,5 +294,15 @@ acts = sa.Table(
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("actor", sa.String(64), nullable=False),
     sa.Column("act", sa.String(32), nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+)
+
+# How far settling has come, so that the next one need not begin at the first delivery. Never the truth: whoever deletes
+# these rows makes the next settlement slower, and no different.
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    # "" = of the whole site.
+    sa.Column("instance", sa.String(64), primary_key=True),
     sa.Column("detail", sa.JSON, nullable=False),
 )

@@ -162,12 +162,8 @@ class PlatformServer(WebServer):
             "L101": lambda: self._export(self._shelf.roster(), _as_of(opened, now), label),
             "L201": lambda: self._upload(opened, note, now),
             "L202": lambda: self._export(self._prepare_records(), _as_of(opened, now), label),
-            "L301": lambda: self._export(
-                self._shelf.yearly("expenses.csv.gz", EXPENSE_COLUMNS), _year(opened), label
-            ),
-            "L302": lambda: self._export(
-                self._shelf.yearly("settlements.csv.gz", SETTLEMENT_COLUMNS), _year(opened), label
-            ),
+            "L301": lambda: self._export_year("expenses.csv.gz", EXPENSE_COLUMNS, _year(opened), label),
+            "L302": lambda: self._export_year("settlements.csv.gz", SETTLEMENT_COLUMNS, _year(opened), label),
         }
         try:
             if opened.infno not in acts:
@@ -231,6 +227,9 @@ class PlatformServer(WebServer):
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._register.rows()])
         return text.getvalue().encode()
 
+    def _export_year(self, filename: str, columns: str, year: int, label: str) -> Output:
+        return self._export(self._shelf.yearly(filename, columns, year), f"{year}-12-31", label)
+
     def _export(self, prepared: Prepared, as_of: str, label: str) -> Output:
         wrong, lie = self.faults.take("wrong_digest", label), self.faults.take("lie_total", label)
         return {
@@ -292,8 +291,8 @@ def _as_of(opened: Opened, now: float) -> str:
         raise Refused(UNFIT, "as_of有误") from None
 
 
-def _year(opened: Opened) -> str:
+def _year(opened: Opened) -> int:
     year = opened.input.get("year")
     if type(year) is not int or not 2000 <= year <= 2099:
         raise Refused(UNFIT, "year有误")
-    return f"{year}-12-31"
+    return year

@@ -41,12 +41,17 @@ class Shelf:
         """The roster as it is on disk. Raises FileNotFoundError where there is none."""
         return self._watch("roster.csv.gz").now()
 
-    def yearly(self, filename: str, columns: str) -> Prepared:
-        """A file of the data folder; a list without rows where there is none."""
+    def yearly(self, filename: str, columns: str, year: int) -> Prepared:
+        """A year of a file of the data folder, by its column `…setl_date`; no rows where there is no file."""
         try:
-            return self._watch(filename).now()
+            content = self._watch(filename).now().content
         except FileNotFoundError:
             return prepare(filename, columns.encode() + b"\n")
+        header, *rows = gzip.decompress(content).splitlines(keepends=True)
+        names = header.decode().rstrip().split(",")
+        day = next(at for at, name in enumerate(names) if name.endswith("setl_date"))
+        kept = (row for row in rows if row.split(b",")[day].startswith(b"%d-" % year))
+        return prepare(filename, b"".join([header, *kept]))
 
     def put_out(self, prepared: Prepared) -> str:
         """A new number under which the file can be fetched."""

@@ -2,7 +2,8 @@
 
 Takes a site's key folder, plain bytes and frames; gives a `Keyring`, seals, signatures and keyed digests.
 Refuses with `KeyFault` (a key is missing, damaged, or open to others) and `SealBroken` (a seal does not
-open). SM2, SM3 and SM4 only; every seal names its algorithm and its key.
+open). SM2, SM3 and SM4 only; every seal names its algorithm and its key. What leaves for a clerk's WPS or Excel is
+locked as these can open it (`office`).
 """
 
 from gateway.vault.frames import read_sealed_frame, write_sealed_frame

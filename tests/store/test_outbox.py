@@ -10,6 +10,7 @@ from gateway.errors import StoreFault
 from gateway.model.frames import LISTS
 from gateway.store import Ledger, Tx, outbox, people
 from gateway.store import tables as t
+from gateway.store.outbox import Answered, Opening
 from tests.store.test_schema import run
 
 FAR = datetime(2099, 1, 1)
@@ -24,8 +25,14 @@ def send(tx: Tx, msgid: str = "m1") -> list[int]:
     """Everything due goes into one message."""
     due = outbox.due(tx, FAR)["id"].to_list()
     outbox.draw_messages(tx, [msgid])
-    outbox.open_message(tx, msgid=msgid, infno="L201", sealed_input=b"sealed", items=due)
+    outbox.open_wave(tx, [Opening(msgid=msgid, infno="L201", sealed_input=b"sealed", items=due)])
     return due
+
+
+def answer(tx: Tx, *results: tuple[int, str, int], msgid: str = "m1", later: datetime = FAR) -> None:
+    """The platform's answer to one message."""
+    said = [(state, result, [seq]) for seq, state, result in results]
+    outbox.settle_wave(tx, [Answered(msgid=msgid, results=said, infcode="0", next_try=later)])
 
 
 def test_the_newer_wish_supersedes(ledger: Ledger) -> None:
@@ -40,6 +47,35 @@ def test_the_newer_wish_supersedes(ledger: Ledger) -> None:
         assert [(1, "c")] == outbox.due(tx, FAR).select("person_key", "records").rows()
 
 
+def test_only_these_people_are_superseded(ledger: Ledger) -> None:
+    """What is wanted of some people supersedes what waits for them, and nobody else's change."""
+    some = pl.Series([2, 3])
+    with ledger.begin() as tx:
+        number = run(tx)
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b"), (3, "c")), number)
+        assert (1, 2) == outbox.replace_queue(tx, wanted((3, "d")), number, people=some)
+        assert [(1, "a"), (3, "d")] == outbox.due(tx, FAR).select("person_key", "records").rows()
+        send(tx)
+        assert (0, 0) == outbox.replace_queue(tx, wanted((3, "e")), number, people=some)
+
+
+def test_refusals_of_some_people(ledger: Ledger) -> None:
+    """Refused lists are given of the people asked for, and of nobody else."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b")), run(tx))
+        send(tx)
+        answer(tx, (1, "refused", 12), (2, "refused", 12))
+        assert [(2, "1", "b")] == outbox.refused_lists(tx, datetime(2000, 1, 1), people=pl.Series([2, 3])).rows()
+
+
+def test_many_changes_at_once(ledger: Ledger) -> None:
+    """Thousands of changes are queued and read back as they were wanted, in the order of their people."""
+    many = wanted(*((person, f"{person}\n二") for person in range(2345, 0, -1)))
+    with ledger.begin() as tx:
+        assert (2345, 0) == outbox.replace_queue(tx, many, run(tx))
+        assert many.sort("person_key").equals(outbox.due(tx, FAR).select(LISTS.names()))
+
+
 def test_nothing_follows_what_is_in_flight(ledger: Ledger) -> None:
     """While a change is in flight its person waits: the next is queued only when the outcome is known."""
     with ledger.begin() as tx:
@@ -48,7 +84,7 @@ def test_nothing_follows_what_is_in_flight(ledger: Ledger) -> None:
         send(tx)
         assert (0, 0) == outbox.replace_queue(tx, wanted((1, "b")), number)
         assert [] == outbox.due(tx, FAR)["id"].to_list()
-        outbox.settle_message(tx, "m1", [(1, "done", 0)], infcode="0", next_try=FAR)
+        answer(tx, (1, "done", 0))
         assert (1, 0) == outbox.replace_queue(tx, wanted((1, "b")), number)
 
 
@@ -60,9 +96,7 @@ def test_answers_settle_each_item(ledger: Ledger) -> None:
         outbox.replace_queue(tx, wanted((1, "a"), (2, "b"), (3, "c"), (4, "d")), number)
         send(tx)
         assert [b"sealed"] == [message.sealed_input for message in outbox.open_messages(tx)]
-        outbox.settle_message(
-            tx, "m1", [(1, "done", 0), (2, "queued", 19), (3, "refused", 12)], infcode="0", next_try=later
-        )
+        answer(tx, (1, "done", 0), (2, "queued", 19), (3, "refused", 12), later=later)
         assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()
         assert [] == outbox.due(tx, later - timedelta(seconds=1)).rows()
         assert [2, 4] == outbox.due(tx, later)["person_key"].to_list()
@@ -80,7 +114,7 @@ def test_a_later_acceptance_clears_a_refusal(ledger: Ledger) -> None:
         for msgid, records, state in (("m1", "a", "refused"), ("m2", "b", "done"), ("m3", "c", "done")):
             outbox.replace_queue(tx, wanted((1, records)), number)
             send(tx, msgid)
-            outbox.settle_message(tx, msgid, [(1, state, 0)], infcode="0", next_try=FAR)
+            answer(tx, (1, state, 0), msgid=msgid)
         assert [] == outbox.refused_now(tx).rows()
         assert [(1, "1", "c", "receipt")] == people.confirmed(tx).rows()
 
@@ -91,7 +125,7 @@ def test_a_message_survives_a_crash(ledger: Ledger) -> None:
         outbox.replace_queue(tx, wanted((1, "a")), run(tx))
         send(tx, "m2")
     with pytest.raises(StoreFault), ledger.begin() as tx:
-        outbox.settle_message(tx, "m2", [(1, "done", 0)], infcode="0", next_try=FAR)
+        answer(tx, (1, "done", 0), msgid="m2")
         tx.execute(sa.insert(t.findings).values(delivery_id=9, code="", detail="", count=1))
     with ledger.begin() as tx:
         assert ["m2"] == [message.msgid for message in outbox.open_messages(tx)]
@@ -107,12 +141,32 @@ def test_a_message_number_is_given_once(ledger: Ledger) -> None:
         outbox.draw_messages(tx, ["A2", "A3"])
 
 
+def test_a_wave_is_settled_at_once(ledger: Ledger) -> None:
+    """Several messages answered together: each item gets what was said of it, and a message without answer stays."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b"), (3, "c"), (4, "d")), run(tx))
+        due = outbox.due(tx, FAR)["id"].to_list()
+        outbox.draw_messages(tx, ["m1", "m2", "m3"])
+        parts = {"m1": due[:2], "m2": due[2:3], "m3": due[3:]}
+        wave = [Opening(msgid=m, infno="L201", sealed_input=b"s", items=part) for m, part in parts.items()]
+        outbox.open_wave(tx, wave)
+        said = {"m1": [("refused", 12, [1]), ("done", 0, [2])], "m2": [("done", 0, [1])]}
+        answers = [Answered(msgid=m, results=results, infcode="0", next_try=FAR) for m, results in said.items()]
+        outbox.settle_wave(tx, answers)
+        states = [outbox.changes_of(tx, person)[0] for person in (1, 2, 3, 4)]
+        assert [("refused", 12), ("done", 0), ("done", 0), ("sending", None)] == [
+            (row["state"], row["result"]) for row in states
+        ]
+        assert [2, 3] == people.confirmed(tx)["person_key"].sort().to_list()
+        assert ["m3"] == [message.msgid for message in outbox.open_messages(tx)]
+
+
 def test_answering_twice_changes_nothing(ledger: Ledger) -> None:
     """The answer to a message, taken once more, moves nothing that it does not hold any more."""
     with ledger.begin() as tx:
         outbox.replace_queue(tx, wanted((1, "a")), run(tx))
         send(tx)
-        outbox.settle_message(tx, "m1", [(1, "done", 0)], infcode="0", next_try=FAR)
-        outbox.settle_message(tx, "m1", [(1, "refused", 11)], infcode="0", next_try=FAR)
+        answer(tx, (1, "done", 0))
+        answer(tx, (1, "refused", 11))
         assert {"done": 1} == outbox.counts(tx)
         assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()

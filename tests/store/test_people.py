@@ -61,6 +61,50 @@ def test_many_rows_come_back_as_they_were(ledger: Ledger) -> None:
         assert (0, 2500) == people.replace_recognitions(tx, many.clear(), number)
 
 
+def test_of_some_people_only(ledger: Ledger) -> None:
+    """What is said of some people replaces what was believed of them, and leaves everybody else as they were."""
+    with ledger.begin() as tx:
+        delivery(tx)
+        first, second = run(tx), run(tx)
+        people.replace_recognitions(tx, recognised((1, "A", None), (2, "B", None), (3, "C", None)), first)
+        some = pl.Series([2, 3, 4])
+        said = recognised((2, "B", None), (4, "D", None))
+        assert (1, 1) == people.replace_recognitions(tx, said, second, people=some)
+        believed = people.recognitions(tx)
+        assert [(1, "A"), (2, "B"), (4, "D")] == believed.select("person_key", "level").sort("person_key").rows()
+        assert [2, 4] == people.recognitions(tx, people=some)["person_key"].sort().to_list()
+        assert (0, 0) == people.replace_recognitions(tx, said.clear(), second, people=pl.Series([], dtype=pl.Int64))
+
+
+def test_what_is_confirmed_of_some_people(ledger: Ledger) -> None:
+    """Confirmed lists and adopted records are given of the people asked for, and of nobody else."""
+    seen = pl.DataFrame([(1, "1", "x"), (2, "1", "y"), (2**62, "2", "z")], schema=LISTS, orient="row")
+    rows = [(person, "1", "7019", "B", FIRST, date(2099, 12, 31), "old") for person in (1, 2, 2**62)]
+    standing = pl.DataFrame(rows, schema=TIMELINES, orient="row")
+    some = pl.Series([1, 2**62, 5])
+    with ledger.begin() as tx:
+        people.confirm_readback(tx, seen)
+        people.adopt(tx, standing)
+        confirmed, adopted = people.confirmed(tx, people=some), people.adopted(tx, people=some)
+    assert [(1, "x"), (2**62, "z")] == confirmed.select("person_key", "records").sort("person_key").rows()
+    assert [1, 2**62] == adopted["person_key"].sort().to_list()
+
+
+def test_departures_of_some_deliveries_only(ledger: Ledger) -> None:
+    """Departures of the deliveries named are replaced; those of other lists stay."""
+
+    def leaving(*rows: tuple[int, int]) -> pl.DataFrame:
+        rows_of = [(one, "", person, "低保对象", FIRST, "held", True) for one, person in rows]
+        return pl.DataFrame(rows_of, schema=DEPARTURES, orient="row")
+
+    with ledger.begin() as tx:
+        one, two = delivery(tx), delivery(tx, "c2")
+        people.replace_departures(tx, leaving((one, 7), (one, 8), (two, 9)))
+        people.replace_departures(tx, leaving((one, 8)), deliveries=[one])
+        left = [len(people.departures_of(tx, person)) for person in (7, 8, 9)]
+    assert [0, 1, 1] == left
+
+
 def test_departures_are_replaced(ledger: Ledger) -> None:
     """Departures are what the newest settlement says: a state that changed is one row, not two."""
 
@@ -111,7 +155,7 @@ def test_cases_open_close_and_open_again(ledger: Ledger) -> None:
 
     def found(*subjects: str) -> pl.DataFrame:
         return pl.DataFrame(
-            [{"subject": s, "instance": "mz", "code": "name_differs", "row": 1} for s in subjects],
+            [{"subject": s, "instance": "mz", "code": "name_differs", "row": 1, "county": ""} for s in subjects],
             schema=decisions.CASES,
         )
 

@@ -1,0 +1,22 @@
+"""Files that a person asked for, outside the site."""
+
+import os
+from pathlib import Path
+
+from gateway.errors import DiskFault, NotAllowed
+from gateway.words import _
+
+
+def write_new(out: Path, content: bytes) -> None:
+    """A file that only its owner reads, and that was not there before. Raises NotAllowed, DiskFault."""
+    try:
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise NotAllowed(_("文件已存在,不会覆盖"), where=out.name, next_step=_("请用 --out 换一个文件名")) from None
+    except OSError as fault:
+        out.unlink(missing_ok=True)
+        step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置")
+        raise DiskFault(_("无法写入文件"), where=out.name, next_step=step) from fault

@@ -1,0 +1,90 @@
+"""What people decided, for reconciling: one line per who a row says it is."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from gateway.model.frames import VERDICTS
+from gateway.model.verdicts import WHO, Verdict, who_says
+from gateway.site import Site
+from gateway.store import verdicts as store
+from gateway.store.verdicts import VerdictRow
+
+_PURPOSE = "verdict"
+_DATES = ("birth_from", "birth_to")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Who a row says it is, as a decision about it is kept."""
+
+    digest: int
+    sealed: bytes
+
+
+def claim(site: Site, entry: pl.DataFrame, instance: str) -> Claim:
+    """Of one entry (one row of `ENTRIES`) of the instance."""
+    said = _said(entry, instance)
+    sealed = site.keyring.sealer.seal_bytes(json.dumps(said, ensure_ascii=False).encode(), _PURPOSE)
+    return Claim(digest=_digest(site, said), sealed=sealed)
+
+
+def claim_digest(site: Site, entry: pl.DataFrame, instance: str) -> int:
+    """The digest of `claim` alone: equal where rows say the same of who they are."""
+    return _digest(site, _said(entry, instance))
+
+
+def _said(entry: pl.DataFrame, instance: str) -> dict[str, str | None]:
+    who = entry.select(who_says(pl.lit(instance))).row(0, named=True)
+    return {name: str(value) if isinstance(value, date) else value for name, value in who.items()}
+
+
+def _digest(site: Site, said: Mapping[str, str | None]) -> int:
+    return site.keyring.person_digest(["|".join(said[name] or "" for name in WHO)])[0]
+
+
+def verdicts(site: Site) -> pl.DataFrame:
+    """`VERDICTS`: every decision in force; of several about one claim the latest person counts, exclusions add up."""
+    with site.ledger.begin() as tx:
+        rows = store.in_force(tx)
+    known: dict[int, list[VerdictRow]] = {}
+    for row in rows:
+        known.setdefault(row.digest, []).append(row)
+    return pl.DataFrame([_one(site, same_claim) for same_claim in known.values()], schema=VERDICTS)
+
+
+@dataclass(kw_only=True)
+class _Sum:
+    """What several decisions about one claim come to."""
+
+    same: int | None = None
+    nobody: bool = False
+    excluded: set[int] = field(default_factory=set)
+
+    def add(self, row: VerdictRow) -> None:
+        self.excluded |= set(row.excluded)
+        if row.verdict == Verdict.SAME:
+            self.same, self.nobody = row.person_key, False
+            self.excluded.discard(row.person_key or 0)
+        elif row.verdict == Verdict.NOBODY or self.same in self.excluded:
+            self.same, self.nobody = None, row.verdict == Verdict.NOBODY
+
+
+def _one(site: Site, rows: Sequence[VerdictRow]) -> dict[str, Any]:  # JSON's values
+    total = _Sum()
+    for row in rows:
+        total.add(row)
+    who = json.loads(site.keyring.sealer.open_bytes(rows[-1].sealed_claim, _PURPOSE))
+    dates = {name: date.fromisoformat(who[name]) if who[name] else None for name in _DATES}
+    return {
+        **{name: who[name] for name in WHO},
+        **dates,
+        "same": total.same,
+        "excluded": sorted(total.excluded),
+        "nobody": total.nobody,
+        "case_id": rows[-1].case_id,
+    }

@@ -1,0 +1,114 @@
+"""Settling goes on from where it was, and comes to what it would come to from the first delivery on."""
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from gateway.errors import ExitCode
+from gateway.model.frames import RECOGNITIONS
+from gateway.pipeline.platform import open_channel
+from gateway.pipeline.settlement import Settled, settle_site
+from gateway.store import checkpoints, outbox, people
+from tests.pipeline.conftest import NewRig
+from tests.pipeline.forge import civil, csv_of, table
+from tests.pipeline.rig import Rig
+
+KEY = RECOGNITIONS.names()
+
+
+def settle(rig: Rig, *, dry: bool = False) -> Settled:
+    """A settlement by itself."""
+    with open_channel(rig.site, date(2026, 11, 9)) as channel:
+        return settle_site(rig.site, channel, 1, date(2026, 11, 9), "test", dry=dry)
+
+
+def believed(rig: Rig) -> pl.DataFrame:
+    """What the ledger believes now."""
+    with rig.site.ledger.begin() as tx:
+        return people.recognitions(tx).select(KEY).sort(KEY)
+
+
+def is_as_if_anew(rig: Rig) -> None:
+    """Everything derived from the first delivery on is what stands."""
+    anew = settle(rig, dry=True)
+    assert anew.people is None
+    assert believed(rig).equals(anew.recognitions.select(KEY).sort(KEY))
+    assert 0 == anew.wanted.height
+    with rig.site.ledger.begin() as tx:
+        known = {row[0:2] for row in people.departure_counts(tx)}
+    judged = [folded.fold.departures for folded in anew.folds.values() if folded.fold]
+    assert known == {(delivery, state) for delivery, state in pl.concat(judged).select("delivery", "state").rows()}
+
+
+def test_every_day_is_as_if_derived_anew(new_rig: NewRig) -> None:
+    """After each day of full lists, deltas, departures and cases, what stands is what all deliveries come to anew."""
+    rig = new_rig()
+    for day in (1, 2, 3):
+        rig.peers.stage(day)
+        assert rig.run(day).exit_code in (ExitCode.DONE, ExitCode.HELD)
+        is_as_if_anew(rig)
+
+
+def test_nothing_new_is_not_looked_at_again(new_rig: NewRig) -> None:
+    """Without a new delivery, roster or decision no delivery is opened, and nobody's list is derived again."""
+    rig = new_rig()
+    rig.peers.stage(1)
+    assert [] == rig.run().faults
+    again = settle(rig)
+    assert [] == again.work
+    assert again.people is not None
+    assert 0 == again.people.len()
+
+
+def test_a_delta_is_folded_alone(civil_rig: Rig, civil_csv: bytes) -> None:
+    """A delta is folded onto the state before it, and only the people whom it changes are derived again."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    once = table(civil_csv).filter(pl.col("身份证号码").is_unique() & (pl.col("救助类别") == "孤儿")).head(2)
+    civil(2, csv_of(once.with_columns(pl.lit("2026-10-31").alias("停止日期"), 变动类型=pl.lit("停发"))),
+          day=date(2026, 11, 2), mode="D").put(civil_rig.outbox)  # fmt: skip
+    civil_rig.run(2, only=["civil_affairs"])
+    tip = _point(civil_rig)
+    assert [1, 2] == [turn[0] for turn in tip["turns"]]
+    is_as_if_anew(civil_rig)
+    assert [] == settle(civil_rig).work
+
+
+def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
+    """Without its checkpoints, or with files that do not open, a site settles from the first delivery on and sends
+    nothing."""
+    rig = new_rig()
+    for day in (1, 2):
+        rig.peers.stage(day)
+        rig.run(day)
+    before, sent = believed(rig), len(rig.uploads())
+    for name in _point(rig)["files"].values():
+        (rig.site.frames / name).write_bytes(b"broken")
+    rig.peers.stage(3)
+    rig.run(3)
+    is_as_if_anew(rig)
+    with rig.site.ledger.begin() as tx:
+        checkpoints.write(tx, {"": {}})
+    after, sent = believed(rig), len(rig.uploads())
+    assert ExitCode.CONFIGURATION != rig.run(3).exit_code
+    assert after.equals(believed(rig))
+    assert sent == len(rig.uploads())
+    assert not before.equals(after)
+
+
+def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
+    """A full list that says the same for a later date leaves every recognition, and its origin, as it was."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    before = believed(civil_rig)
+    civil(2, civil_csv, day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil_rig.run(2, only=["civil_affairs"])
+    assert before.equals(believed(civil_rig))
+    with civil_rig.site.ledger.begin() as tx:
+        assert {"done"} == set(outbox.counts(tx))
+
+
+def _point(rig: Rig) -> dict[str, Any]:
+    with rig.site.ledger.begin() as tx:
+        return checkpoints.read(tx)["civil_affairs"]
