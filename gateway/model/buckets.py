@@ -10,3 +10,8 @@ def by_number(number: pl.Expr) -> pl.Expr:
     """Bucket 0…15 of a cleaned identity number; numbers without the usual digits fall into 0."""
     digits = number.str.slice(14, 3).cast(pl.Int32, strict=False)
     return (digits % BUCKETS).fill_null(0).cast(pl.UInt8)
+
+
+def by_key(key: pl.Expr) -> pl.Expr:
+    """Bucket 0…15 of a person key."""
+    return (key % BUCKETS).cast(pl.UInt8)

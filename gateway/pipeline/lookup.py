@@ -1,15 +1,16 @@
-"""One person, looked up in the roster in force: by number in one bucket, by key in as many as it takes."""
+"""One person, looked up in the roster in force: two of its buckets are opened."""
 
 import polars as pl
 
 from gateway.deliver.results import REFUSALS
 from gateway.errors import NotFound
 from gateway.model.buckets import by_number
+from gateway.model.frames import ROSTER
 from gateway.model.outcomes import REASONS
 from gateway.normalise.numbers import cleaned, eighteen
 from gateway.pipeline import roster
 from gateway.site import Site
-from gateway.store import people, rosters
+from gateway.store import people
 from gateway.words import _
 
 #: Person keys have 63 bits.
@@ -18,19 +19,31 @@ _COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "dead", "covered
 
 
 def people_of_number(site: Site, text: str) -> pl.DataFrame:
-    """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed. Opens one bucket."""
+    """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed. Opens two buckets."""
     typed = pl.DataFrame({"typed": [text]}).select(number=eighteen(cleaned(pl.col("typed"))))
-    number, bucket = typed.select("number", bucket=by_number(pl.col("number"))).row(0)
-    with site.ledger.begin() as tx:
-        newest = rosters.newest(tx)
-    if newest is None or number is None:
-        return pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String))
-    return site.read_frame(newest.files[bucket], _COLUMNS).filter(pl.col("number") == number)
+    number = typed["number"][0]
+    return _of_number(site, number) if number is not None else _nobody()
 
 
 def person_of_key(site: Site, key: int) -> pl.DataFrame:
-    """The roster row of a person key; empty where the roster in force does not have it."""
-    return roster.people(site, _COLUMNS, pl.Series("person_key", [key], pl.Int64))
+    """The roster row of a person key; empty where the roster in force does not have it. Opens two buckets."""
+    papers = roster.people(site, list(roster.PAPERS), pl.Series("person_key", [key], pl.Int64))
+    if papers.is_empty():
+        return _nobody()
+    number = papers.select(eighteen(cleaned(pl.col("certno")))).item()
+    return _of_number(site, number).filter(pl.col("person_key") == key)
+
+
+def _of_number(site: Site, number: str | None) -> pl.DataFrame:
+    """Roster rows (`_COLUMNS`) of this number; null = of those who have none."""
+    same = pl.col("number").eq_missing(pl.lit(number, pl.String))
+    place = pl.select(by_number(pl.lit(number, pl.String))).item()
+    found = roster.bucket(site, place, ["person_key", "number", "dead", "covered"]).filter(same)
+    return found.join(roster.people(site, list(roster.PAPERS), found["person_key"]), on="person_key").select(_COLUMNS)
+
+
+def _nobody() -> pl.DataFrame:
+    return pl.DataFrame(schema={name: ROSTER[name] for name in _COLUMNS})
 
 
 def find_person(site: Site, person: str) -> tuple[int, pl.DataFrame]:

@@ -1,16 +1,23 @@
-"""The roster pulled for the day, cut into sealed buckets."""
+"""The roster pulled for the day, cut into sealed buckets.
 
-from collections.abc import Iterator
+What linking reads is cut by number, what the platform is told by person key: who looks up one person opens one bucket
+of each.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 
 import polars as pl
 
 from gateway.errors import PeerBroken
-from gateway.model.buckets import BUCKETS, by_number
+from gateway.model.buckets import BUCKETS, by_key, by_number
 from gateway.model.frames import ROSTER
 from gateway.normalise import normalise_roster
 from gateway.pipeline.platform import PlatformChannel
+from gateway.reconcile import SEEN
 from gateway.site import Site
 from gateway.store import rosters
 from gateway.vault.sm import sm3_hex
@@ -18,8 +25,12 @@ from gateway.words import _
 
 #: People that a roster may lose whatever the share; the share is a setting of the site.
 SHRINK_NUMBER = 20
-#: Buckets that are sealed side by side: two cores.
+#: Buckets that are sealed or opened side by side: two cores.
 BUCKETS_AT_ONCE = 2
+#: What the platform is told of a person.
+PAPERS = ("person_key", "psn_no", "name", "certno")
+#: A roster of so many people is held as a whole, about 150 bytes each; a larger one is opened bucket by bucket.
+HELD_PEOPLE = 6_000_000
 #: Person numbers that are Python's at once: four million of them would be 600 MB.
 DIGESTS_AT_ONCE = 100_000
 
@@ -48,10 +59,12 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
 
 
 def _seal(site: Site, people: pl.DataFrame) -> list[str]:
-    """The buckets' sealed files. What compresses and seals them lets the other thread run."""
-    bucket = people.select(by_number(pl.col("number"))).to_series()
+    """The sealed files, first all that linking reads. What compresses and seals them lets the other thread run."""
+    cuts = ((SEEN, by_number(pl.col("number"))), (PAPERS, by_key(pl.col("person_key"))))
+    parts = [(people.select(columns), people.select(cut).to_series()) for columns, cut in cuts]
+    jobs = [(frame, bucket == b) for frame, bucket in parts for b in range(BUCKETS)]
     with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
-        return list(pool.map(lambda b: site.write_frame(people.filter(bucket == b)), range(BUCKETS)))
+        return list(pool.map(lambda job: site.write_frame(job[0].filter(job[1])), jobs))
 
 
 def _check_size(before: int, after: int, share: float) -> None:
@@ -74,18 +87,74 @@ def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:
     return keyed
 
 
+_held: ContextVar[dict[str, pl.DataFrame] | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """While this lasts, what linking reads of the roster is opened once, and kept in memory unless it is too large."""
+    token = _held.set({})
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
 def buckets(site: Site) -> Iterator[pl.DataFrame]:
-    """The roster's buckets, one after the other, cut by number."""
-    with site.ledger.begin() as tx:
-        newest = rosters.newest(tx)
-    for name in newest.files if newest else ():
-        yield site.read_frame(name)
+    """The roster's buckets, cut by number, one after the other: what linking reads (`reconcile.SEEN`)."""
+    newest = _newest(site)
+    kept = _held.get()
+    names = newest.files[:BUCKETS] if newest else []
+    if newest is None or kept is None or newest.people > HELD_PEOPLE:
+        yield from (site.read_frame(name, list(SEEN)) for name in names)
+        return
+    if names and names[0] not in kept:
+        with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
+            kept.update(zip(names, pool.map(lambda name: site.read_frame(name, list(SEEN)), names), strict=True))
+    yield from (kept[name] for name in names)
 
 
-def people(site: Site, columns: list[str], keys: pl.Series | None = None) -> pl.DataFrame:
+def people(site: Site, columns: Sequence[str], keys: pl.Series | None = None) -> pl.DataFrame:
     """Roster columns of all people, or of those with these keys."""
-    parts = [part.select(columns) for part in buckets(site)]
+    seen = [name for name in columns if name in SEEN]
+    papers = [name for name in columns if name in PAPERS and name not in SEEN]
+    if not papers:
+        return _of(keys, (part.select(columns) for part in buckets(site)), columns)
+    told = _of(keys, _papers(site, ["person_key", *papers], keys), ["person_key", *papers])
+    if seen in ([], ["person_key"]):
+        return told.select(columns)
+    seen = ["person_key", *(name for name in seen if name != "person_key")]
+    known = _of(told["person_key"], (part.select(seen) for part in buckets(site)), seen)
+    return told.join(known, on="person_key").select(columns)
+
+
+def bucket(site: Site, number: int, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns of `SEEN` of the people of one bucket of numbers."""
+    newest = _newest(site)
+    return site.read_frame(newest.files[number], list(columns)) if newest else _nobody(columns)
+
+
+def _of(keys: pl.Series | None, parts: Iterable[pl.DataFrame], columns: Sequence[str]) -> pl.DataFrame:
     if keys is not None:
         wanted = keys.unique().to_frame("person_key")
         parts = [part.join(wanted, on="person_key", how="semi") for part in parts]
-    return pl.concat(parts) if parts else pl.DataFrame(schema={c: ROSTER[c] for c in columns})
+    return pl.concat([_nobody(columns), *parts])
+
+
+def _papers(site: Site, columns: list[str], keys: pl.Series | None) -> Iterator[pl.DataFrame]:
+    """Only of the buckets into which one of the keys falls."""
+    newest = _newest(site)
+    every = range(BUCKETS) if newest else ()
+    touched = set(every if keys is None else keys.to_frame("key").select(by_key(pl.col("key"))).to_series().unique())
+    for number in every:
+        if newest and number in touched:
+            yield site.read_frame(newest.files[BUCKETS + number], columns)
+
+
+def _nobody(columns: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: ROSTER[name] for name in columns})
+
+
+def _newest(site: Site) -> rosters.RosterVersion | None:
+    with site.ledger.begin() as tx:
+        return rosters.newest(tx)

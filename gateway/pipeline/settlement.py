@@ -16,13 +16,14 @@ import polars as pl
 from gateway.errors import SealBroken, TryLater
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
-from gateway.pipeline import checkpoint
+from gateway.pipeline import checkpoint, roster
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.folding import Folded, fold_instance
 from gateway.pipeline.intake import outcome_counts
 from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import Standing
 from gateway.pipeline.states import States, states_of
+from gateway.pipeline.takebacks import told_apart
 from gateway.pipeline.wanted import wanted
 from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_all, subjects, turn
 from gateway.reconcile import KNOWN
@@ -74,6 +75,11 @@ def settle_site(
     site: Site, channel: PlatformChannel, run: int, today: date, actor: str, *, dry: bool = False
 ) -> Settled:
     """Settles and, unless `dry`, commits. Raises TryLater when the read-back is needed and the platform is away."""
+    with roster.held():
+        return _settle_held(site, channel, run, actor, dry=dry)
+
+
+def _settle_held(site: Site, channel: PlatformChannel, run: int, actor: str, *, dry: bool) -> Settled:
     if dry:
         return _settle(site, channel, _look(site, from_checkpoints=False))
     try:
@@ -114,9 +120,9 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx, states=_USABLE)
         saved = checkpoints.read(tx) if from_checkpoints else {}
-        roster, serial = rosters.newest(tx), verdicts.serial(tx)
+        version, serial = rosters.newest(tx), verdicts.serial(tx)
         decided, released = decisions.decided(tx), people.released(tx)
-    terms = checkpoint.site_terms(site, roster=roster.digest if roster else "", verdicts=serial)
+    terms = checkpoint.site_terms(site, roster=version.digest if version else "", verdicts=serial)
     goes_on = saved.pop(checkpoint.SITE, None) == terms
     return _Scene(
         rows=rows,
@@ -207,6 +213,7 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
     points = _checkpoints(site, scene, settled, doubts, forces)
     payments = [w for w in settled.work if not w.mapping.statements and settled.states.applied(w.row.id)]
     judged = [number for folded in settled.folds.values() for number in folded.judged]
+    taken = told_apart(site, [w.taken_back for w in settled.work])
     with site.ledger.begin() as tx:
         for w in settled.work:
             _keep_delivery(tx, w, settled, files.get(w.row.id))
@@ -215,8 +222,7 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
                 for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():
                     deliveries.set_finding(tx, delivery, "unknown_stop", count)
         people.replace_recognitions(tx, settled.recognitions, run, people=settled.people)
-        if settled.work:
-            takebacks.keep(tx, pl.concat([w.taken_back for w in settled.work]), run)
+        takebacks.keep(tx, taken, run)
         departures = [folded.fold.departures for folded in settled.folds.values() if folded.fold]
         if departures:
             people.replace_departures(tx, pl.concat(departures), deliveries=judged)

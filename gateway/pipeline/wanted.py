@@ -31,13 +31,14 @@ def wanted(
         )
         refused = outbox.refused_lists(tx, version.pulled_at) if version else confirmed.clear()
     everybody = pl.concat([recognitions["person_key"], confirmed["person_key"]]).unique()
-    insured = roster.people(site, ["person_key", "psn_no", "birth", "dead"], everybody)
+    insured = roster.people(site, ["person_key", "birth", "dead"], everybody)
     alive = insured.filter(~pl.col("dead"))
     living = recognitions.join(alive, on="person_key", how="semi")
     own = _intervals(living, adopted.clear(), alive, site)
     fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
     ours = {*site.settings.sources, *recognitions["instance"].unique()}
-    standing = read_standing(channel, alive.join(fresh, on="person_key", how="semi"), ours)
+    unknown = alive.join(fresh, on="person_key", how="semi")["person_key"]
+    standing = read_standing(channel, roster.people(site, ["person_key", "psn_no"], unknown), ours)
     adopted = pl.concat([adopted, standing.adopted])
     confirmed = pl.concat([confirmed, standing.confirmed])
     uses = {

@@ -4,8 +4,9 @@ Takes entries, the roster in buckets, and how the rows were linked before. Gives
 outcome, its reason, and the rule that linked it. Refuses nothing. Pure.
 """
 
+from gateway.reconcile.exact import SEEN
 from gateway.reconcile.links import CLAIMS, KNOWN, link, sure_sources
 from gateway.reconcile.outcomes import resolve
 from gateway.reconcile.suspects import may_name
 
-__all__ = ["CLAIMS", "KNOWN", "link", "may_name", "resolve", "sure_sources"]
+__all__ = ["CLAIMS", "KNOWN", "SEEN", "link", "may_name", "resolve", "sure_sources"]

@@ -10,7 +10,7 @@ from gateway.model.frames import ROSTER, PersonKey
 from gateway.reconcile.names import agree
 
 #: Columns of an entry that the sure rules read.
-CLAIM = ("number", "number_state", "name_key", "head_number")
+CLAIM = ("number", "number_state", "name_key", "head_number", "birth_from", "birth_to")
 #: Roster columns that linking reads.
 SEEN = ("person_key", "number", "name_key", "birth", "sex", "county", "village", "dead", "covered")
 #: What is known of the person to whom a claim was linked.
@@ -42,7 +42,7 @@ def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
     people = alone.select("number", "person_key", *OF_PERSON, roster_name="name_key")
     joined = claims.join(people, on="number", how="left")
     usable = pl.col("number_state").is_in(["sound", "suspect"])
-    same = usable & (pl.col("name_key") == pl.col("roster_name")) & _named()
+    same = usable & (pl.col("name_key") == pl.col("roster_name")) & _named(pl.col("birth"))
     joined = joined.with_columns(same=same.fill_null(value=False))
     sure = joined.filter("same").with_columns(candidate=None, rule=pl.lit("number+name"), reason=None)
     rest = joined.filter(~pl.col("same")).select(claims.columns)
@@ -51,11 +51,13 @@ def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([frame.select(pl.col(n).cast(t) for n, t in VERDICT.items()) for frame in (sure, closer)])
 
 
-def _named() -> pl.Expr:
-    """Marks alone name nobody, and with the head's number no mark at all may stand for a character."""
+def _named(birth: pl.Expr) -> pl.Expr:
+    """Marks alone name nobody. With the head's number no mark at all may stand for a character, and a birth date in the
+    row must be the head's: a son may have his father's name."""
     is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
     name = pl.col("name_key")
-    return pl.when(is_head).then(~name.str.contains(r"\?")).otherwise(name.str.contains(r"[^?]"))
+    born = birth.is_between("birth_from", "birth_to").fill_null(value=True)
+    return pl.when(is_head).then(~name.str.contains(r"\?") & born).otherwise(name.str.contains(r"[^?]"))
 
 
 def _with_people(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
@@ -72,7 +74,7 @@ def _with_people(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
 def _judge(joined: pl.DataFrame) -> pl.DataFrame:
     found = pl.col("person_key").is_not_null()
     is_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
-    exact = pl.col("person_key_exact").is_not_null() & _named().fill_null(value=False)
+    exact = pl.col("person_key_exact").is_not_null() & _named(pl.col("birth_exact")).fill_null(value=False)
     usable = pl.col("number_state").is_in(["sound", "suspect"])
     suspect = pl.col("number_state") == "suspect"
     alone = pl.col("holders") == 1

@@ -53,7 +53,7 @@ def found(city: Buckets, *rows: Row, known: pl.DataFrame | None = None) -> list[
 def test_one_slip_in_the_number() -> None:
     """Whichever digit is wrong and whichever neighbours are swapped, the check character too: name and village say."""
     swaps = [A[:i] + A[i + 1] + A[i] + A[i + 2 :] for i in range(17) if A[i] != A[i + 1]]
-    cells = [*(wrong(A, at) for at in range(18)), *swaps, A[:17] + "X"]
+    cells = [*(wrong(A, at) for at in range(18)), *swaps, A[:17] + "X", A[:8] + "?" + A[9:]]
     assert [(1, "weighed")] * len(cells) == found(CITY, *({"number": cell, "name": "韦伟"} for cell in cells))
 
 
@@ -65,6 +65,26 @@ def test_a_number_that_lost_its_end(cell: str) -> None:
     """A cut or rounded number is settled by the very name and the village; one that sounds the same is a case."""
     rows: list[Row] = [{"number": cell, "name": "韦伟", "numeric": True}, {"number": cell, "name": "韦卫"}]
     assert [(1, "weighed"), (None, "number_damaged")] == found(CITY, *rows)
+
+
+@pytest.mark.parametrize("cell", [A[:12], A[:13], A[:15], A[1:], A + "1", "E12345678", "\ufffd1" * 9])
+def test_too_little_or_too_much_of_a_number(cell: str) -> None:
+    """What is no beginning of a number, or one short of the birth date, is a case, whatever else agrees."""
+    assert [(None, "number_damaged")] == found(CITY, {**MISSING, "number": cell})
+
+
+def test_a_filler_is_no_number() -> None:
+    """One digit typed again and again is nobody's number, also where the roster has it."""
+    filler = "1" * 18
+    city = roster(person(1, "韦伟", filler, village=NEXT_COUNTY, county="451023"))
+    assert [(None, "number_missing")] == found(city, {"number": filler, "name": "韦伟"})
+
+
+def test_a_filled_column_brings_nobody() -> None:
+    """A thousand rows may say the same of somebody; of more, none brings candidates, and memory stays small."""
+    row = {"number": "", "name": "韦伟"}
+    for rows, candidates in ((1_000, [1]), (1_001, None)):
+        assert [candidates] * rows == linked(CITY, *[row] * rows)["candidates"].to_list()
 
 
 def test_name_birth_and_village_stand_for_a_number() -> None:
@@ -147,6 +167,15 @@ def test_father_and_son_of_similar_names() -> None:
     undated = {**son, "birth_from": None, "birth_to": None}
     head = {**son, "number": numbered("123", "19600101"), "head_number": numbered("123", "19600101")}
     assert [(2, "weighed"), (None, "number_missing"), (None, "head_number")] == found(city, son, undated, head)
+
+
+def test_a_son_of_his_fathers_name() -> None:
+    """The head's number and name on a row with another birth date are not the head's; without one they are."""
+    father, row = numbered("123", "19600101"), {**MISSING, "number": numbered("123", "19600101")}
+    rows: list[Row] = [{**row, "head_number": father}, {"number": father, "name": "韦伟", "head_number": father}, row]
+    for others in ([WEI], []):
+        city = roster(person(2, "韦伟", father), *others)
+        assert [(None, "head_number"), (2, "number+name"), (2, "number+name")] == found(city, *rows)
 
 
 def test_namesakes_in_one_village() -> None:
