@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check bench lock clean dev runtime sshd
+.PHONY: help demo test check bench bench-city bench-identity bench-province bench-lock lock clean dev runtime sshd
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -30,8 +30,25 @@ check: dev
 	@$(PY) -m mypy $(CHECKED)
 	@.venv/bin/lint-imports --no-logo
 
-bench: dev
+bench: bench-city bench-identity
+
+# One business day, from the departments' servers to accepted records: PEOPLE=40000 for a smaller city.
+bench-city: dev
 	@$(PY) -m bench
+
+# The right person, beside other tools: IDENTITY_PEOPLE=400000 for a smaller city, RUNS=1 for a quick look.
+bench-identity: dev
+	@$(PY) -m bench.identity
+
+# Ten times the city: 40 million people, 15.2 million rows; needs about 12 GB on the disk.
+bench-province: dev
+	@IDENTITY_CITIES=10 $(PY) -m bench.identity
+
+# After a change of requirements/bench.in: what the bench compares with, in an environment of its own.
+bench-lock: dev
+	@CUSTOM_COMPILE_COMMAND='make bench-lock' .venv/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	    --output-file requirements/bench.txt requirements/bench.in
 
 # After a change of the dependencies in pyproject.toml; `deploy/lock.sh --upgrade` takes the newest versions.
 lock: dev

@@ -15,6 +15,8 @@ from gateway.words import _
 
 #: Person keys have 63 bits.
 KEY_LIMIT = 1 << 63
+#: Characters of the longest identity number.
+_LONGEST = 18
 _COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "dead", "covered"]
 
 
@@ -22,7 +24,8 @@ def people_of_number(site: Site, text: str) -> pl.DataFrame:
     """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed. Opens two buckets."""
     typed = pl.DataFrame({"typed": [text]}).select(number=eighteen(cleaned(pl.col("typed"))))
     number = typed["number"][0]
-    return _of_number(site, number) if number is not None else _nobody()
+    # Longer ones are person keys: no identity number is looked for in vain.
+    return _of_number(site, number) if number is not None and len(number) <= _LONGEST else _nobody()
 
 
 def person_of_key(site: Site, key: int) -> pl.DataFrame:

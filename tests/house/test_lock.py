@@ -31,7 +31,7 @@ def _read(lock: str) -> str:
     return (LOCKS / f"{lock}.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize("lock", ["dev", "runtime"])
+@pytest.mark.parametrize("lock", ["dev", "runtime", "bench"])
 def test_a_lock_names_no_place(lock: str) -> None:
     """Where packages come from is the installing machine's business."""
     lines = [
@@ -40,7 +40,7 @@ def test_a_lock_names_no_place(lock: str) -> None:
     assert None is PLACE.search("\n".join(lines))
 
 
-@pytest.mark.parametrize("lock", ["dev", "runtime"])
+@pytest.mark.parametrize("lock", ["dev", "runtime", "bench"])
 def test_every_line_of_a_lock_is_a_pin_with_hashes(lock: str) -> None:
     """No requirement in a lock is without an exact version and at least one digest."""
     rest = PIN.sub("", _read(lock))

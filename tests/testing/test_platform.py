@@ -218,6 +218,16 @@ def test_a_download_wants_a_sign_no(platform: PlatformServer, platform_client: P
     assert 404 == platform_client.download(told["file_qury_no"]).status_code
 
 
+def test_settlements_are_exported_by_year(platform_client: PlatformClient, tmp_path: Path) -> None:
+    """L302 gives the year that was asked for, and no row of another."""
+    rows = [["setl_id", "psn_no", "setl_date"], ["S1", "P1", "2025-12-31"], ["S2", "P1", "2026-01-01"]]
+    write_csv(tmp_path / "settlements.csv.gz", rows)
+    for year, settled in ((2025, ["S1"]), (2026, ["S2"]), (2027, [])):
+        told = platform_client.output("L302", {"year": year})
+        lines = gzip.decompress(platform_client.download(told["file_qury_no"]).content).decode().splitlines()
+        assert (len(settled), settled) == (told["rows"], [line.split(",")[0] for line in lines[1:]])
+
+
 def test_a_changed_roster_counts_at_once(platform_client: PlatformClient, tmp_path: Path) -> None:
     """The roster is read again when its file changes."""
     assert [11] == upload(platform_client, item(1, LEVEL_A, psn_no="P4"))
