@@ -15,8 +15,6 @@ from gateway.words import _
 
 #: Person keys have 63 bits.
 KEY_LIMIT = 1 << 63
-#: Characters of the longest identity number.
-_LONGEST = 18
 _COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "dead", "covered"]
 
 
@@ -24,8 +22,7 @@ def people_of_number(site: Site, text: str) -> pl.DataFrame:
     """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed. Opens two buckets."""
     typed = pl.DataFrame({"typed": [text]}).select(number=eighteen(cleaned(pl.col("typed"))))
     number = typed["number"][0]
-    # Longer ones are person keys: no identity number is looked for in vain.
-    return _of_number(site, number) if number is not None and len(number) <= _LONGEST else _nobody()
+    return _of_number(site, number) if number is not None else _nobody()
 
 
 def person_of_key(site: Site, key: int) -> pl.DataFrame:
@@ -50,8 +47,11 @@ def _nobody() -> pl.DataFrame:
 
 
 def find_person(site: Site, person: str) -> tuple[int, pl.DataFrame]:
-    """The person key, and the roster's row (`_COLUMNS`) where it has one. A number is tried first, then psn_no, then a
-    key. Raises NotFound where nobody is meant, or several are."""
+    """The person key, and the roster's row (`_COLUMNS`) where it has one. A key that the ledger has is tried first,
+    then an identity number, then psn_no, then any key. Raises NotFound where nobody is meant, or several are."""
+    key = int(person) if person.isascii() and person.isdigit() and len(person) < 20 else KEY_LIMIT
+    if key < KEY_LIMIT and _in_ledger(site, key):
+        return key, person_of_key(site, key)
     found = people_of_number(site, person)
     if found.height > 1:
         keys = "、".join(map(str, found["person_key"].to_list()))
@@ -59,10 +59,7 @@ def find_person(site: Site, person: str) -> tuple[int, pl.DataFrame]:
         raise NotFound(what, next_step=_("请改用其中一个:{keys}").format(keys=keys))
     if found.height:
         return int(found["person_key"][0]), found
-    candidates = site.keyring.person_digest([person])
-    if person.isascii() and person.isdigit() and len(person) < 20:
-        candidates.append(int(person))
-    for candidate in (c for c in candidates if c < KEY_LIMIT):
+    for candidate in (c for c in (*site.keyring.person_digest([person]), key) if c < KEY_LIMIT):
         row = person_of_key(site, candidate)
         if row.height or _in_ledger(site, candidate):
             return candidate, row

@@ -6,6 +6,8 @@ Source: contract «Beyond reasonable doubt».
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import polars as pl
 
@@ -15,7 +17,10 @@ from gateway.model.verdicts import WHO, who_says
 from gateway.reconcile import residue, weigh
 from gateway.reconcile.exact import CLAIM, OF_PERSON, SEEN, VERDICT, exact_pass, no_roster
 
-Buckets = Callable[[], Iterator[pl.DataFrame]]
+Frames = Iterator[pl.DataFrame]
+Buckets = Callable[[], Frames]
+#: Buckets that are worked on side by side: two cores take two at a time.
+_AT_ONCE = 2
 
 #: Columns of entries that linking reads; with them come `instance` and `delivery`, that is, who said it and where.
 CLAIMS = (*residue.OF_ROW[1:], "instance", "delivery", "raw_household", "raw_source_id")
@@ -54,12 +59,22 @@ def _exact(claims: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
     """`VERDICT` by the sure rules, in the order of the claims."""
     narrow = claims.select("claim", *CLAIM, bucket=by_number(pl.col("number")))
     parts = narrow.partition_by("bucket", as_dict=True, include_key=False)
-    judged = [pl.DataFrame(schema=VERDICT)]
-    for bucket, people in enumerate(roster()):
-        if (part := parts.pop((bucket,), None)) is not None:
-            judged.append(exact_pass(part, people.select(SEEN)))
+    none = narrow.drop("bucket").clear()
+
+    def judge(bucket: int, people: pl.DataFrame) -> pl.DataFrame:
+        return exact_pass(parts.pop((bucket,), none), people.select(SEEN))
+
+    judged = list(_side_by_side(judge, roster()))
     judged += [exact_pass(part, no_roster()) for part in parts.values()]  # without a roster nobody is found
-    return pl.concat(judged).sort("claim")
+    return pl.concat([pl.DataFrame(schema=VERDICT), *judged]).sort("claim")
+
+
+def _side_by_side(work: Callable[[int, pl.DataFrame], pl.DataFrame], buckets: Iterator[pl.DataFrame]) -> Frames:
+    """What each bucket comes to, in their order: two at a time, and no more of them in memory."""
+    numbered = enumerate(buckets)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        while pair := list(islice(numbered, _AT_ONCE)):
+            yield from pool.map(lambda one: work(*one), pair)
 
 
 def _decided(claims: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
@@ -104,7 +119,7 @@ def _pairs(
         sources,
     )
     blocks = residue.Blocks(frame, decided.select("claim", person_key="same").drop_nulls())
-    met = [blocks.meet(bucket, people.select(SEEN)) for bucket, people in enumerate(roster())]
+    met = list(_side_by_side(lambda bucket, people: blocks.meet(bucket, people.select(SEEN)), roster()))
     pairs = pl.concat(met or [blocks.meet(0, no_roster())])
     pairs = pairs.join(_excluded(decided), on=["claim", "person_key"], how="anti")
     told = decided.select("claim", "same")
