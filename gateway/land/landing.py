@@ -68,16 +68,14 @@ def land(
     files = list(originals)
     if archive is not None:
         name, digest, algorithm, password = archive
-        path = folder / next(f.sealed for f in files if f.name == name)
-        _check_digest(sealer, path, name, digest, algorithm)
-        files += _unpack(sealer, folder, path, manifest.parts, password)
+        packed = next(f for f in files if f.name == name)
+        _check_digest(sealer, folder, packed, digest, algorithm)
+        files += _unpack(sealer, folder, folder / packed.sealed, manifest.parts, password)
     by_name = {f.name: f for f in files}
     for part in manifest.parts:
         if part.digest:
-            _check_digest(sealer, folder / by_name[part.name].sealed, part.name, part.digest, part.algorithm)
-    content = "\n".join(
-        [str(manifest.business_date), manifest.mode, *sorted(f"{f.name} {f.digest}" for f in files)]
-    )
+            _check_digest(sealer, folder, by_name[part.name], part.digest, part.algorithm)
+    content = "\n".join([str(manifest.business_date), manifest.mode, *sorted(f"{f.name} {f.digest}" for f in files)])
     landing = Landing(
         instance=instance,
         plugin=plugin,
@@ -95,6 +93,11 @@ def keep_original(sealer: Sealer, folder: Path, name: str, partial: Path) -> Lan
         for block in _blocks(reader):
             digest.update(block)
             size += len(block)
+    return _archived(folder, partial, name, digest.hexdigest(), size)
+
+
+def _archived(folder: Path, partial: Path, name: str, digest: str, size: int) -> LandedFile:
+    """Moves a finished sealed part; `digest` (SM3) and `size` are those of its plain bytes."""
     sealed = sm3_new()
     with partial.open("rb") as stream:
         for block in _blocks(stream):
@@ -102,7 +105,7 @@ def keep_original(sealer: Sealer, folder: Path, name: str, partial: Path) -> Lan
     target = f"{sealed.hexdigest()}.sealed"
     os.replace(partial, folder / target)
     sync_folder(folder)
-    return LandedFile(name=name, sealed=target, digest=digest.hexdigest(), size=size)
+    return LandedFile(name=name, sealed=target, digest=digest, size=size)
 
 
 def keep_bytes(sealer: Sealer, folder: Path, name: str, content: bytes) -> LandedFile:
@@ -119,14 +122,20 @@ def _blocks(stream: object) -> Iterator[bytes]:
         yield block
 
 
-def _check_digest(sealer: Sealer, path: Path, name: str, expected: str, algorithm: str) -> None:
-    digest = sm3_new() if algorithm == "sm3" else hashlib.new(algorithm)
+def _check_digest(sealer: Sealer, folder: Path, file: LandedFile, expected: str, algorithm: str) -> None:
+    # SM3 is known since the file was sealed; to open a large one once more takes as long as to read it.
+    actual = file.digest if algorithm == "sm3" else _digest(sealer, folder / file.sealed, algorithm)
+    if actual != expected:
+        what = _("文件的 {algorithm} 摘要与清单不符").format(algorithm=algorithm.upper())
+        raise _refused("digest_differs", what, file.name, _("文件可能在传输或生成时损坏,请来源单位重新提供"))
+
+
+def _digest(sealer: Sealer, path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm)
     with sealer.open(path) as reader:
         for block in _blocks(reader):
             digest.update(block)
-    if digest.hexdigest() != expected:
-        what = _("文件的 {algorithm} 摘要与清单不符").format(algorithm=algorithm.upper())
-        raise _refused("digest_differs", what, name, _("文件可能在传输或生成时损坏,请来源单位重新提供"))
+    return digest.hexdigest()
 
 
 def _refused(code: str, what: str, where: str, next_step: str) -> DeliveryRefused:
@@ -170,11 +179,12 @@ def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartProm
 def _member(sealer: Sealer, folder: Path, zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo) -> LandedFile:
     """One member, sealed as it is read; what a header says of its size is not believed."""
     partial = folder / f".{sm3_hex(info.filename.encode())[:32]}.part"
-    size = 0
+    digest, size = sm3_new(), 0
     with sealer.create(partial) as writer, zipped.open(info) as member:
         for block in _blocks(member):
             size += len(block)
             if size > info.file_size or size > UNPACKED_LIMIT:
                 raise _refused("bomb", _("压缩包解压后异常巨大"), info.filename, _("请来源单位检查压缩包"))
             writer.write(block)
-    return keep_original(sealer, folder, info.filename, partial)
+            digest.update(block)
+    return _archived(folder, partial, info.filename, digest.hexdigest(), size)

@@ -8,8 +8,12 @@ import polars as pl
 from gateway.model.frames import ENTRIES
 from gateway.model.mapping import Column, ListMapping
 from gateway.normalise import dates, names, numbers
+from gateway.normalise.cells import CELL, mend, per_value
 from gateway.normalise.tables import NUMERIC, read_table, strip_blanks
-from gateway.normalise.text import packed, trimmed
+from gateway.normalise.text import TRIMMED, packed, trimmed
+
+#: Rows that become entries together. What they come to on the way is four times what is kept of them.
+ROWS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,20 +34,29 @@ def normalise(
     `delta` says that the delivery only tells what changed; a mapping's rules see it as a column of that name.
     """
     table = read_table(content, mapping, part)
-    frame = table.frame.with_columns(
+    slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
+    unclaimed, bad_bytes = table.unclaimed, table.bad_bytes
+    del content, table  # a large list is a gigabyte: what was read goes as its entries come
+    said = [
         pl.lit(business_date).alias("business_date"),
         pl.lit(delta).alias("delta"),
         pl.lit(part).alias("part"),
         pl.lit(scope).alias("scope"),
-    )
+    ]
+    parts = []
+    while slices:
+        parts.append(_entries(slices.pop(0).with_columns(said), mapping))
+    entries = pl.concat(parts)
+    return NormalisedPart(entries=entries, remarks=_remarks(unclaimed, entries, bad_bytes=bad_bytes))
+
+
+def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
     frame = _with_fields(frame, mapping)
     for field, expression in mapping.derive:
         frame = frame.with_columns(pl.sql_expr(expression).alias(field))
     frame = _complete(frame)
     frame = frame.with_columns(_fault(frame, mapping).alias("fault"))
-    extra = [pl.col(name) for name in mapping.keep]
-    entries = frame.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *extra)
-    return NormalisedPart(entries=entries, remarks=_remarks(table.unclaimed, entries, bad_bytes=table.bad_bytes))
+    return frame.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *mapping.keep)
 
 
 def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -52,52 +65,71 @@ def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _with_fields(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
-    """Fields by kind, in steps: each builds on columns that stand already, so that no expression grows large."""
-    frame = frame.with_columns(pl.col(c.field).alias(f"raw_{c.field}") for c in mapping.columns)
-    frame = frame.with_columns(_cleaned(c) for c in mapping.columns)
-    frame = frame.with_columns(e for c in mapping.columns for e in _parsed(c, mapping))
+    """Each column as received, and its fields by kind; then what numbers are worth."""
+    fields = [series for c in mapping.columns for series in _fields(c, frame[c.field], mapping)]
+    frame = frame.with_columns(pl.col(c.field).alias(f"raw_{c.field}") for c in mapping.columns).with_columns(fields)
     numbered = [c.field for c in mapping.columns if c.kind == "number"]
-    frame = frame.with_columns(numbers.is_sound(pl.col(f)).alias(f"{f}__sound") for f in numbered)
-    return frame.with_columns(
-        numbers.state(pl.col(f), pl.col(f"{f}__sound"), pl.col(NUMERIC.format(f))).alias(f"{f}_state") for f in numbered
-    )
+    worth = [e for f in numbered for e in _worth(f)]
+    # Lazily, since what the rules have in common is then worked out once.
+    return frame.lazy().with_columns(worth).with_columns(_state(f) for f in numbered).collect()
+
+
+def _worth(field: str) -> list[pl.Expr]:
+    number = pl.col(field)
+    return [numbers.birth_of(number).alias(f"{field}__born"), numbers.is_checked(number).alias(f"{field}__checked")]
+
+
+def _state(field: str) -> pl.Expr:
+    sound = pl.col(f"{field}__checked") & pl.col(f"{field}__born").is_not_null()
+    return numbers.state(pl.col(field), sound, pl.col(NUMERIC.format(field))).alias(f"{field}_state")
+
+
+def _fields(column: Column, cells: pl.Series, mapping: ListMapping) -> list[pl.Series]:
+    """What one column gives."""
+    clean = _cleaned(column)
+    match column.kind:
+        case "number":
+            return [mend(cells, clean, clean=numbers.CLEAN)]
+        case "name":
+            key = "name_key" if column.field == "name" else f"{column.field}_key"
+            return [mend(cells, clean, clean=names.clean()).alias(key)]
+        case "text":
+            return [mend(cells, clean, clean=TRIMMED)]
+        case _:
+            parsed = _parsed(column, mapping)
+            return per_value(cells, [clean.alias(column.field)], parsed).get_columns()
 
 
 def _cleaned(column: Column) -> pl.Expr:
-    cell = pl.col(column.field)
+    """A cell of the column without its dirt."""
     match column.kind:
         case "number":
-            clean = numbers.cleaned(cell)
+            return numbers.eighteen(numbers.cleaned(CELL))
         case "name":
-            return names.key(cell).alias("name_key" if column.field == "name" else f"{column.field}_key")
+            return names.key(CELL)
         case "text":
-            clean = trimmed(cell)
+            return trimmed(CELL)
         case "digits":
-            clean = strip_blanks(cell).str.extract(r"^(\d+)")
+            return strip_blanks(CELL).str.extract(r"^(\d+)")
         case "amount":
-            clean = packed(cell).str.replace_all(",", "")
+            return packed(CELL).str.replace_all(",", "")
         case "date_first" | "date_last" | "date_birth":
-            clean = packed(dates.day_part(cell))
+            return packed(dates.day_part(CELL))
         case _:
-            clean = packed(cell)
-    return clean.alias(column.field)
+            return packed(CELL)
 
 
 def _parsed(column: Column, mapping: ListMapping) -> list[pl.Expr]:
-    """The values of one cleaned column, and `<field>__bad` where something stands that is none."""
+    """The values of a cleaned column, and `<field>__bad` where something stands that is none."""
     text, field = pl.col(column.field), column.field
     match column.kind:
-        case "number":
-            return [numbers.eighteen(text).alias(field)]
         case "date_first":
             return _marked(dates.first_day(text), text, field, field)
         case "date_last":
             return _marked(dates.last_day(text), text, field, field)
         case "date_birth":
-            return [
-                *_marked(dates.first_day(text), text, field, "birth_from"),
-                dates.last_day(text).alias("birth_to"),
-            ]
+            born = _marked(dates.first_day(text), text, field, "birth_from")
+            return [*born, dates.last_day(text).alias("birth_to")]
         case "code":
             known = text.replace_strict(dict(mapping.codes[field]), default=None, return_dtype=pl.String)
             return _marked(known, text, field, field)
@@ -117,6 +149,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
         "row": pl.lit(0),
         "number": pl.lit(None, pl.String),
         "number_state": pl.lit("missing"),
+        "number__born": pl.lit(None, pl.Date),
         "level": pl.lit(""),
         "change": pl.lit("state"),
         "gives": pl.lit("current"),
@@ -125,8 +158,8 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
         "said_dead": pl.lit(value=False),
         "dup_key": pl.coalesce(pl.col("category"), pl.lit("")) if "category" in frame.columns else pl.lit(""),
     }
-    absent = [n for n in ENTRIES if n not in frame.columns and n != "fault"]
-    return frame.with_columns(neutral.get(n, pl.lit(None, ENTRIES[n])).alias(n) for n in absent)
+    absent = [n for n in (*ENTRIES, "number__born") if n not in frame.columns and n != "fault"]
+    return frame.with_columns((neutral[n] if n in neutral else pl.lit(None, ENTRIES[n])).alias(n) for n in absent)
 
 
 def _fault(frame: pl.DataFrame, mapping: ListMapping) -> pl.Expr:
@@ -135,10 +168,8 @@ def _fault(frame: pl.DataFrame, mapping: ListMapping) -> pl.Expr:
     dates_bad = [c for c in unreadable if _kind(mapping, c).startswith("date")]
     # A head's or a footer's broken cell counts; a date column that says nothing was made null by `derive`.
     nobody = pl.col("name_key").is_null() & pl.col("number").is_null()
-    born = pl.coalesce(
-        pl.col("birth_from"),
-        pl.when(pl.col("number_state").is_in(["sound", "suspect"])).then(numbers.birth_of(pl.col("number"))),
-    )
+    sound = pl.col("number_state").is_in(["sound", "suspect"])
+    born = pl.coalesce(pl.col("birth_from"), pl.when(sound).then(pl.col("number__born")))
     checks: list[tuple[str, pl.Expr]] = [
         ("row_broken", pl.col("broken")),
         ("nobody_named", nobody),

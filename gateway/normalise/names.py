@@ -37,6 +37,13 @@ def _script() -> tuple[list[str], list[str]]:
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
+@cache
+def clean() -> str:
+    """A pattern of names that are their own keys: of usual characters, none with another simplified form."""
+    other = "".join(c for c in "".join([*_script()[0], *NOTHING]) if "\u3400" <= c <= "\u9fff")
+    return rf"^[[\u3400-\u9fff]--[{other}]]+$"
+
+
 def key(column: pl.Expr) -> pl.Expr:
     """The matching key of a name; unreadable characters become `?`; null where there is no name."""
     text = half_width(column).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")

@@ -4,16 +4,17 @@ Takes a part's bytes and the list's mapping. Gives the claimed columns as text, 
 each row, and the headers that nobody claims. Refuses a part that cannot be read, lacks a column, or is a bomb.
 """
 
+import codecs
 import csv
 import io
 import json
-import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain, islice
 from typing import Any
 
 import polars as pl
@@ -30,9 +31,16 @@ HEADER_WITHIN = 20
 WORKBOOK_LIMIT = 2 * 1024**3
 #: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
 RATIO_LIMIT = 500
-_QUOTED = re.compile(r'"[^"]*"')
+#: A header is looked for in so many bytes at a file's beginning.
+_HEADER_BYTES = 1 << 16
+_BOM = "\ufeff"
+#: Bytes that are decoded at once; larger blocks are slower.
+_BLOCK = 1 << 20
 #: Name of the column that marks cells which were numbers in the sheet.
 NUMERIC = "{}__numeric"
+#: Rows of a sheet that are looked at together.
+_BATCH = 1000
+_NUMERIC_TYPES = frozenset({int, float})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,55 +94,78 @@ def _claims(header: Sequence[object], mapping: ListMapping, part: str) -> tuple[
     return found, unclaimed
 
 
-def _decode(content: bytes) -> tuple[str, bool]:
-    """Text of a file that says GBK or UTF-8: UTF-8 strictly, then GB18030; bad bytes become U+FFFD."""
+def _utf8(content: bytes) -> tuple[bytes, bool]:
+    """UTF-8 of a file that says GBK or UTF-8: UTF-8 strictly, then GB18030; bad bytes become U+FFFD."""
     try:
-        return content.decode("utf-8-sig"), False
+        for _text in _decoded(content, "utf-8", "strict"):
+            pass
+        return content, False
     except UnicodeDecodeError:
-        text = content.decode("gb18030", errors="replace")
-        return text.lstrip("\ufeff"), "\ufffd" in text
+        text = b"".join(block.encode() for block in _decoded(content, "gb18030", "replace"))
+        return text, "\ufffd".encode() in text
+
+
+def _decoded(content: bytes, encoding: str, errors: str) -> Iterator[str]:
+    """The text in blocks: as one it would be twice the file."""
+    decoder, view = codecs.getincrementaldecoder(encoding)(errors), memoryview(content)
+    for at in range(0, len(content), _BLOCK):
+        yield decoder.decode(view[at : at + _BLOCK])
+    yield decoder.decode(b"", final=True)
 
 
 def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    text, bad_bytes = _decode(content)
-    if "\x00" in text:
+    text, bad_bytes = _utf8(content)
+    if b"\x00" in text:
         raise _refuse("unreadable", _("文件不是文本表格"), part, _("请来源单位重新导出 CSV"))
-    if not text.strip():
+    head = text[:_HEADER_BYTES].decode(errors="ignore").lstrip(_BOM)
+    if not head.strip() and not text.decode().lstrip(_BOM).strip():
         raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
-    header = next(csv.reader(io.StringIO(text[: 1 << 16])), [])
+    header = next(csv.reader(io.StringIO(head)), [])
     found, unclaimed = _claims(header, mapping, part)
-    frame, broken = _csv_frame(text, len(header), part)
-    frame = frame.select(pl.nth(i).alias(f) for f, i in found.items()).with_columns(
-        (pl.int_range(pl.len(), dtype=pl.UInt32) + 2).alias("line"), pl.Series("broken", broken, pl.Boolean)
-    )
+    frame = _even_frame(text, header)
+    if frame is None:
+        frame = _uneven_frame(text, len(header), part)
+    frame = frame.select("line", "broken", *(pl.col(f"c{i}").alias(f) for f, i in found.items()))
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed, bad_bytes=bad_bytes)
 
 
-def _csv_frame(text: str, width: int, part: str) -> tuple[pl.DataFrame, pl.Series]:
-    """All cells as text, and which rows are broken. The fast reader first; a damaged row needs the patient one."""
-    if _is_even(text, width):
-        try:
-            frame = pl.read_csv(io.BytesIO(text.encode()), has_header=False, skip_rows=1, infer_schema=False)
-            return frame, pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
-        except pl.exceptions.PolarsError:
-            pass  # quoted in a way of its own: the patient reader says which rows
+def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
+    """All cells as text, `line` and `broken`, where every record has as many cells as the header; else None.
+
+    The fast reader refuses a longer record and fills a shorter one silently: none was, where the commas add up.
+    """
+    schema = {f"c{i}": pl.String() for i in range(len(header))}
     try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
+        # The header has line 1.
+        frame = pl.read_csv(
+            text, has_header=False, skip_rows=1, schema=schema, row_index_name="line", row_index_offset=2
+        )
+    except pl.exceptions.PolarsError:  # quoted in a way of its own, or uneven
+        return None
+    inside = sum(cell.count(",") for cell in header)
+    if b'"' in text:  # only a quoted cell can hold a comma
+        inside += sum(int(frame[name].str.count_matches(",", literal=True).sum()) for name in schema)
+    between = (len(header) - 1) * (frame.height + 1)
+    return frame.with_columns(broken=pl.lit(value=False)) if text.count(b",") - inside == between else None
+
+
+def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:
+    """The same where records differ: the patient reader says which rows are broken."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
-    broken = pl.Series([len(row) != width for row in rows], dtype=pl.Boolean)
     # A broken row says nothing, but what stands under name and number may still hold back a departure.
     nothing: list[str | None] = [None] * width
     whole = [[*row, *nothing][:width] for row in rows]
     columns = list(zip(*whole, strict=True)) if whole else [()] * width
-    return pl.DataFrame([pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]), broken
-
-
-def _is_even(text: str, width: int) -> bool:
-    """True where every record has as many cells as the header; the fast reader would fill short ones silently."""
-    bare = _QUOTED.sub("", text).rstrip("\r\n")
-    commas = pl.Series(bare.split("\n")[1:], dtype=pl.String).str.count_matches(",", literal=True)
-    return commas.len() > 0 and bool((commas == width - 1).all())
+    return pl.DataFrame(
+        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]
+        + [
+            pl.Series("line", range(2, len(rows) + 2), pl.UInt32),
+            pl.Series("broken", [len(row) != width for row in rows], pl.Boolean),
+        ]
+    )
 
 
 def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
@@ -171,13 +202,20 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
         if mapping.sheet not in book.sheet_names:
             what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
             raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
-        rows = book.get_sheet_by_name(mapping.sheet).to_python(skip_empty_area=False)
+        rows = book.get_sheet_by_name(mapping.sheet).iter_rows()
     except calamine.CalamineError as fault:
         raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
-    at = _header_row(rows, mapping, part)
-    found, unclaimed = _claims(rows[at], mapping, part)
-    lines, body = _body(rows, at, mapping)
-    return RawTable(frame=_with_missing(_sheet_frame(lines, body, found, mapping), mapping), unclaimed=unclaimed)
+    top = list(islice(rows, HEADER_WITHIN))
+    at = _header_row(top, mapping, part)
+    found, unclaimed = _claims(top[at], mapping, part)
+    body = enumerate(chain(top[at + 1 :], rows), start=at + 2)
+    # In batches: as many lists as a sheet has rows would keep the garbage collector busy.
+    batches = iter(lambda: list(islice(body, _BATCH)), [])
+    frames = [
+        _sheet_frame([], found, mapping),
+        *(_sheet_frame(_said(batch, mapping), found, mapping) for batch in batches),
+    ]
+    return RawTable(frame=_with_missing(pl.concat(frames, rechunk=True), mapping), unclaimed=unclaimed)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
@@ -190,25 +228,27 @@ def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
     raise _refuse("missing_column", what, part, _("请来源单位按约定的模板重新提供"))
 
 
-def _body(rows: list[list[Any]], at: int, mapping: ListMapping) -> tuple[list[int], list[list[Any]]]:
-    """Sheet row numbers and cells of the data rows: not wholly blank, and no footer."""
-    numbered = [
-        (line, row)
-        for line, row in enumerate(rows[at + 1 :], start=at + 2)
-        if (cells := [text for text in map(_header_key, row) if text]) and not cells[0].startswith(mapping.footers)
-    ]
-    return [line for line, _row in numbered], [row for _line, row in numbered]
+def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple[int, list[Any]]]:
+    """The data rows, with their numbers in the sheet: not wholly blank, and no footer."""
+    firsts = (next(filter(None, map(_header_key, row)), "") for _line, row in rows)
+    return [said for said, first in zip(rows, firsts, strict=True) if first and not first.startswith(mapping.footers)]
 
 
-def _sheet_frame(lines: list[int], body: list[list[Any]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:
+def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:
     kinds = {c.field: c.kind for c in mapping.columns}
-    series = [pl.Series("line", lines, pl.UInt32), pl.Series("broken", [False] * len(body), pl.Boolean)]
+    series = [
+        pl.Series("line", [line for line, _row in rows], pl.UInt32),
+        pl.repeat(False, len(rows), eager=True).alias("broken"),
+    ]
     for field, position in found.items():
-        cells = [row[position] if position < len(row) else "" for row in body]
-        series.append(pl.Series(field, [_cell_text(cell) for cell in cells], pl.String))
+        cells = [row[position] if position < len(row) else "" for _line, row in rows]
+        types = set(map(type, cells))
+        texts = cells if types <= {str} else [_cell_text(cell) for cell in cells]
+        series.append(pl.Series(field, texts, pl.String))
         if kinds[field] == "number":
-            numeric = [isinstance(cell, int | float) and not isinstance(cell, bool) for cell in cells]
-            series.append(pl.Series(NUMERIC.format(field), numeric, pl.Boolean))
+            series.append(
+                pl.Series(NUMERIC.format(field), [type(cell) in _NUMERIC_TYPES for cell in cells], pl.Boolean)
+            )
     return pl.DataFrame(series)
 
 

@@ -7,6 +7,9 @@ BLANKS = r"[\s\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u
 #: Words that mean an empty cell (contract: dirt).
 NOTHING = ["", "-", "--", "—", "——", "/", "\\", "无", "暂无", "空", "NULL", "null", "None", "N/A"]
 
+#: Text that trimming leaves alone, and that is no word for «nothing».
+TRIMMED = r"^[0-9A-Za-z]{5,}$"
+
 _FULL = "".join(chr(c) for c in range(0xFF01, 0xFF5F))
 _HALF = "".join(chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F))
 

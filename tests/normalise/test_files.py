@@ -7,6 +7,7 @@ import pytest
 
 from gateway.errors import DeliveryRefused
 from gateway.normalise import number_rows
+from gateway.normalise.entries import ROWS_AT_ONCE
 from gateway.normalise.tables import check_workbook_size
 from tests.normalise.lists import CIVIL, HOLDER, RURAL, Cell, civil_csv, number, read, rural_rows, workbook
 
@@ -91,6 +92,26 @@ def test_rows_of_another_width_are_broken() -> None:
             assert "row_broken" == faults[place - 1]
 
 
+def test_a_short_row_and_a_long_one_do_not_make_up_for_each_other() -> None:
+    """Where one row lacks a cell and another has one too many, both are broken, with quotes in the file or without."""
+    for name in ("覃某丽", "覃,某丽"):
+        lines = civil_csv([{"姓名": name}] * 4).splitlines()
+        for short, long in ((1, 2), (2, 1), (4, 1), (3, 4)):
+            rows = list(lines)
+            rows[short], rows[long] = rows[short].rsplit(",", 1)[0], rows[long] + ",x"
+            faults = read("\n".join(rows).encode()).entries["fault"].to_list()
+            assert {short, long} == {i for i, fault in enumerate(faults, start=1) if fault == "row_broken"}
+
+
+def test_long_lists_keep_their_order() -> None:
+    """A list longer than what becomes entries at once reads the same to its last row and line."""
+    head, row = civil_csv([{"姓名": "覃某丽"}]).splitlines()
+    count = ROWS_AT_ONCE + 2
+    entries = read("\n".join([head, *[row] * (count - 1), row.replace("覃某丽", "黄某福")]).encode()).entries
+    assert (count, count + 1, "黄某福") == (entries.height, entries["line"][-1], entries["raw_name"][-1])
+    assert ["覃某丽", "黄某福"] == entries["name_key"].unique(maintain_order=True).to_list()
+
+
 def test_quoted_cells() -> None:
     """Quoted commas, quotes and newlines belong to their cell; the rows after it are counted right."""
     text = civil_csv([{"户主姓名": '韦"某,\r\n山'}, {"姓名": "覃某丽"}])
@@ -136,6 +157,18 @@ def test_titles_merged_cells_and_footers() -> None:
     part = read(workbook(rows, merged=["A1:O1", "A2:B2"], hidden="上月"), "rural_revitalization")
     assert ["黄某福", "黄某贵"] == part.entries["raw_name"].to_list()
     assert [4, 5] == part.entries["line"].to_list()
+
+
+def test_long_sheets_keep_their_order() -> None:
+    """Rows, footers and numeric cells are found as well behind the first thousand rows."""
+    foot: list[list[Cell]] = [["合计"], ["", " "]]
+    many: list[dict[str, Cell]] = [{"姓名": "黄某福"}] * 2300
+    last: dict[str, Cell] = {"姓名": "覃某丽", "证件号码": 4.5e17}
+    entries = read(workbook([*rural_rows(*many, last), *foot]), "rural_revitalization").entries
+    assert (2301, 2304) == (entries.height, entries["line"][-1])
+    assert [("黄某福", "sound"), ("覃某丽", "damaged")] == [
+        (entries["raw_name"][i], entries["number_state"][i]) for i in (-2, -1)
+    ]
 
 
 def test_nameless_rows_are_rows() -> None:
