@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -40,6 +41,18 @@ _BLOCK = 1 << 20
 NUMERIC = "{}__numeric"
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
+#: Texts of one workbook; a county's has some hundred thousand.
+MOST_TEXTS = 20_000_000
+#: A cell past column 104 (CZ), or past Z and row 99 999: no list is as wide, and the reader holds 32 bytes a place.
+_FAR_PLACE = rb"(?:[A-Z]{3}|[D-Z][A-Z]|[A-C][A-Z]\d{5})\d"
+#: As every office program writes it, searched at the speed of a literal; and as XML allows it.
+_FAR_CELL = re.compile(rb'r="' + _FAR_PLACE)
+_FAR_CELL_ODDLY = re.compile(rb"""\br\s*=\s*["']""" + _FAR_PLACE, re.IGNORECASE)
+#: Bytes of a part that are searched in the slow way whatever they look like.
+_SMALL_PART = 1 << 20
+_COUNTS = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
+#: Bytes within which a part's first element stands.
+_HEAD = 4096
 _NUMERIC_TYPES = frozenset({int, float})
 
 
@@ -188,11 +201,20 @@ def check_workbook_size(content: bytes, part: str) -> None:
             if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
                 raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
             # Sizes are what headers say, and the reader below does not stop at them: a lie shows in the check sum.
-            damaged = book.testzip() is not None
+            far = any(_promises_too_much(member.filename, book.read(member)) for member in book.infolist())
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
         raise _refuse("unreadable", _("工作簿无法打开"), part, step) from fault
-    if damaged:
-        raise _refuse("unreadable", _("工作簿已损坏"), part, step)
+    if far:
+        raise _refuse("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
+
+
+def _promises_too_much(name: str, content: bytes) -> bool:
+    """Whether a workbook's part names a cell far away, or more texts than any list has: the reader reserves memory for
+    all that lies between, and would take the process with it."""
+    counts = map(int, _COUNTS.findall(content[:_HEAD])) if "sharedstrings" in name.lower() else ()
+    oddly = len(content) < _SMALL_PART or b"='" in content[_HEAD:] or b" =" in content[_HEAD:]
+    far = (_FAR_CELL_ODDLY if oddly else _FAR_CELL).search(content)
+    return far is not None or max(counts, default=0) > MOST_TEXTS
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:

@@ -26,9 +26,11 @@ class Folded:
     fold: Fold | None
     #: Deliveries that were folded now.
     judged: Sequence[int]
-    #: The checkpoint before, which says what was believed; None = there was none.
+    #: The checkpoint from which it went on, and which says what was believed; None = there was none.
     tip: Checkpoint | None
     limits: LimitSettings
+    #: Person keys of everybody whom what was folded now could change.
+    named: pl.Series
 
     @property
     def breaches(self) -> list[tuple[int, str, int, int]]:
@@ -45,7 +47,11 @@ class Folded:
         """Person keys of those about whom something else is believed than before."""
         if self.fold is None or self.tip is None:
             return pl.Series("person_key", [], pl.Int64)
-        before, now = self.tip.state(site).recognitions, self.fold.state.recognitions
+        named = self.named.to_frame("person_key")
+        before, now = (
+            frame.join(named, on="person_key", how="semi")
+            for frame in (self.tip.state(site).recognitions, self.fold.state.recognitions)
+        )
         ended = before.join(now, on=STATE, how="anti", nulls_equal=True)["person_key"]
         begun = now.join(before, on=STATE, how="anti", nulls_equal=True)["person_key"]
         return pl.concat([ended, begun]).unique()
@@ -76,9 +82,10 @@ def fold_instance(
     start = tip if tip and tip.fits(order, terms(site, limits, before, decided)) else None
     rest = order[len(start.turns) :] if start else order
     if start and not rest:
-        return Folded(order=order, fold=None, judged=(), tip=tip, limits=limits)
+        return Folded(order=order, fold=None, judged=(), tip=tip, limits=limits, named=_everybody())
+    said = [_said(site, turn, rows, work) for turn in rest]
     folded = fold(
-        [_said(site, turn, rows, work) for turn in rest],
+        said,
         limits=Limits(share=limits.share, number=limits.number),
         decided=decided,
         may_name=_namer(site),
@@ -86,7 +93,13 @@ def fold_instance(
         released=released,
         since=start.state(site) if start else None,
     )
-    return Folded(order=order, fold=folded, judged=[turn.delivery for turn in rest], tip=tip, limits=limits)
+    named = _everybody(folded.departures["person_key"], *(one.rows["person_key"] for one in said))
+    judged = [turn.delivery for turn in rest]
+    return Folded(order=order, fold=folded, judged=judged, tip=start and tip, limits=limits, named=named)
+
+
+def _everybody(*keys: pl.Series) -> pl.Series:
+    return pl.concat([pl.Series("person_key", [], pl.Int64), *keys]).unique()
 
 
 def _said(site: Site, turn: Turn, rows: Mapping[int, DeliveryRow], work: Mapping[int, Work]) -> Said:

@@ -22,51 +22,43 @@ def wanted(
     """
     if only is not None and only.is_empty():
         return empty(LISTS), NOTHING
-    flags_from, policy = site.settings.site.flags_from, site.policy
     with site.ledger.begin() as tx:
-        confirmed, adopted, version = (
-            people.confirmed(tx, people=only),
-            people.adopted(tx, people=only),
-            rosters.newest(tx),
-        )
+        confirmed, adopted = people.confirmed(tx, people=only), people.adopted(tx, people=only)
+        version = rosters.newest(tx)
         refused = outbox.refused_lists(tx, version.pulled_at) if version else confirmed.clear()
     everybody = pl.concat([recognitions["person_key"], confirmed["person_key"]]).unique()
     insured = roster.people(site, ["person_key", "birth", "dead"], everybody)
     alive = insured.filter(~pl.col("dead"))
     living = recognitions.join(alive, on="person_key", how="semi")
-    own = _intervals(living, adopted.clear(), alive, site)
+    own = _intervals(site, living, adopted.clear(), alive)
     fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
     ours = {*site.settings.sources, *recognitions["instance"].unique()}
     unknown = alive.join(fresh, on="person_key", how="semi")["person_key"]
     standing = read_standing(channel, roster.people(site, ["person_key", "psn_no"], unknown), ours)
     adopted = pl.concat([adopted, standing.adopted])
     confirmed = pl.concat([confirmed, standing.confirmed])
-    uses = {
-        "1": benefit_intervals(living, adopted, policy, flags_from),
-        "2": subsidy_intervals(living, alive, adopted, policy, flags_from),
-    }
-    listed = lists(timelines(uses))
-    silent = _silent(listed, confirmed, own, alive)
-    queue = changes(listed, confirmed.drop("origin"), silent=silent)
+    theirs = _intervals(site, living.clear(), adopted, alive)
+    listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}))
+    queue = _said_by_us(changes(listed, confirmed.drop("origin")), confirmed, own, alive)
     return queue.join(refused, on=["person_key", "use", "records"], how="anti"), standing
 
 
-def _intervals(living: pl.DataFrame, nobody: pl.DataFrame, alive: pl.DataFrame, site: Site) -> dict[str, pl.DataFrame]:
+def _intervals(
+    site: Site, recognitions: pl.DataFrame, adopted: pl.DataFrame, alive: pl.DataFrame
+) -> dict[str, pl.DataFrame]:
+    """Use → the intervals that count for it."""
     flags_from, policy = site.settings.site.flags_from, site.policy
     return {
-        "1": benefit_intervals(living, nobody, policy, flags_from),
-        "2": subsidy_intervals(living, alive, nobody, policy, flags_from),
+        "1": benefit_intervals(recognitions, adopted, policy, flags_from),
+        "2": subsidy_intervals(recognitions, alive, adopted, policy, flags_from),
     }
 
 
-def _silent(
-    listed: pl.DataFrame, confirmed: pl.DataFrame, own: Mapping[str, pl.DataFrame], alive: pl.DataFrame
+def _said_by_us(
+    queue: pl.DataFrame, confirmed: pl.DataFrame, own: Mapping[str, pl.DataFrame], alive: pl.DataFrame
 ) -> pl.DataFrame:
-    """(person_key, use) of whom nothing is sent: not alive on the roster, or a list that only others wrote."""
+    """What may be sent of the queue: of people alive on the roster, and no list that only others wrote."""
     key = ["person_key", "use"]
-    all_lists = pl.concat([listed.select(key), confirmed.select(key)]).unique()
-    ours = pl.concat([f.select("person_key", use=pl.lit(use)).unique() for use, f in own.items()])
-    uploaded = confirmed.filter(pl.col("origin") == "receipt").select(key)
-    gone = all_lists.join(alive, on="person_key", how="anti")
-    foreign = all_lists.join(ours, on=key, how="anti").join(uploaded, on=key, how="anti")
-    return pl.concat([gone, foreign]).unique()
+    ours = [frame.select("person_key", use=pl.lit(use)) for use, frame in own.items()]
+    known = pl.concat([*ours, confirmed.filter(pl.col("origin") == "receipt").select(key)])
+    return queue.join(alive, on="person_key", how="semi").join(known, on=key, how="semi")

@@ -38,7 +38,8 @@ def exact_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:
 
     Most claims have the number and the name of one person letter by letter; only the others are looked at closely.
     """
-    alone = roster.filter(pl.col("number").is_not_null() & pl.col("number").is_unique())
+    roster = roster.join(claims.select("number").drop_nulls().unique(), on="number", how="semi")
+    alone = roster.filter(pl.col("number").is_unique())
     people = alone.select("number", "person_key", *OF_PERSON, roster_name="name_key")
     joined = claims.join(people, on="number", how="left")
     usable = pl.col("number_state").is_in(["sound", "suspect"])

@@ -67,7 +67,8 @@ def walk(slug: str) -> tuple[pl.DataFrame, list[str]]:
     """The rows' outcomes, and the platform's lists, of a delivery that comes first of all."""
     mapping = MappingFiles().list_mapping(slug)
     entries = number_rows([normalise(content(slug), mapping, part="p", scope="", business_date=DAY).entries])
-    found = resolve(entries, link(entries.with_columns(instance=pl.lit("here"), delivery=1), CITY), statements=mapping.statements)
+    claims = entries.with_columns(instance=pl.lit("here"), delivery=1)
+    found = resolve(entries, link(claims, CITY), statements=mapping.statements)
     if not mapping.statements:
         return found, []
     said = Said(

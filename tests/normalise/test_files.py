@@ -1,6 +1,8 @@
 """Files as departments really make them: encodings, headers, quotes, ragged rows, workbooks, empty lists."""
 
+import io
 import json
+import zipfile
 from datetime import date
 
 import pytest
@@ -241,3 +243,24 @@ def test_dates_of_the_sheet_are_dates() -> None:
     rows = rural_rows({"识别时间": date(2021, 3, 4)})
     assert [date(2021, 3, 4)] == read(workbook(rows), "rural_revitalization").entries["first"].to_list()
     assert "识别时间" in RURAL
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "after"),
+    [
+        ("sheet1.xml", b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'),
+        ("sheet1.xml", b"</sheetData>", b"<row><c  r = 'xfd9'><v>1</v></c></row></sheetData>"),
+        ("sheet1.xml", b"</sheetData>", b'<row r="1048576"><c r="CZ1048576"><v>1</v></c></row></sheetData>'),
+        ("sharedStrings.xml", b'uniqueCount="', b'uniqueCount="999999999'),
+    ],
+    ids=["far-cell", "far-cell-oddly", "far-row", "many-texts"],
+)
+def test_a_workbook_that_promises_too_much_is_refused(part: str, before: bytes, after: bytes) -> None:
+    """A few bytes that make the reader reserve all memory refuse the workbook before it is opened."""
+    plain, forged = io.BytesIO(workbook(rural_rows({}))), io.BytesIO()
+    with zipfile.ZipFile(plain) as book, zipfile.ZipFile(forged, "w", zipfile.ZIP_DEFLATED) as other:
+        for member in book.infolist():
+            data = book.read(member)
+            other.writestr(member.filename, data.replace(before, after) if member.filename.endswith(part) else data)
+    assert plain.getvalue() != forged.getvalue()
+    assert "bomb" == refusal(forged.getvalue(), "rural_revitalization")

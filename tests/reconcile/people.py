@@ -89,7 +89,8 @@ def settled(
             {"row": list(previous), "person_key": list(previous.values())},
             schema={"row": pl.UInt32, "person_key": pl.Int64},
         ).with_columns(insured=pl.lit(insured))
-    return resolve(frame, link(frame.with_columns(instance=pl.lit("civil"), delivery=1), people), statements=statements, previous=before)
+    links = link(frame.with_columns(instance=pl.lit("civil"), delivery=1), people)
+    return resolve(frame, links, statements=statements, previous=before)
 
 
 def outcomes(people: Buckets, *rows: Mapping[str, object], statements: bool = True) -> list[tuple[object, ...]]:
