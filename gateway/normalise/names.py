@@ -27,20 +27,27 @@ _PRIVATE_USE = r"[\u{E000}-\u{F8FF}\u{F0000}-\u{10FFFD}]"
 
 
 @cache
-def _script() -> tuple[list[str], list[str]]:
-    """Single characters whose simplified form differs: (as written, simplified)."""
+def _script() -> dict[str, str]:
+    """Single characters whose simplified form differs: as written → simplified."""
     converter = opencc.OpenCC("t2s")
     written = [chr(c) for c in (*range(0x3400, 0xA000), *range(0xF900, 0xFB00))]
     simple = converter.convert("\n".join(written)).split("\n")
     pairs = [(a, b) for a, b in zip(written, simple, strict=True) if a != b and len(b) == 1]
     pairs += [(chr(a), chr(b)) for a, b in _PRIVATE.items()]
-    return [a for a, _ in pairs], [b for _, b in pairs]
+    return dict(pairs)
+
+
+def _simplified(texts: pl.Series) -> pl.Series:
+    """Texts in simplified characters. Only characters that occur are looked for: a search for four thousand takes
+    longer to set up than most lists take to read."""
+    pairs = {c: _script()[c] for c in set("".join(texts.drop_nulls())) if c in _script()}
+    return texts.str.replace_many(list(pairs), list(pairs.values())) if pairs else texts
 
 
 @cache
 def clean() -> str:
     """A pattern of names that are their own keys: of usual characters, none with another simplified form."""
-    other = "".join(c for c in "".join([*_script()[0], *NOTHING]) if "\u3400" <= c <= "\u9fff")
+    other = "".join(c for c in "".join([*_script(), *NOTHING]) if "\u3400" <= c <= "\u9fff")
     return rf"^[[\u3400-\u9fff]--[{other}]]+$"
 
 
@@ -49,6 +56,6 @@ def key(column: pl.Expr) -> pl.Expr:
     text = half_width(column).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
     text = pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
     text = text.str.replace_all(_SEPARATORS, "")
-    text = text.str.replace_many(*_script()).str.replace_all(_PRIVATE_USE, UNREADABLE)
+    text = text.map_batches(_simplified, return_dtype=pl.String).str.replace_all(_PRIVATE_USE, UNREADABLE)
     text = text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD))
     return pl.when(text != "").then(text.str.to_lowercase())

@@ -10,6 +10,7 @@ from datetime import date
 import polars as pl
 
 from gateway.model.deliveries import Mode
+from gateway.model.frames import ENTRIES, LINKS, VERDICTS
 from gateway.model.mapping import ListMapping
 from gateway.pipeline import roster
 from gateway.pipeline.takebacks import taken_back
@@ -23,6 +24,13 @@ from gateway.vault.sm import sm3_hex
 
 #: Columns of entries that nobody after normalise needs but receipts and people's eyes.
 _FOR_EYES = ("line", "part", "raw_name", "raw_number", "raw_category", "category")
+#: Columns of entries that a list of payments fills, and that settling reads.
+_OF_PAYMENTS = [
+    "row", "scope", "number", "number_state", "name_key", "fault", "dup_key", "gives", "none_reason", "change",
+    "remark", "said_dead",
+]  # fmt: skip
+#: Payments that are linked at once.
+PAYMENTS_AT_ONCE = 1_000_000
 #: Cases of rows, with the scope of each, and what of the source could still tell whom they mean.
 DOUBTS = pl.Schema([*CASES.items(), ("scope", pl.String()), ("raw_source_id", pl.String())])
 
@@ -80,15 +88,17 @@ def turn(row: DeliveryRow) -> Turn:
 
 def resolve_all(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame) -> list[Work]:
     """These deliveries, resolved against the roster in force. `known`: `reconcile.KNOWN` of what was sure before."""
-    if not rows:
-        return []
+    decided = verdicts(site) if rows else pl.DataFrame(schema=VERDICTS)
+    lists = [row for row in rows if mapping_of(site, row).statements]
+    work = _together(site, lists, known, decided) if lists else []
+    return work + [_alone(site, row, decided) for row in rows if row not in lists]
+
+
+def _together(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame, decided: pl.DataFrame) -> list[Work]:
+    """Lists are linked at once: what is sure in one settles doubts in another."""
     frames = {row.id: _entries(site, row) for row in rows}
-    claims = [
-        frames[row.id].select(pl.lit(row.instance).alias("instance"), pl.lit(row.id).alias("delivery"), *_CLAIM_CELLS)
-        for row in rows
-    ]
-    decided = verdicts(site)
-    links = link(pl.concat(claims), lambda: roster.buckets(site), verdicts=decided, known=known)
+    claims = pl.concat([_claims(row, frames[row.id]) for row in rows])
+    links = link(claims, lambda: roster.buckets(site), verdicts=decided, known=known)
     del claims
     work, start = [], 0
     for row in rows:
@@ -96,6 +106,24 @@ def resolve_all(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame) ->
         work.append(_resolved(site, row, entries, links.slice(start, entries.height), decided))
         start += entries.height
     return work
+
+
+def _alone(site: Site, row: DeliveryRow, decided: pl.DataFrame) -> Work:
+    """A list of payments: millions of rows of which little is read, linked in parts."""
+    entries = site.read_frame(row.entries_file or "", _OF_PAYMENTS)
+    absent = [name for name in ENTRIES if name not in _OF_PAYMENTS]
+    entries = entries.with_columns(pl.lit(None, ENTRIES[name]).alias(name) for name in absent)
+    parts = [
+        link(_claims(row, part), lambda: roster.buckets(site), verdicts=decided)
+        for part in entries.iter_slices(PAYMENTS_AT_ONCE)
+    ]
+    links = pl.concat([pl.DataFrame(schema=LINKS), *parts])
+    return _resolved(site, row, entries, links, decided)
+
+
+def _claims(row: DeliveryRow, entries: pl.DataFrame) -> pl.DataFrame:
+    """`reconcile.CLAIMS` of a delivery."""
+    return entries.select(pl.lit(row.instance).alias("instance"), pl.lit(row.id).alias("delivery"), *_CLAIM_CELLS)
 
 
 def said_before(site: Site, row: DeliveryRow) -> Said:
@@ -123,7 +151,7 @@ def _resolved(
         mapping=mapping,
         resolutions=resolutions,
         before=before,
-        said=_said(row, entries, resolutions),
+        said=_said(row, entries if mapping.statements else entries.clear(), resolutions),
         doubts=_doubts(site, row, entries, resolutions, "row:" if mapping.statements else "pay:"),
         taken_back=taken_back(row.instance, entries, before, resolutions, decided),
     )
@@ -174,7 +202,8 @@ def _doubts(
     site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame, prefix: str
 ) -> pl.DataFrame:
     """`DOUBTS` of a delivery: one per row and reason."""
-    rows = entries.join(resolutions, on="row")
+    odd = (resolutions["outcome"] == "review") | entries["remark"].is_not_null()
+    rows = entries.filter(odd).join(resolutions.filter(odd), on="row")
     review = rows.filter(pl.col("outcome") == "review").with_columns(code="reason")
     remarked = rows.filter(
         pl.col("remark").is_not_null()

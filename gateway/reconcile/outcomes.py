@@ -77,7 +77,8 @@ def _with_doubles(frame: pl.DataFrame, *, statements: bool) -> pl.DataFrame:
     """`double`: an earlier row says the same. `conflict`: another row of person and category says otherwise."""
     usable = pl.col("fault").is_null() & pl.col("person_key").is_not_null() & (pl.col("dup_key") != "")
     group = ["person_key", "dup_key"] if statements else ["dup_key"]
-    inside = frame.filter(usable).select("row", *group, *_ALIKE)
+    inside = frame.filter(usable).select("row", *group, *(c for c in _ALIKE if c not in group))
+    inside = inside.filter(pl.struct(group).is_duplicated())  # a few in a hundred
     said = pl.struct(_ALIKE).n_unique().over(group) > 1
     first = pl.col("row") == pl.col("row").min().over(group)
     marks = inside.select(

@@ -17,7 +17,7 @@ def lists(timelines: pl.DataFrame) -> pl.DataFrame:
     one = lines.filter("alone").select(LISTS.names())  # nearly everybody
     several = lines.filter(~pl.col("alone")).sort(*key, "first")
     joined = several.group_by(key, maintain_order=True).agg(records=pl.col("records").str.join("\n"))
-    return pl.concat([one, joined]).select(pl.col(n).cast(t) for n, t in LISTS.items())
+    return pl.concat([one, joined]).sort(key).select(pl.col(n).cast(t) for n, t in LISTS.items())
 
 
 def changes(wanted: pl.DataFrame, confirmed: pl.DataFrame) -> pl.DataFrame:

@@ -43,15 +43,16 @@ UNRESOLVED = pl.Schema(
 
 def statements(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
     """`STATEMENTS` of a delivery: its rows that count, each with its person."""
-    said = resolutions.select(
-        "row",
-        "outcome",
-        person_key=pl.coalesce("person_key", "kept"),
-        counted=pl.col("outcome").is_in(_COUNT),
-    )
-    rows = entries.join(said, on="row", how="inner", maintain_order="left")
-    rows = rows.filter(pl.col("person_key").is_not_null() & pl.col("counted"))
-    return rows.with_columns(_source_id()).select(pl.col(n).cast(t) for n, t in STATEMENTS.items())
+    person = pl.coalesce("person_key", "kept")
+    said = resolutions.filter(person.is_not_null() & pl.col("outcome").is_in(_COUNT)).select("row", person_key=person)
+    return _with(entries, said, STATEMENTS)
+
+
+def _with(entries: pl.DataFrame, known: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The entries of the `known` rows, with what is known of them, as the schema has them."""
+    read = [name for name in schema if name in entries.columns]
+    rows = entries.select(*read, "raw_source_id").join(known, on="row", how="inner", maintain_order="left")
+    return rows.with_columns(_source_id()).select(pl.col(n).cast(t) for n, t in schema.items())
 
 
 def _source_id() -> pl.Expr:
@@ -69,5 +70,4 @@ def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame
     open_rows = resolutions.filter(pl.col("outcome").is_in(["review", "unmatched", "invalid"])).select(
         "row", "candidate"
     )
-    rows = entries.join(open_rows, on="row", how="inner", maintain_order="left").with_columns(_source_id())
-    return rows.select(pl.col(n).cast(t) for n, t in UNRESOLVED.items())
+    return _with(entries, open_rows, UNRESOLVED)

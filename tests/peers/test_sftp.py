@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -106,6 +107,51 @@ def test_download_in_windows(server: SftpServer, monkeypatch: pytest.MonkeyPatch
     (server.root / "f").write_bytes(data)
     with SftpPeer(address(server)) as peer:
         assert data == peer.read("f", LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("banner", "size"),
+    [
+        ("SSH-2.0-OpenSSH_9.2p1 Debian-2", 255 * 1024),
+        ("SSH-2.0-OpenSSH_8.5", 255 * 1024),
+        ("SSH-2.0-OpenSSH_8.4p1", 32 * 1024),
+        ("SSH-2.0-OpenSSH_for_Windows_9.5", 32 * 1024),
+        ("SSH-2.0-AsyncSSH_2.14.0", 32 * 1024),
+    ],
+)
+def test_request_sizes(banner: str, size: int) -> None:
+    """Only a server known to answer large requests whole is asked so."""
+    assert size == sftp.read_size(banner)
+
+
+class ShortAnswers(SftpServer):
+    """Introduces itself as a new OpenSSH, and answers every request with 10 000 bytes at most."""
+
+    def _options(self) -> dict[str, Any]:  # Any: asyncssh's own
+        options = super()._options()
+        full = options["sftp_factory"]
+
+        def short(channel: object) -> object:
+            folder = full(channel)
+            read = folder.read
+
+            async def some(file: object, offset: int, size: int) -> bytes:
+                data: bytes = await read(file, offset, min(size, 10_000))
+                return data
+
+            folder.read = some
+            return folder
+
+        return {**options, "sftp_factory": short, "server_version": "OpenSSH_9.9"}
+
+
+def test_short_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that gives less than it was asked for is asked again: the file arrives whole all the same."""
+    monkeypatch.setattr(sftp, "AHEAD", 700_000)
+    data = os.urandom(2_000_000)
+    (tmp_path / "f.zip").write_bytes(data)
+    with ShortAnswers(tmp_path, "gw", password="pw") as server, SftpPeer(address(server)) as peer:
+        assert data == peer.read("/f.zip", LIMIT)
 
 
 def test_shorter_than_held(server: SftpServer) -> None:

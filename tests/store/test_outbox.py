@@ -76,6 +76,26 @@ def test_many_changes_at_once(ledger: Ledger) -> None:
         assert many.sort("person_key").equals(outbox.due(tx, FAR).select(LISTS.names()))
 
 
+def test_what_waits_is_found_by_its_index(ledger: Ledger) -> None:
+    """Of all that was ever sent, looking for what waits reads nothing: it goes by the index of waiting changes."""
+    asked: list[str] = []
+    with ledger.begin() as tx:
+        number = run(tx)
+        sa.event.listen(tx, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        outbox.due(tx, FAR)
+        outbox.replace_queue(tx, wanted((1, "a")), number)
+        outbox.replace_queue(tx, wanted((1, "b")), number, people=pl.Series([1]))
+        queries = [said for said in asked if said.startswith("SELECT")]
+        plans = [tx.exec_driver_sql("EXPLAIN QUERY PLAN " + query, _blank(query)).all() for query in queries]
+    assert 5 == len(plans)
+    assert all(any("uq_changes_waiting" in step[3] for step in plan) for plan in plans)
+
+
+def _blank(query: str) -> tuple[None, ...]:
+    """A value for each parameter of a statement that is only explained."""
+    return (None,) * query.count("?")
+
+
 def test_nothing_follows_what_is_in_flight(ledger: Ledger) -> None:
     """While a change is in flight its person waits: the next is queued only when the outcome is known."""
     with ledger.begin() as tx:

@@ -135,18 +135,18 @@ def test_holds_follow_breaches(ledger: Ledger) -> None:
     """A breach opens one hold; one that no longer is is void; what a person decided stays decided."""
     with ledger.begin() as tx:
         one = delivery(tx, business_date=FIRST)
-        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run")
-        assert 1 == decisions.keep_holds(tx, [(one, "", 31, 60)], "run")
+        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run", judged={one})
+        assert 1 == decisions.keep_holds(tx, [(one, "", 31, 60)], "run", judged={one})
         assert [("open", 31)] == [(h.state, h.leaving) for h in decisions.holds(tx)]
-        assert 0 == decisions.keep_holds(tx, [], "run")
+        assert 0 == decisions.keep_holds(tx, [], "run", judged={one})
         assert ["void"] == [h.state for h in decisions.holds(tx)]
-        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run")
+        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run", judged={one})
         (hold,) = decisions.holds(tx, state="open")
         assert {(one, ""): "held"} == decisions.decided(tx)
         decisions.decide_hold(tx, hold.id, "cancelled", actor="li", note="n")
         assert {(one, ""): "cancelled"} == decisions.decided(tx)
         for breaches in ([(one, "", 30, 60)], []):
-            assert 0 == decisions.keep_holds(tx, breaches, "run")
+            assert 0 == decisions.keep_holds(tx, breaches, "run", judged={one})
             assert {(one, ""): "cancelled"} == decisions.decided(tx)
 
 
