@@ -7,6 +7,7 @@ that changes while it is read. A session that was cut is opened again by the nex
 
 import io
 import posixpath
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -38,11 +39,15 @@ __all__ = ["HostKey", "RemoteFile", "SftpAddress", "SftpPeer", "show_host_key"]
 MOST_ENTRIES = 100_000
 #: Timeouts that listing or writing may take in all: no single wait is longer than one, but there may be many.
 PATIENCE = 20
-#: Bytes requested ahead (2048 requests of paramiko's 32 KiB): large enough to keep its speed, bounded so that
-#: a server which answers out of order cannot fill the memory.
+#: Bytes requested ahead: large enough to keep paramiko's speed, bounded so that a server which answers out of
+#: order cannot fill the memory.
 AHEAD = 64 * 1024 * 1024
-#: Bytes handed to the sink at once.
-PIECE = 256 * 1024
+#: Bytes of one request to an OpenSSH that answers them all (8.5 and newer): less than half the work of
+#: paramiko's own 32 KiB. Servers that do not say who they are get those: a shorter answer is right, but slow.
+LARGE_READ = 255 * 1024
+OPENSSH = re.compile(r"SSH-2\.0-OpenSSH_(\d{1,3})\.(\d{1,3})")
+#: Bytes handed to the sink at once: what one request brings is not cut up.
+PIECE = LARGE_READ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,7 @@ class SftpPeer:
         connection = self._connected()
         with self._talking(path) as client:
             remote = client.open(path)
+            remote.MAX_REQUEST_SIZE = read_size(connection.transport.remote_version)
             before = remote.stat()
         size = self._size(before, path, limit)
         if sink.plain_size > size:
@@ -208,6 +214,13 @@ class SftpPeer:
 
     def _broken(self, what: str, path: str) -> PeerBroken:
         return PeerBroken(what.format(path=path), where=self.address.where, next_step=_("请联系对方核对"))
+
+
+def read_size(banner: str) -> int:
+    """Bytes that a server which introduces itself so answers at once."""
+    found = OPENSSH.match(banner)
+    newer = found is not None and (int(found[1]), int(found[2])) >= (8, 5)
+    return LARGE_READ if newer else paramiko.SFTPFile.MAX_REQUEST_SIZE
 
 
 def _rename_over(client: paramiko.SFTPClient, temporary: str, path: str) -> None:

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -126,17 +126,18 @@ def _settle_wave(site: Site, wave: list[Message], under_way: list[Future[Answer]
     """Writes down a wave's answers in one commit. A message without a believable answer stays open."""
     answers = [future.result() for future in under_way]
     answered: list[Answered] = []
+    at = now()
     for (msgid, plain), answer in zip(wave, answers, strict=True):
         if isinstance(answer, EnvelopeRefused) and answer.infcode == _MISFIT:
             answer = [(seq, _MISFIT) for seq in range(1, plain.count(b'{"seq":') + 1)]
         if isinstance(answer, EnvelopeRefused):
             # Keys or numbers are wrong, not the items: they wait until that is mended.
-            answered.append(Answered(msgid=msgid, results=[], infcode=str(answer.infcode), next_try=now()))
+            answered.append(Answered(msgid=msgid, results=[], infcode=str(answer.infcode), next_try=at))
             pushed.fault = pushed.fault or answer
         elif isinstance(answer, GatewayError):
             pushed.fault = pushed.fault or answer
         else:
-            answered.append(_answered(msgid, answer, pushed))
+            answered.append(_answered(msgid, answer, at, pushed))
     with site.ledger.begin() as tx:
         outbox.settle_wave(tx, answered)
 
@@ -148,7 +149,7 @@ def _ask(channel: PlatformChannel, msgid: str, plain: bytes) -> Answer:
         return fault
 
 
-def _answered(msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> Answered:
+def _answered(msgid: str, answer: list[tuple[int, int]], at: datetime, pushed: Pushed) -> Answered:
     """The answer by what was said: mostly one word for all items of a message."""
     said: dict[int, list[int]] = {}
     for seq, result in answer:
@@ -162,9 +163,7 @@ def _answered(msgid: str, answer: list[tuple[int, int]], pushed: Pushed) -> Answ
         pushed.later += len(numbers) if state is Verdict.LATER else 0
         pushed.refused += len(numbers) if state is Verdict.REFUSED else 0
         pushed.by_result[result] = pushed.by_result.get(result, 0) + len(numbers)
-    return Answered(
-        msgid=msgid, results=results, infcode="0", next_try=now() if _MISFIT in said else now() + LATER
-    )
+    return Answered(msgid=msgid, results=results, infcode="0", next_try=at if _MISFIT in said else at + LATER)
 
 
 def _refused_cases(site: Site) -> None:

@@ -1,7 +1,8 @@
 """What differs between databases, and the bulk paths: the one module with dialect code."""
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, repeat
+import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -135,15 +136,17 @@ def among(
     return column.in_(sa.select(sa.func.json_each(given).table_valued("value").c.value))
 
 
-def execute_rows(
-    connection: sa.Connection, statement: sa.Update, columns: Mapping[str, Sequence[int | str]]
-) -> None:
-    """One statement for many rows, through the driver's executemany: the values of its parameters, by name."""
-    compiled = statement.compile(dialect=connection.dialect)
-    order = compiled.positiontup or list(columns)
-    values = [columns.get(name) or repeat(compiled.params[name]) for name in order]
-    if rows := list(zip(*values, strict=False)):
-        connection.exec_driver_sql(str(compiled), rows)
+def listed(connection: sa.Connection, **columns: Sequence[int] | Sequence[str]) -> sa.Subquery:
+    """Values as a table within a statement: whole columns, by name.
+
+    One statement over many rows keeps the interpreter's lock for none of them: an executemany asks for it row by row,
+    and waits each time while other threads talk to a peer.
+    """
+    if connection.dialect.name != "sqlite":
+        return sa.select(sa.func.unnest(*columns.values()).table_valued(*columns)).subquery()
+    rows = sa.func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("value")
+    fields = [sa.func.json_extract(rows.c.value, f"$[{at}]").label(name) for at, name in enumerate(columns)]
+    return sa.select(*fields).subquery()
 
 
 def upsert_from(connection: sa.Connection, table: sa.Table, columns: list[str], rows: sa.Select[Any]) -> None:

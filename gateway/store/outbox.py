@@ -6,27 +6,21 @@ newer one. A message is written, sealed, before it leaves: after a crash it is r
 Where a function takes `people` (person keys), it reads and writes of these people only; None means everybody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import sqlalchemy as sa
 
 from gateway.model.frames import LISTS
 from gateway.store import tables as t
-from gateway.store.dialect import (
-    Numbers,
-    among,
-    execute_rows,
-    insert_frame,
-    read_frame,
-    update_by_id,
-    upsert_from,
-)
+from gateway.store.dialect import among, insert_frame, listed, read_frame, update_by_id, upsert_from
 from gateway.store.ledger import Tx, now
 from gateway.store.people import of_people
+
+K = TypeVar("K")
 
 #: `LISTS` with the change's id, how often it was tried, and what the last answer said.
 QUEUE = pl.Schema([("id", pl.Int64()), *LISTS.items(), ("attempts", pl.Int64()), ("result", pl.Int64())])
@@ -137,7 +131,7 @@ def refused_now(tx: Tx) -> pl.DataFrame:
 def draw_messages(tx: Tx, numbers: Sequence[str]) -> None:
     """Keeps drawn message numbers. Raises StoreFault where one was drawn before."""
     row = {"infno": "", "sealed_input": b"", "state": "drawn", "created_at": now()}
-    tx.execute(sa.insert(t.messages), [{"msgid": number, **row} for number in numbers])
+    tx.execute(sa.insert(t.messages).values([{"msgid": number, **row} for number in numbers]))
 
 
 def open_wave(tx: Tx, wave: Sequence[Opening]) -> None:
@@ -148,16 +142,14 @@ def open_wave(tx: Tx, wave: Sequence[Opening]) -> None:
         sa.update(t.messages).where(m.msgid == sa.bindparam("b_msgid")).values(inputs),
         [{"b_msgid": one.msgid, "b_infno": one.infno, "b_input": one.sealed_input} for one in wave],
     )
-    flight = {"state": "sending", "msgid": sa.bindparam("b_msgid"), "seq": sa.bindparam("b_seq")}
-    execute_rows(
+    items = listed(
         tx,
-        sa.update(t.changes).where(c.id == sa.bindparam("b_id")).values(**flight, attempts=c.attempts + 1),
-        {
-            "b_id": [change for one in wave for change in one.items],
-            "b_seq": [seq for one in wave for seq in range(1, len(one.items) + 1)],
-            "b_msgid": [one.msgid for one in wave for _change in one.items],
-        },
+        id=[change for one in wave for change in one.items],
+        seq=[seq for one in wave for seq in range(1, len(one.items) + 1)],
+        msgid=[one.msgid for one in wave for _change in one.items],
     )
+    flight = {"state": "sending", "msgid": items.c.msgid, "seq": items.c.seq, "attempts": c.attempts + 1}
+    tx.execute(sa.update(t.changes).where(c.id == items.c.id).values(flight))
 
 
 def open_messages(tx: Tx) -> list[Message]:
@@ -174,38 +166,36 @@ def last_msgid(tx: Tx, prefix: str) -> str | None:
 
 
 def settle_wave(tx: Tx, answers: Sequence[Answered]) -> None:
-    """Takes the messages' changes out of flight, by what was answered; accepted lists are confirmed."""
-    if not answers:
-        return
+    """Takes the messages' changes out of flight, by what was answered; accepted lists are confirmed.
+
+    Messages of which the same was said share a statement: mostly all of a wave.
+    """
     c, at = t.changes.c, now()
-    flying = sa.update(t.changes).where(c.msgid == sa.bindparam("b_msgid"), c.state == "sending")
-    answered = flying.where(among(tx, c.seq, sa.bindparam("b_seqs", type_=Numbers())))
-    until = sa.bindparam("b_next", type_=sa.DateTime())
-    said = {"state": sa.bindparam("b_state"), "result": sa.bindparam("b_result"), "next_try": until}
-    groups = [
-        {
-            "b_msgid": one.msgid,
-            "b_seqs": numbers,
-            "b_state": state,
-            "b_result": result,
-            "b_next": one.next_try if state == "queued" else None,
-        }
+    flying = sa.update(t.changes).where(c.state == "sending")
+    said = _together(
+        ((state, result, one.next_try if state == "queued" else None, tuple(numbers)), one.msgid)
         for one in answers
         for state, result, numbers in one.results
-    ]
-    if groups:
-        tx.execute(answered.values(**said, settled_at=at), groups)
-    tx.execute(
-        flying.values(state="queued", result=None, next_try=until, settled_at=at),
-        [{"b_msgid": one.msgid, "b_next": one.next_try} for one in answers],
     )
+    for (state, result, until, numbers), msgids in said.items():
+        items = flying.where(c.msgid.in_(msgids), among(tx, c.seq, numbers))
+        tx.execute(items.values(state=state, result=result, next_try=until, settled_at=at))
+    for until, msgids in _together((one.next_try, one.msgid) for one in answers).items():
+        rest = flying.where(c.msgid.in_(msgids))
+        tx.execute(rest.values(state="queued", result=None, next_try=until, settled_at=at))
     _confirm(tx, [one.msgid for one in answers], at)
-    # The input is needed only as long as it may have to be repeated.
-    closed = {"state": "answered", "answered_at": at, "infcode": sa.bindparam("b_infcode"), "sealed_input": b""}
-    tx.execute(
-        sa.update(t.messages).where(t.messages.c.msgid == sa.bindparam("b_msgid")).values(closed),
-        [{"b_msgid": one.msgid, "b_infcode": one.infcode} for one in answers],
-    )
+    for infcode, msgids in _together((one.infcode, one.msgid) for one in answers).items():
+        # The input is needed only as long as it may have to be repeated.
+        closed = {"state": "answered", "answered_at": at, "infcode": infcode, "sealed_input": b""}
+        tx.execute(sa.update(t.messages).where(t.messages.c.msgid.in_(msgids)).values(closed))
+
+
+def _together(said: Iterable[tuple[K, str]]) -> dict[K, list[str]]:
+    """Message numbers by what was said of them."""
+    groups: dict[K, list[str]] = {}
+    for key, msgid in said:
+        groups.setdefault(key, []).append(msgid)
+    return groups
 
 
 def _confirm(tx: Tx, msgids: Sequence[str], at: datetime) -> None:

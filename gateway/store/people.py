@@ -26,9 +26,7 @@ def recognitions(tx: Tx, *, person: int | None = None, people: pl.Series | None 
     return read_frame(tx, query, pl.Schema([("id", pl.Int64()), *RECOGNITIONS.items()]))
 
 
-def of_people(
-    tx: Tx, query: sa.Select[Any], column: sa.ColumnElement[Any], people: pl.Series | None
-) -> sa.Select[Any]:
+def of_people(tx: Tx, query: sa.Select[Any], column: sa.ColumnElement[Any], people: pl.Series | None) -> sa.Select[Any]:
     """The query, of these people only."""
     return query if people is None else query.where(among(tx, column, people.to_list()))
 

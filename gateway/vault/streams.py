@@ -1,15 +1,18 @@
 """Sealed files as streams: write one, go on with an unfinished one, read one from any position.
 
 Takes and gives plain bytes; on disk there is nothing but the form that `header.py` describes. Memory holds
-one chunk. `SealBroken` for a file that was changed, cut, or never finished. An `OSError` of the disk passes
-as it is.
+one chunk, while writing a few. `SealBroken` for a file that was changed, cut, or never finished. An `OSError` of
+the disk passes as it is.
 """
 
 import io
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -19,6 +22,8 @@ from gateway.vault.header import HEADER_BYTES, PREFIX_BYTES, RECORD_OVERHEAD, Fi
 from gateway.vault.sm import Plain
 from gateway.words import _
 
+#: Chunks that are sealed at once: SM4-GCM alone does about 130 MB/s, less than a good line brings.
+SIDE_BY_SIDE = 2
 #: Small reads (a zip's directory, a line) are served from it; large ones pass by it.
 _READ_AHEAD = 64 * 1024
 
@@ -39,6 +44,8 @@ class SealedWriter:
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
         self._pending = bytearray()
         self._prefix = secrets.token_bytes(PREFIX_BYTES)
+        self._under_way: deque[Future[bytes]] = deque()
+        self._pool: ThreadPoolExecutor | None = None
 
     @property
     def plain_size(self) -> int:
@@ -54,6 +61,7 @@ class SealedWriter:
         """Empties the file and begins again, under a new data key."""
         self._header, self._number = self._new_header(), 0
         self._pending.clear()
+        self._under_way.clear()
         self._file.seek(0)
         self._file.truncate()
         self._file.write(self._header.raw)
@@ -106,21 +114,36 @@ class SealedWriter:
 
     def abort(self) -> None:
         """Leaves the file unfinished, as it is. Up to one chunk of what was written is lost."""
-        with suppress(OSError):  # a full disk refuses the flush as well, and was reported by the write
+        with suppress(OSError):  # a full disk refuses the rest as well, and was reported by the write
+            self._write(leave=0)
+        self._under_way.clear()
+        with suppress(OSError):
             self._file.close()
+        if self._pool:
+            self._pool.shutdown()
 
     def _put_pending(self, *, last: bool) -> None:
         self._put(self._pending, last=last)
         self._pending.clear()
 
     def _put(self, plain: Plain, *, last: bool) -> None:
+        """Has a chunk sealed, beside the ones before, and writes what is more than may wait."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        seal = partial(self._header.seal, self._prefix, self._number, bytes(plain), last=last)
+        self._under_way.append(self._pool.submit(seal))
+        self._number += 1
         try:
-            self._file.write(self._prefix)
-            self._file.write(self._header.seal(self._prefix, self._number, plain, last=last))
+            self._write(leave=0 if last else SIDE_BY_SIDE)
         except OSError:
             self.abort()
             raise
-        self._number += 1
+
+    def _write(self, *, leave: int) -> None:
+        while len(self._under_way) > leave:
+            sealed = self._under_way.popleft().result()
+            self._file.write(self._prefix)
+            self._file.write(sealed)
 
     def __enter__(self) -> Self:
         return self

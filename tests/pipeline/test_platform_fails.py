@@ -1,13 +1,17 @@
 """A platform that is down, lies, loses answers or refuses: nothing doubled, nothing lost, whole once it has passed."""
 
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.errors import ExitCode
+from gateway.pipeline.push import PURPOSE
 from gateway.store import decisions, outbox
+from gateway.store import tables as t
 from gateway.testing.faults import Option
 from tests.pipeline.rig import PLATFORM, Records, Rig, later
 
@@ -119,6 +123,23 @@ def test_an_unknown_outcome_is_repeated_under_its_number(civil_rig: Rig) -> None
     again = [entry for entry in civil_rig.uploads()[sent_before:] if entry["msgid"] in open_before]
     assert open_before == {entry["msgid"] for entry in again}
     assert all(entry["repeated"] for entry in again)
+
+
+def test_a_message_of_an_earlier_version_is_repeated_as_it_was(civil_rig: Rig) -> None:
+    """Messages left open by a version that kept inputs uncompressed are repeated: the platform knows them again."""
+    civil_rig.peers.stage(1)
+    _arm(civil_rig, Trouble(fault="lost_answer", where="L201"), ALWAYS)
+    civil_rig.told()
+    sent, sealer = len(civil_rig.uploads()), civil_rig.site.keyring.sealer
+    with civil_rig.site.ledger.begin() as tx:
+        for message in outbox.open_messages(tx):
+            plain = zlib.decompress(sealer.open_bytes(message.sealed_input, PURPOSE))
+            values = {"sealed_input": sealer.seal_bytes(plain, PURPOSE)}
+            tx.execute(sa.update(t.messages).where(t.messages.c.msgid == message.msgid).values(values))
+    civil_rig.peers.well_behaved()
+    assert (ExitCode.DONE, "") == civil_rig.told()
+    assert {True} == {entry["repeated"] for entry in civil_rig.uploads()[sent:]}
+    assert [] == civil_rig.applied_twice()
 
 
 def test_a_platform_that_is_down_stops_no_department(civil_rig: Rig, quiet: Callable[..., Records]) -> None:
