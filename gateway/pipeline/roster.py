@@ -141,14 +141,15 @@ def _of(keys: pl.Series | None, parts: Iterable[pl.DataFrame], columns: Sequence
     return pl.concat([_nobody(columns), *parts])
 
 
-def _papers(site: Site, columns: list[str], keys: pl.Series | None) -> Iterator[pl.DataFrame]:
+def _papers(site: Site, columns: list[str], keys: pl.Series | None) -> list[pl.DataFrame]:
     """Only of the buckets into which one of the keys falls."""
     newest = _newest(site)
-    every = range(BUCKETS) if newest else ()
-    touched = set(every if keys is None else keys.to_frame("key").select(by_key(pl.col("key"))).to_series().unique())
-    for number in every:
-        if newest and number in touched:
-            yield site.read_frame(newest.files[BUCKETS + number], columns)
+    if newest is None:
+        return []
+    touched = set(range(BUCKETS) if keys is None else keys.to_frame("key").select(by_key(pl.col("key"))).to_series())
+    files = [newest.files[BUCKETS + number] for number in sorted(touched)]
+    with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
+        return list(pool.map(lambda name: site.read_frame(name, columns), files))
 
 
 def _nobody(columns: Sequence[str]) -> pl.DataFrame:

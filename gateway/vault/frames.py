@@ -8,10 +8,12 @@ import io
 import os
 import secrets
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
+from gateway.errors import SealBroken
 from gateway.vault.header import broken
 from gateway.vault.seal import Sealer
 from gateway.vault.sm import sm3_hex, sm3_new
@@ -50,15 +52,29 @@ def read_sealed_frame(sealer: Sealer, path: Path, columns: Sequence[str] | None 
         sealed = path.read_bytes()
     except FileNotFoundError:
         raise broken(path.name, _("封存文件不存在")) from None
-    if f"{sm3_hex(sealed)}{SUFFIX}" != path.name:
-        raise broken(path.name, _("文件内容与文件名里的摘要不符"))
-    with sealer.open_stream(io.BytesIO(sealed), path.name) as reader:
-        plain = io.BytesIO(reader.read())
+    plain = _opened(sealer, sealed, path.name)
     try:
         frame = pl.read_ipc(plain, columns=list(columns) if columns is not None else None)
     except pl.exceptions.PolarsError:
         raise broken(path.name, _("内容不是数据表,或缺少所需的列")) from None
     return frame if columns is None else frame.select(columns)
+
+
+def _opened(sealer: Sealer, sealed: bytes, name: str) -> io.BytesIO:
+    """The plain bytes. Digest and cipher take as long as each other, and let each other run."""
+    with ThreadPoolExecutor(1) as pool:
+        digest = pool.submit(sm3_hex, sealed)
+        fault, plain = None, io.BytesIO()
+        try:
+            with sealer.open_stream(io.BytesIO(sealed), name) as reader:
+                plain = io.BytesIO(reader.read())
+        except SealBroken as broken_seal:
+            fault = broken_seal
+        if f"{digest.result()}{SUFFIX}" != name:
+            raise broken(name, _("文件内容与文件名里的摘要不符"))
+    if fault:
+        raise fault
+    return plain
 
 
 def _sm3_of(path: Path) -> str:
