@@ -124,12 +124,16 @@ def cases_decide(
         datetime | None,
         typer.Option("--until", formats=["%Y-%m-%d"], metavar="DAY", help=_("暂缓到哪一天;不写为 30 天后")),
     ] = None,
+    no_settle: Annotated[
+        bool, typer.Option("--no-settle", help=_("只记下,不立即结算:连续处理多项时用,下一次运行时生效"))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     logs.configure(human=True)
+    day = until.date() if until else None
     with opened(ctx) as site:
         done = acts.decide(
-            site, number, verdict, person=person, note=note, actor=actor(), until=until.date() if until else None
+            site, number, verdict, person=person, note=note, actor=actor(), until=day, settle=not no_settle
         )
     _answered(_("已记下:待核查项 {n} {verdict}").format(n=number, verdict=VERDICTS[verdict]), done, as_json)
 

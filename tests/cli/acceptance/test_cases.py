@@ -44,6 +44,16 @@ def test_a_case_is_decided_and_undone(lived: Lived, tmp_path: Path) -> None:
     assert ["decision", "decision"] == kinds
 
 
+def test_a_case_is_decided_for_the_next_run(lived: Lived, tmp_path: Path) -> None:
+    """Where several are decided one after the other, each is written down and none settles by itself."""
+    root = copy(lived.site, tmp_path)
+    number, runs = case(root, "number_changed"), ask(root, "SELECT count(*) FROM runs")
+    words = ("cases", "decide", number, "same", "--person", "1", "--note", "户口簿相符", "--no-settle")
+    assert 0 == here(root, *words).code
+    assert runs == ask(root, "SELECT count(*) FROM runs")
+    assert [("same",)] == ask(root, "SELECT verdict FROM verdicts")
+
+
 def test_a_case_is_put_off_and_listed_by_state_and_county(lived: Lived, tmp_path: Path) -> None:
     """What was put off leaves the list of open cases for that of its state, until its day, and settles nothing."""
     root = copy(lived.site, tmp_path)
