@@ -6,12 +6,13 @@ from datetime import date
 
 import polars as pl
 
+from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS
 from gateway.pipeline.platform import PlatformChannel
-from gateway.pipeline.settlement import Settled, settle_site
+from gateway.pipeline.settlement import USABLE, Settled, settle_site
 from gateway.pipeline.standing import RECORDS_HEADER
 from gateway.site import Site
-from gateway.store import people
+from gateway.store import deliveries, people
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,11 @@ def preview(site: Site, today: date, actor: str, *, instance: str | None = None)
         settled = settle_site(site, _Nobody(), 0, today, actor, dry=True)
         with site.ledger.begin() as tx:
             before, confirmed = people.recognitions(tx), people.confirmed(tx)
-    numbers = {row.id for row in settled.rows if instance in (None, row.instance)}
-    states = [settled.states.of[number][0].value for number in numbers]
+            rows = [row for row in deliveries.select(tx, states=USABLE) if instance in (None, row.instance)]
+    numbers = {row.id for row in rows}
+    # What is no list of people, but of payments, is applied as it is.
+    applied = (DeliveryState.APPLIED, "", "")
+    states = [settled.states.of.get(number, applied)[0].value for number in numbers]
     return Preview(
         recognitions=_recognitions(before, settled.recognitions, instance),
         departures=_departures(settled, instance),

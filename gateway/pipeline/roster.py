@@ -12,7 +12,7 @@ from datetime import date
 
 import polars as pl
 
-from gateway.errors import PeerBroken
+from gateway.errors import PeerBroken, TryLater
 from gateway.model.buckets import BUCKETS, by_key, by_number
 from gateway.model.frames import ROSTER
 from gateway.normalise import normalise_roster
@@ -98,6 +98,13 @@ def held() -> Iterator[None]:
         yield
     finally:
         _held.reset(token)
+
+
+def needed(site: Site) -> None:
+    """Raises TryLater where no roster came yet."""
+    if _newest(site) is None:
+        what, step = _("还没有参保人名册,无法核对人员"), _("等医保平台可用后再运行 gateway run")
+        raise TryLater(what, where=_("参保人名册"), next_step=step)
 
 
 def buckets(site: Site) -> Iterator[pl.DataFrame]:

@@ -13,34 +13,33 @@ from typing import Any
 
 import polars as pl
 
-from gateway.errors import SealBroken, TryLater
+from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
 from gateway.pipeline import checkpoint, roster
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.folding import Folded, fold_instance
-from gateway.pipeline.intake import outcome_counts
+from gateway.pipeline.payments import settle_payments
 from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import Standing
-from gateway.pipeline.states import States, states_of
+from gateway.pipeline.states import States, keep_delivery, states_of
 from gateway.pipeline.takebacks import told_apart
 from gateway.pipeline.wanted import wanted
 from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_all, subjects, turn
 from gateway.reconcile import KNOWN
 from gateway.settle import in_order
 from gateway.site import Site
-from gateway.store import Tx, checkpoints, decisions, deliveries, outbox, people, rosters, takebacks, verdicts
+from gateway.store import checkpoints, decisions, deliveries, outbox, people, rosters, takebacks, verdicts
 from gateway.store.deliveries import DeliveryRow
-from gateway.words import _
 
-_USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
+USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
 
 
 @dataclass(kw_only=True)
 class Settled:
     """What settling came to; written in one commit."""
 
-    #: All usable deliveries, and of them those that were looked at.
+    #: All usable lists, and of them those that were looked at.
     rows: Sequence[DeliveryRow]
     work: Sequence[Work]
     states: States
@@ -67,8 +66,6 @@ class _Scene:
     terms: Mapping[str, Any]
     #: Instance → where its last fold ended.
     tips: Mapping[str, Checkpoint]
-    #: Deliveries that say something of people's identities.
-    statements: frozenset[int]
 
 
 def settle_site(
@@ -76,12 +73,13 @@ def settle_site(
 ) -> Settled:
     """Settles and, unless `dry`, commits. Raises TryLater when the read-back is needed and the platform is away."""
     with roster.held():
-        return _settle_held(site, channel, run, actor, dry=dry)
+        if dry:
+            return _settle(site, channel, _look(site, from_checkpoints=False))
+        settle_payments(site)
+        return _settle_lists(site, channel, run, actor)
 
 
-def _settle_held(site: Site, channel: PlatformChannel, run: int, actor: str, *, dry: bool) -> Settled:
-    if dry:
-        return _settle(site, channel, _look(site, from_checkpoints=False))
+def _settle_lists(site: Site, channel: PlatformChannel, run: int, actor: str) -> Settled:
     try:
         scene = _look(site, from_checkpoints=True)
         settled = _settle(site, channel, scene)
@@ -98,7 +96,7 @@ def _settle_held(site: Site, channel: PlatformChannel, run: int, actor: str, *, 
 def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
     work = _resolved(site, scene)
     states = states_of(scene.rows, {w.row.id: w for w in work}, scene.decided)
-    applied = [row for row in scene.rows if states.applied(row.id) and row.id in scene.statements]
+    applied = [row for row in scene.rows if states.applied(row.id)]
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
     only = _touched(site, folds)
     recognitions = _recognitions(site, folds, only)
@@ -118,7 +116,7 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
 
 def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
     with site.ledger.begin() as tx:
-        rows = deliveries.select(tx, states=_USABLE)
+        rows = [row for row in deliveries.select(tx, states=USABLE) if mapping_of(site, row).statements]
         saved = checkpoints.read(tx) if from_checkpoints else {}
         version, serial = rosters.newest(tx), verdicts.serial(tx)
         decided, released = decisions.decided(tx), people.released(tx)
@@ -130,17 +128,15 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         released=released,
         terms=terms,
         tips={instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {},
-        statements=frozenset(row.id for row in rows if mapping_of(site, row).statements),
     )
 
 
 def _resolved(site: Site, scene: _Scene) -> list[Work]:
     """What has to be looked at: new deliveries, and those applied whose rows may come to something else now."""
     fresh = [row for row in scene.rows if row.state != DeliveryState.APPLIED]
-    old = [row for row in scene.rows if row.state == DeliveryState.APPLIED and row.id in scene.statements]
-    if scene.rows and not scene.terms["roster"]:
-        what, step = _("还没有参保人名册,无法核对人员"), _("等医保平台可用后再运行 gateway run")
-        raise TryLater(what, where=_("参保人名册"), next_step=step)
+    old = [row for row in scene.rows if row.state == DeliveryState.APPLIED]
+    if scene.rows:
+        roster.needed(site)
     if not scene.tips:
         return resolve_all(site, [*old, *fresh], pl.DataFrame(schema=KNOWN))
     return resolve_all(site, fresh, _known(site, scene))
@@ -211,12 +207,11 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
     doubts = _doubts(site, scene, settled)
     forces = in_force([row for row in settled.rows if settled.states.applied(row.id)])
     points = _checkpoints(site, scene, settled, doubts, forces)
-    payments = [w for w in settled.work if not w.mapping.statements and settled.states.applied(w.row.id)]
     judged = [number for folded in settled.folds.values() for number in folded.judged]
     taken = told_apart(site, [w.taken_back for w in settled.work])
     with site.ledger.begin() as tx:
         for w in settled.work:
-            _keep_delivery(tx, w, settled, files.get(w.row.id))
+            keep_delivery(tx, w, settled.states, files.get(w.row.id))
         for folded in settled.folds.values():
             if folded.fold:
                 for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():
@@ -228,26 +223,10 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
             people.replace_departures(tx, pl.concat(departures), deliveries=judged)
         decisions.keep_holds(tx, settled.breaches, actor, judged={*judged, *(w.row.id for w in settled.work)})
         decisions.keep_cases(tx, subjects(pl.concat([_NO_DOUBTS, *doubts.values()]), forces), "row:")
-        # Payments are looked at once: their cases are opened here and wait for a person.
-        if payments:
-            decisions.open_cases(tx, subjects(pl.concat([w.doubts for w in payments]), forces))
         people.adopt(tx, settled.standing.adopted)
         people.confirm_readback(tx, settled.standing.confirmed)
         outbox.replace_queue(tx, settled.wanted, run, people=settled.people)
         checkpoints.write(tx, points)
-
-
-def _keep_delivery(tx: Tx, work: Work, settled: Settled, file: str | None) -> None:
-    number = work.row.id
-    state, code, detail = settled.states.of[number]
-    if file is not None:
-        outcomes = outcome_counts(work.resolutions)
-        digest = work.review_digest()
-        deliveries.apply(tx, number, outcomes=outcomes, resolutions_file=file, review_digest=digest)
-        uncovered = work.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
-        deliveries.set_finding(tx, number, "not_covered", uncovered)
-    elif work.row.state != DeliveryState.APPLIED:
-        deliveries.mark(tx, number, state, code=code, message=detail)
 
 
 def _doubts(site: Site, scene: _Scene, settled: Settled) -> dict[str, pl.DataFrame]:

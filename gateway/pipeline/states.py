@@ -1,10 +1,14 @@
-"""Which deliveries apply: those in sequence that are not held. And lists to hold as a whole."""
+"""Which deliveries apply: those in sequence that are not held; lists to hold as a whole; and writing it down."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import polars as pl
+
 from gateway.model.deliveries import DeliveryState, Mode
+from gateway.pipeline.intake import outcome_counts
 from gateway.pipeline.work import Work
+from gateway.store import Tx, deliveries
 from gateway.store.deliveries import DeliveryRow
 from gateway.words import _
 
@@ -69,3 +73,16 @@ def _gap(missing: int) -> str:
 def _mostly(bad: int, rows: int) -> str:
     text = _("{rows} 行中有 {bad} 行无法采用,疑似整份名单有误 → 请与来源单位核对;用 gateway holds 查看、放行或驳回")
     return text.format(rows=rows, bad=bad)
+
+
+def keep_delivery(tx: Tx, work: Work, states: States, file: str | None) -> None:
+    """Writes down what became of a delivery that was looked at. `file`: its sealed resolutions, where it is applied."""
+    number = work.row.id
+    state, code, detail = states.of[number]
+    if file is not None:
+        outcomes, digest = outcome_counts(work.resolutions), work.review_digest()
+        deliveries.apply(tx, number, outcomes=outcomes, resolutions_file=file, review_digest=digest)
+        uncovered = work.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
+        deliveries.set_finding(tx, number, "not_covered", uncovered)
+    elif work.row.state != DeliveryState.APPLIED:
+        deliveries.mark(tx, number, state, code=code, message=detail)

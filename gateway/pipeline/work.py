@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from gateway.model.deliveries import Mode
-from gateway.model.frames import ENTRIES, LINKS, VERDICTS
+from gateway.model.frames import ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
 from gateway.pipeline import roster
 from gateway.pipeline.takebacks import taken_back
@@ -87,15 +87,11 @@ def turn(row: DeliveryRow) -> Turn:
 
 
 def resolve_all(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame) -> list[Work]:
-    """These deliveries, resolved against the roster in force. `known`: `reconcile.KNOWN` of what was sure before."""
-    decided = verdicts(site) if rows else pl.DataFrame(schema=VERDICTS)
-    lists = [row for row in rows if mapping_of(site, row).statements]
-    work = _together(site, lists, known, decided) if lists else []
-    return work + [_alone(site, row, decided) for row in rows if row not in lists]
-
-
-def _together(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame, decided: pl.DataFrame) -> list[Work]:
-    """Lists are linked at once: what is sure in one settles doubts in another."""
+    """These lists, resolved against the roster in force, and linked at once: what is sure in one settles doubts in
+    another. `known`: `reconcile.KNOWN` of what was sure before."""
+    if not rows:
+        return []
+    decided = verdicts(site)
     frames = {row.id: _entries(site, row) for row in rows}
     claims = pl.concat([_claims(row, frames[row.id]) for row in rows])
     links = link(claims, lambda: roster.buckets(site), verdicts=decided, known=known)
@@ -108,8 +104,9 @@ def _together(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame, deci
     return work
 
 
-def _alone(site: Site, row: DeliveryRow, decided: pl.DataFrame) -> Work:
+def resolve_payments(site: Site, row: DeliveryRow) -> Work:
     """A list of payments: millions of rows of which little is read, linked in parts."""
+    decided = verdicts(site)
     entries = site.read_frame(row.entries_file or "", _OF_PAYMENTS)
     absent = [name for name in ENTRIES if name not in _OF_PAYMENTS]
     entries = entries.with_columns(pl.lit(None, ENTRIES[name]).alias(name) for name in absent)
