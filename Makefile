@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check bench bench-city bench-identity bench-province bench-lock lock clean dev runtime sshd
+.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock lock clean dev runtime sshd
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -30,15 +30,27 @@ check: dev
 	@$(PY) -m mypy $(CHECKED)
 	@.venv/bin/lint-imports --no-logo
 
-bench: bench-city bench-identity
+bench: bench-city bench-day bench-identity bench-push bench-sftp
 
 # One business day, from the departments' servers to accepted records: PEOPLE=40000 for a smaller city.
 bench-city: dev
 	@$(PY) -m bench
 
+# The departments' files to the queue, and what comes after in the same site: DAY_PEOPLE=400000 for a smaller city.
+bench-day: dev
+	@$(PY) -m bench.day
+
 # The right person, beside other tools: IDENTITY_PEOPLE=400000 for a smaller city, RUNS=1 for a quick look.
 bench-identity: dev
 	@$(PY) -m bench.identity
+
+# A first push beside a bare loop: PUSH_PEOPLE=1400000 for a city's.
+bench-push: dev
+	@$(PY) -m bench.push
+
+# One file from OpenSSH's sshd: SFTP_MIB=100 for a smaller one.
+bench-sftp: dev sshd
+	@$(PY) -m bench.sftp
 
 # Ten times the city: 40 million people, 15.2 million rows; needs about 12 GB on the disk.
 bench-province: dev

@@ -12,8 +12,8 @@ class Clock:
         self.seconds: dict[str, float] = {}
         #: Seconds of the processor by part: what a busy machine does not stretch.
         self.processor: dict[str, float] = {}
-        #: MiB, up to the end of the last part.
-        self.peak = 0.0
+        #: MiB by part: the most that the process had up to its end.
+        self.peaks: dict[str, float] = {}
         self.start()
 
     def start(self) -> None:
@@ -24,13 +24,24 @@ class Clock:
         """The time since the last call is the part's, added to what it had."""
         self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - self._start
         self.processor[part] = self.processor.get(part, 0.0) + time.process_time() - self._worked
-        self.peak = _peak()
+        self.peaks[part] = _peak()
         self.start()
+
+    @property
+    def peak(self) -> float:
+        """MiB, up to the end of the last part."""
+        return max(self.peaks.values(), default=0.0)
 
 
 def report(clock: Clock, found: object) -> None:
     """One line of JSON for whoever started the process."""
-    line = {"seconds": clock.seconds, "processor": clock.processor, "peak": clock.peak, "found": found}
+    line = {
+        "seconds": clock.seconds,
+        "processor": clock.processor,
+        "peaks": clock.peaks,
+        "peak": clock.peak,
+        "found": found,
+    }
     print(json.dumps(line, ensure_ascii=False))
 
 

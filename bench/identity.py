@@ -6,45 +6,23 @@ memory, how right each was, versions and the machine. Exits 1 where a row was se
 settled, or a limit of time or memory is passed.
 """
 
-import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from bench.outside import python_of_peers
+from bench.processes import Measured, machine, step
 
 #: The issue's floors.
 SETTLED, FIRST = 0.998, 0.97
 #: People of a city; cities -> seconds and MiB of normalise and reconcile together, on two cores.
 CITY = 4_000_000
 LIMITS = {1: (5.0, 2048.0), 10: (60.0, 4096.0)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A step's medians."""
-
-    #: Seconds by part.
-    seconds: dict[str, float]
-    #: Seconds of the processor by part.
-    processor: dict[str, float]
-    #: MiB.
-    peak: float
-    #: What the last run found.
-    found: dict[str, Any]  # each step's own
-
-    @property
-    def total(self) -> float:
-        return sum(self.seconds.values())
 
 
 def main() -> int:
@@ -55,14 +33,14 @@ def main() -> int:
     runs = int(os.environ.get("RUNS", "3"))
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name)
-        made = _step("make", folder, 1)
-        print(f"{made.found['people']:,} people, {made.found['rows']:,} rows; {_machine()}; medians of {runs}")
-        gateway, exact = _step("gateway", folder, runs), _step("exact", folder, runs)
-        right = _step("judge", folder, 1).found
+        made = step("make", folder, 1)
+        print(f"{made.found['people']:,} people, {made.found['rows']:,} rows; {machine()}; medians of {runs}")
+        gateway, exact = step("gateway", folder, runs), step("exact", folder, runs)
+        right = step("judge", folder, 1).found
         print_gateway(gateway, exact, right, made)
         slow = people == CITY and is_slow(cities, gateway)
         if cities == 1:
-            _step("frames", folder, 1)
+            step("frames", folder, 1)
             print_peers(folder, gateway, runs)
         print_kinds(folder)
     broken = right["wrong"] > 0 or right["settled"] < SETTLED or right["first"] < FIRST
@@ -76,20 +54,6 @@ def is_slow(cities: int, gateway: Measured) -> bool:
     return gateway.total > seconds or gateway.peak > memory
 
 
-def _step(name: str, folder: Path, runs: int, python: str = sys.executable, module: str = "bench.steps") -> Measured:
-    """The step, so many times, each time in a process of its own."""
-    command = [python, "-m", module, name, str(folder)]
-    printed = [subprocess.run(command, check=True, capture_output=True, text=True).stdout for _ in range(runs)]
-    results = [json.loads(text.splitlines()[-1]) for text in printed]
-    parts = results[0]["seconds"]
-    return Measured(
-        seconds={part: statistics.median(r["seconds"][part] for r in results) for part in parts},
-        processor={part: statistics.median(r["processor"][part] for r in results) for part in parts},
-        peak=statistics.median(r["peak"] for r in results),
-        found=results[-1]["found"] or {},
-    )
-
-
 def print_gateway(gateway: Measured, exact: Measured, right: dict[str, Any], made: Measured) -> None:
     """Seconds by part, memory, and how right it was."""
     print("\nthe gateway: from the list's bytes and the roster's buckets to what each row comes to")
@@ -97,7 +61,7 @@ def print_gateway(gateway: Measured, exact: Measured, right: dict[str, Any], mad
         print(f"  {part:<12}{gateway.seconds[part]:8.2f} s{gateway.processor[part]:9.2f} s of the processor")
     sure = exact.total
     print(f"    of link: the sure rules {sure:.2f} s, the residue {gateway.seconds['link'] - sure:.2f} s")
-    print(f"  {'together':<12}{gateway.total:8.2f} s{sum(gateway.processor.values()):9.2f} s")
+    print(f"  {'together':<12}{gateway.total:8.2f} s{gateway.worked:9.2f} s")
     print(f"  {'peak memory':<12}{gateway.peak:8.0f} MiB")
     print(f"  ({'the making':<11}{made.total:8.2f} s, {made.peak:.0f} MiB, the bench's own)")
     print(f"  settled {right['settled']:.5f} of {right['settleable']:,} that can be (floor {SETTLED})")
@@ -111,7 +75,7 @@ def print_peers(folder: Path, gateway: Measured, runs: int) -> None:
     print(f"\npeers on the same frames; ratio: their seconds to the gateway's {reconcile:.2f} (link and resolve)")
     print(f"  {'':<38}{'seconds':>9}{'CPU':>8}{'ratio':>7}{'MiB':>7}{'settled':>10}{'wrong':>7}{'bold':>7}")
     for name in ("polars", "sqlite"):
-        peer = _step(name, folder, runs)
+        peer = step(name, folder, runs)
         _print_peer(f"{name}, exact join alone", peer, peer.found, reconcile)
     python, reason = python_of_peers()
     if python is None:
@@ -119,9 +83,9 @@ def print_peers(folder: Path, gateway: Measured, runs: int) -> None:
         return
     for name, title in (("prototype", "rules with rapidfuzz"), ("splink", "Splink on DuckDB, from")):
         try:
-            peer = _step(name, folder, runs, python, "bench.outsiders")
+            peer = step(name, folder, runs, "bench.outsiders", python)
         except subprocess.CalledProcessError as fault:
-            print(f"  FAILED: {title}: {(fault.stderr or '').strip().splitlines()[-1:]}")
+            print(f"  FAILED: {title}: exit {fault.returncode}, see above")
             continue
         print(f"  {', '.join(f'{package} {number}' for package, number in peer.found.pop('versions').items())}:")
         for threshold, right in peer.found.items():
@@ -129,7 +93,7 @@ def print_peers(folder: Path, gateway: Measured, runs: int) -> None:
 
 
 def _print_peer(title: str, peer: Measured, right: dict[str, Any], reconcile: float) -> None:
-    numbers = f"{peer.total:9.1f}{sum(peer.processor.values()):8.1f}{peer.total / reconcile:7.1f}{peer.peak:7.0f}"
+    numbers = f"{peer.total:9.1f}{peer.worked:8.1f}{peer.total / reconcile:7.1f}{peer.peak:7.0f}"
     parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in peer.seconds.items())
     print(f"  {title:<38}{numbers}{right['settled']:10.5f}{right['wrong']:7}{right['bold']:7}  {parts}")
 
@@ -140,12 +104,6 @@ def print_kinds(folder: Path) -> None:
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=160, tbl_formatting="ASCII_MARKDOWN",
                    tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):  # fmt: skip
         print(pl.read_ipc(folder / "by_kind.ipc"))
-
-
-def _machine() -> str:
-    cores = len(os.sched_getaffinity(0))
-    load = f"load {os.getloadavg()[0]:.1f}"
-    return f"{cores} cores {platform.machine()}, {load}, Python {platform.python_version()}, polars {version('polars')}"
 
 
 if __name__ == "__main__":
