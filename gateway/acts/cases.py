@@ -257,7 +257,7 @@ def _person(site: Site, answer: Answer, candidates: Sequence[int]) -> int | None
         return candidates[0]
     if named in map(str, candidates):
         return int(named)
-    if named.isascii() and named.isdigit() and 1 <= int(named) <= min(len(candidates), SHOWN):
+    if named.isascii() and named.isdigit() and len(named) < 3 and 1 <= int(named) <= min(len(candidates), SHOWN):
         return candidates[int(named) - 1]
     if not named:
         what = _("有 {n} 名候选人,须指明是哪一位").format(n=len(candidates))

@@ -19,7 +19,7 @@ from gateway.vault.sm import sm3_hex
 #: Of the whole site: what the last settlement worked with.
 SITE = ""
 #: What reconcile and settle come to for the same rows. Another number, and everything is derived anew.
-RULES = 1
+RULES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Checkpoint:
     turns: list[list[Any]]  # JSON
     #: What else the state rests on: `terms`.
     terms: list[Any]  # JSON
-    #: Sealed frames: recognitions, source_ids, doubts.
+    #: Sealed frames: recognitions, source_ids, doubts, known.
     files: Mapping[str, str]
 
     def fits(self, order: Sequence[Turn], terms: Sequence[Any]) -> bool:
@@ -39,14 +39,15 @@ class Checkpoint:
 
     def state(self, site: Site) -> State:
         """The state. Raises SealBroken."""
-        return State(recognitions=site.read_frame(self.files["recognitions"]), source_ids=self.source_ids(site))
+        frames = [site.read_frame(self.files[name]) for name in ("recognitions", "source_ids")]
+        return State(recognitions=frames[0], source_ids=frames[1])
 
-    def source_ids(self, site: Site) -> pl.DataFrame:
-        """source_id and person_key (`named`) of rows that were sure."""
-        return site.read_frame(self.files["source_ids"])
+    def known(self, site: Site) -> pl.DataFrame:
+        """`reconcile.KNOWN` of the applied deliveries."""
+        return site.read_frame(self.files["known"])
 
     def doubts(self, site: Site) -> pl.DataFrame:
-        """`DOUBTS` of the deliveries that were in force."""
+        """`DOUBTS` of the deliveries in force, and of others where a source's number may settle them."""
         return site.read_frame(self.files["doubts"])
 
 

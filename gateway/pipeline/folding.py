@@ -24,7 +24,7 @@ class Folded:
     order: Sequence[Turn]
     #: What was folded now; None = the tip is as it was.
     fold: Fold | None
-    #: Deliveries that were folded now.
+    #: Deliveries on whose departures and holds this has the last word: those that were folded now, or replaced.
     judged: Sequence[int]
     #: The checkpoint from which it went on, and which says what was believed; None = there was none.
     tip: Checkpoint | None
@@ -57,11 +57,11 @@ class Folded:
         return pl.concat([ended, begun]).unique()
 
     def checkpoint(
-        self, site: Site, decided: Mapping[tuple[int, str], str], doubts: pl.DataFrame
+        self, site: Site, decided: Mapping[tuple[int, str], str], doubts: pl.DataFrame, known: pl.DataFrame
     ) -> dict[str, Any]:  # JSON
-        """What the next fold may go on from. `doubts`: `work.DOUBTS` of the deliveries in force."""
+        """What the next fold may go on from. `doubts` and `known` as a checkpoint has them."""
         files = sealed(site, self.fold.state) if self.fold else dict(self.tip.files if self.tip else {})
-        files["doubts"] = site.write_frame(doubts)
+        files |= {"doubts": site.write_frame(doubts), "known": site.write_frame(known)}
         return detail(self.order, terms(site, self.limits, self.order, decided), files)
 
 
@@ -94,7 +94,7 @@ def fold_instance(
         since=start.state(site) if start else None,
     )
     named = _everybody(folded.departures["person_key"], *(one.rows["person_key"] for one in said))
-    judged = [turn.delivery for turn in rest]
+    judged = [turn.delivery for turn in rest] if start else list(rows)
     return Folded(order=order, fold=folded, judged=judged, tip=start and tip, limits=limits, named=named)
 
 

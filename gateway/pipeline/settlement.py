@@ -32,6 +32,8 @@ from gateway.site import Site
 from gateway.store import checkpoints, decisions, deliveries, outbox, people, rosters, takebacks, verdicts
 from gateway.store.deliveries import DeliveryRow
 
+#: People with changes under way beyond whom everybody is looked at: it takes no longer.
+MOST_AGAIN = 200_000
 USABLE = (DeliveryState.LANDED, DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.APPLIED)
 
 
@@ -66,6 +68,8 @@ class _Scene:
     terms: Mapping[str, Any]
     #: Instance → where its last fold ended.
     tips: Mapping[str, Checkpoint]
+    #: Person keys whose last change had not landed, now or when the last settlement was written down.
+    again: pl.Series
 
 
 def settle_site(
@@ -83,7 +87,7 @@ def _settle_lists(site: Site, channel: PlatformChannel, run: int, actor: str) ->
     try:
         scene = _look(site, from_checkpoints=True)
         settled = _settle(site, channel, scene)
-        if _tells_of_others(site, scene, settled.work):
+        if _tells_of_others(site, scene, settled):
             scene = _look(site, from_checkpoints=False)
             settled = _settle(site, channel, scene)
     except SealBroken:  # a checkpoint that does not open is none; a delivery that does not open says so again
@@ -98,9 +102,9 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
     states = states_of(scene.rows, {w.row.id: w for w in work}, scene.decided)
     applied = [row for row in scene.rows if states.applied(row.id)]
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
-    only = _touched(site, folds)
+    only = _touched(site, scene, folds)
     recognitions = _recognitions(site, folds, only)
-    queue, standing = wanted(site, channel, recognitions, only)
+    queue, standing = wanted(site, channel, recognitions, only, ours={*site.settings.sources, *folds})
     return Settled(
         rows=scene.rows,
         work=work,
@@ -120,14 +124,18 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         saved = checkpoints.read(tx) if from_checkpoints else {}
         version, serial = rosters.newest(tx), verdicts.serial(tx)
         decided, released = decisions.decided(tx), people.released(tx)
+        under_way = outbox.under_way(tx)
     terms = checkpoint.site_terms(site, roster=version.digest if version else "", verdicts=serial)
-    goes_on = saved.pop(checkpoint.SITE, None) == terms
+    before = saved.pop(checkpoint.SITE, {})
+    applied = {row.instance for row in rows if row.state == DeliveryState.APPLIED}
+    goes_on = before.get("terms") == terms and applied <= saved.keys()
     return _Scene(
         rows=rows,
         decided=decided,
         released=released,
         terms=terms,
         tips={instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {},
+        again=pl.concat([under_way, pl.Series("person_key", before.get("flying", []), pl.Int64)]).unique(),
     )
 
 
@@ -144,27 +152,21 @@ def _resolved(site: Site, scene: _Scene) -> list[Work]:
 
 def _known(site: Site, scene: _Scene) -> pl.DataFrame:
     """`KNOWN` of what the instances said before."""
-    parts = [
-        tip.source_ids(site).select(instance=pl.lit(name), raw_source_id="source_id", person_key="named")
-        for name, tip in scene.tips.items()
-    ]
-    return pl.concat([pl.DataFrame(schema=KNOWN), *parts])
+    parts = [tip.known(site) for tip in scene.tips.values()]
+    return pl.concat([pl.DataFrame(schema=KNOWN), *parts]).unique()
 
 
-def _sources(work: Work) -> pl.DataFrame:
-    rows = work.said.rows.select(instance=pl.lit(work.row.instance), raw_source_id="source_id", person_key="person_key")
-    return rows.drop_nulls()
-
-
-def _tells_of_others(site: Site, scene: _Scene, work: Sequence[Work]) -> bool:
-    """Whether a source's number that is sure now may settle a row of an earlier delivery that was in doubt."""
-    doubtful = [tip.doubts(site) for tip in scene.tips.values()]
-    if not work or not doubtful:
+def _tells_of_others(site: Site, scene: _Scene, settled: Settled) -> bool:
+    """Whether a source's number that is sure now may settle a row of an earlier delivery that was in doubt, or makes
+    one uncertain that it had settled."""
+    new = [w.known for w in settled.work if settled.states.applied(w.row.id)]
+    if not new or not scene.tips:
         return False
-    about_number = pl.col("code").is_in(["number_damaged", "number_missing"])
-    sure = pl.concat([_sources(w) for w in work])
     keys = ["instance", "raw_source_id"]
-    return pl.concat(doubtful).filter(about_number).join(sure, on=keys, how="semi").height > 0
+    before, sure = _known(site, scene), pl.concat(new).unique()
+    doubtful = pl.concat([tip.doubts(site) for tip in scene.tips.values()])
+    fresh = sure.join(before, on=KNOWN.names(), how="anti")
+    return doubtful.join(fresh, on=keys, how="semi").height + before.join(fresh, on=keys, how="semi").height > 0
 
 
 def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applied: Sequence[DeliveryRow]) -> Folded:
@@ -180,15 +182,14 @@ def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applie
     )
 
 
-def _touched(site: Site, folds: Mapping[str, Folded]) -> pl.Series | None:
-    """Whose list may be another one. None = anybody's."""
-    if any(folded.tip is None for folded in folds.values()):
+def _touched(site: Site, scene: _Scene, folds: Mapping[str, Folded]) -> pl.Series | None:
+    """Whose list may be another one, or has not landed. None = anybody's."""
+    if any(folded.tip is None for folded in folds.values()) or scene.again.len() > MOST_AGAIN:
         return None
-    return pl.concat([_NOBODY, *(folded.touched(site) for folded in folds.values())]).unique()
+    return pl.concat([scene.again, *(folded.touched(site) for folded in folds.values())]).unique()
 
 
 _NO_DOUBTS = pl.DataFrame(schema=DOUBTS)
-_NOBODY = pl.Series("person_key", [], pl.Int64)
 
 
 def _recognitions(site: Site, folds: Mapping[str, Folded], only: pl.Series | None) -> pl.DataFrame:
@@ -226,7 +227,11 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
         people.adopt(tx, settled.standing.adopted)
         people.confirm_readback(tx, settled.standing.confirmed)
         outbox.replace_queue(tx, settled.wanted, run, people=settled.people)
-        checkpoints.write(tx, points)
+        if not scene.tips:
+            checkpoints.clear(tx)
+        # Whose list waits behind one in flight is looked at again, once that has landed.
+        flying = outbox.under_way(tx, state="sending").to_list()
+        checkpoints.write(tx, {**points, checkpoint.SITE: {"terms": scene.terms, "flying": flying}})
 
 
 def _doubts(site: Site, scene: _Scene, settled: Settled) -> dict[str, pl.DataFrame]:
@@ -245,14 +250,19 @@ def _checkpoints(
     site: Site, scene: _Scene, settled: Settled, doubts: Mapping[str, pl.DataFrame], forces: Mapping[int, set[str]]
 ) -> dict[str, Mapping[str, Any]]:
     """What the next settlement may go on from."""
-    points: dict[str, Mapping[str, Any]] = {checkpoint.SITE: scene.terms}
+    points: dict[str, Mapping[str, Any]] = {}
     looked_at = {w.row.instance for w in settled.work}
     for name, folded in settled.folds.items():
         if folded.fold or name in looked_at:
-            points[name] = folded.checkpoint(site, scene.decided, _standing(doubts[name], forces))
+            tip = scene.tips.get(name)
+            known = [w.known for w in settled.work if w.row.instance == name and settled.states.applied(w.row.id)]
+            known = [pl.DataFrame(schema=KNOWN), *([tip.known(site)] if tip else []), *known]
+            standing = _standing(doubts[name], forces)
+            points[name] = folded.checkpoint(site, scene.decided, standing, pl.concat(known).unique())
     return points
 
 
 def _standing(doubts: pl.DataFrame, forces: Mapping[int, set[str]]) -> pl.DataFrame:
-    """Doubts of deliveries and scopes in force."""
-    return doubts.filter(pl.col("delivery_id").is_in([number for number, scopes in forces.items() if scopes]))
+    """Doubts of deliveries in force, and those that a source's number may still settle."""
+    standing = [number for number, scopes in forces.items() if scopes]
+    return doubts.filter(pl.col("delivery_id").is_in(standing) | pl.col("raw_source_id").is_not_null())

@@ -1,6 +1,6 @@
 """What the platform should hold and does not: from recognitions to the lists that are to be queued."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import polars as pl
 
@@ -14,11 +14,12 @@ from gateway.store import outbox, people, rosters
 
 
 def wanted(
-    site: Site, channel: PlatformChannel, recognitions: pl.DataFrame, only: pl.Series | None
+    site: Site, channel: PlatformChannel, recognitions: pl.DataFrame, only: pl.Series | None, *, ours: Set[str]
 ) -> tuple[pl.DataFrame, Standing]:
     """`LISTS` that should be queued, and what of the platform's own records was newly seen.
 
     `only`: person keys; of nobody else anything changed, and `recognitions` are all of theirs. None = everybody.
+    `ours`: instances whose records on the platform are not somebody else's.
     """
     if only is not None and only.is_empty():
         return empty(LISTS), NOTHING
@@ -32,7 +33,6 @@ def wanted(
     living = recognitions.join(alive, on="person_key", how="semi")
     own = _intervals(site, living, adopted.clear(), alive)
     fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
-    ours = {*site.settings.sources, *recognitions["instance"].unique()}
     unknown = alive.join(fresh, on="person_key", how="semi")["person_key"]
     standing = read_standing(channel, roster.people(site, ["person_key", "psn_no"], unknown), ours)
     adopted = pl.concat([adopted, standing.adopted])

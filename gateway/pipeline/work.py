@@ -12,10 +12,11 @@ import polars as pl
 from gateway.model.deliveries import Mode
 from gateway.model.frames import ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
+from gateway.model.verdicts import WHO, who_says
 from gateway.pipeline import roster
 from gateway.pipeline.takebacks import taken_back
 from gateway.pipeline.verdicts import verdicts
-from gateway.reconcile import CLAIMS, link, resolve
+from gateway.reconcile import CLAIMS, link, resolve, sure_sources
 from gateway.settle import Said, Turn, statements, unresolved
 from gateway.site import Site
 from gateway.store.decisions import CASES
@@ -48,6 +49,8 @@ class Work:
     said: Said
     #: `DOUBTS`: rows that a person must look at.
     doubts: pl.DataFrame
+    #: `reconcile.KNOWN` of its rows that number and name made sure.
+    known: pl.DataFrame
     #: `takebacks.TAKEN_BACK`: what its rows once said of people whom they do not mean.
     taken_back: pl.DataFrame
 
@@ -141,7 +144,7 @@ def _resolved(
 ) -> Work:
     mapping = mapping_of(site, row)
     before = site.read_frame(row.resolutions_file) if row.resolutions_file else None
-    previous = _previous(site, before, decided["same"]) if before is not None else None
+    previous = _previous(site, row, entries, before, decided) if before is not None else None
     resolutions = resolve(entries, links, statements=mapping.statements, previous=previous)
     return Work(
         row=row,
@@ -150,16 +153,23 @@ def _resolved(
         before=before,
         said=_said(row, entries if mapping.statements else entries.clear(), resolutions),
         doubts=_doubts(site, row, entries, resolutions, "row:" if mapping.statements else "pay:"),
+        known=sure_sources(_claims(row, entries), links),
         taken_back=taken_back(row.instance, entries, before, resolutions, decided),
     )
 
 
-def _previous(site: Site, before: pl.DataFrame, same: pl.Series) -> pl.DataFrame:
-    """row, person_key, insured: whom the rows were sure about, and whether these are on the roster still. Whom a
-    decision named that was undone (none of `same`, those in force) nobody was ever sure about."""
-    undone = (pl.col("rule") == "decided") & ~pl.col("person_key").is_in(same.implode())
-    known = before.filter(~undone.fill_null(value=False))
-    sure = known.select("row", person_key=pl.coalesce("person_key", "kept")).drop_nulls()
+def _previous(
+    site: Site, row: DeliveryRow, entries: pl.DataFrame, before: pl.DataFrame, decided: pl.DataFrame
+) -> pl.DataFrame:
+    """row, person_key, decided, insured: whom the rows were sure about, whether a person had said so, and whether these
+    are on the roster still. Whom only a decision named that holds no longer nobody was ever sure about."""
+    sure = before.select("row", person_key=pl.coalesce("person_key", "kept"), decided=pl.col("rule") == "decided")
+    sure = sure.drop_nulls("person_key").with_columns(pl.col("decided").fill_null(value=False))
+    told = sure.filter("decided")
+    if told.height:
+        who = entries.join(told, on="row").select("row", "person_key", *who_says(pl.lit(row.instance)))
+        holds = who.join(decided, on=list(WHO), nulls_equal=True).filter(pl.col("same") == pl.col("person_key"))
+        sure = sure.join(told.join(holds, on="row", how="anti"), on="row", how="anti")
     insured = roster.people(site, ["person_key"], sure["person_key"]).with_columns(insured=pl.lit(value=True))
     return sure.join(insured, on="person_key", how="left").with_columns(pl.col("insured").fill_null(value=False))
 

@@ -36,8 +36,8 @@ def link(
     `roster` yields the roster's buckets, cut by `buckets.by_number`, each time it is called. `verdicts` (`VERDICTS`):
     what people decided. `known` (`KNOWN`): whom the sources' own numbers meant in rows that were sure before.
     """
-    cells = [pl.col(name).str.strip_chars().replace("", None) for name in ("raw_household", "raw_source_id")]
-    claims = claims.select(CLAIMS).with_columns(cells).with_row_index("claim")
+    claims = claims.select(CLAIMS).with_columns(_written("raw_household"), _written("raw_source_id"))
+    claims = claims.with_row_index("claim")
     decided = _decided(claims, pl.DataFrame(schema=VERDICTS) if verdicts is None else verdicts)
     links = _without_excluded(_exact(claims, roster), decided)
     told = pl.col("claim").is_in(decided["claim"].implode())
@@ -49,10 +49,15 @@ def link(
 
 
 def sure_sources(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """`KNOWN` of the rows that number and name made sure."""
-    rows = claims.select(residue.SOURCE).with_columns(links["person_key"], links["rule"])
+    """`KNOWN` of the rows (SOURCE columns) that number and name made sure; `links`: `LINKS` of the same rows."""
+    rows = claims.select("instance", _written("raw_source_id")).with_columns(links["person_key"], links["rule"])
     sure = rows.filter(pl.col("rule") == "number+name").drop_nulls("raw_source_id")
     return sure.select(pl.col(n).cast(t) for n, t in KNOWN.items()).unique()
+
+
+def _written(name: str) -> pl.Expr:
+    """The cell; an empty one says nothing that two rows could share."""
+    return pl.col(name).str.strip_chars().replace("", None)
 
 
 def _exact(claims: pl.DataFrame, roster: Buckets) -> pl.DataFrame:

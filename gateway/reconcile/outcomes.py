@@ -16,9 +16,9 @@ def resolve(
     """`RESOLUTIONS` of one delivery's entries, in row order.
 
     `links`: `LINKS` of the same rows, as `links.link` gives them. `statements` is False for lists of payments, where a
-    second row of one receipt is the duplicate, whoever it is about. `previous` (row, person_key, insured: still on the
-    roster) says how rows were linked before: a row that was sure before and is in doubt now keeps its person until
-    somebody decides.
+    second row of one receipt is the duplicate, whoever it is about. `previous` (row, person_key, decided: by a person,
+    insured: still on the roster) says how rows were linked before: a row that was sure before and is in doubt now keeps
+    its person until somebody decides.
     """
     frame = entries.hstack(links)
     frame = _born_later(frame)
@@ -60,17 +60,20 @@ def _born_later(frame: pl.DataFrame) -> pl.DataFrame:
 def _with_previous(frame: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
     if previous is None or previous.is_empty():
         return frame.with_columns(pl.lit(None, pl.Int64).alias("kept"))
-    before = previous.select("row", "insured", before="person_key")
+    before = previous.select("row", "insured", was_decided="decided", before="person_key")
     frame = frame.join(before, on="row", how="left", maintain_order="left")
     ruled_out = pl.col("ruled_out").list.contains(pl.col("before")).fill_null(value=False)
     lost = pl.col("person_key").is_null() & pl.col("before").is_not_null() & pl.col("fault").is_null() & ~ruled_out
+    lost = lost & (pl.col("reason") != "decided_nobody").fill_null(value=True)
     # Of somebody who is not on the roster it is only remembered: they may come back under another name or number.
     here = lost & pl.col("insured")
     return frame.with_columns(
         pl.when(here).then(pl.lit("link_lost")).otherwise("reason").alias("reason"),
         pl.when(lost).then("before").alias("kept"),
+        # Should the decision be undone, nobody was ever sure about them.
+        pl.when(lost & pl.col("was_decided")).then(pl.lit("decided")).otherwise("rule").alias("rule"),
         pl.when(here).then("before").otherwise("candidate").alias("candidate"),
-    ).drop("before", "insured")
+    ).drop("before", "insured", "was_decided")
 
 
 def _with_doubles(frame: pl.DataFrame, *, statements: bool) -> pl.DataFrame:

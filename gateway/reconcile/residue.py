@@ -21,7 +21,8 @@ _DATE, _FRONT = 14, 15
 #: Counties and towns are filled up with zeros to the length of a village.
 _VILLAGE = r"^\d{9}(?:[1-9]\d\d|\d[1-9]\d|\d\d[1-9])$"
 _BIRTH = (6, 8)
-#: Rows of the residue that may say the same of somebody. A namesake's village has some, a filled column thousands.
+#: Rows of one delivery's residue that may say the same of somebody: a namesake's village has some, a filled column
+#: thousands.
 _MOST = 1_000
 
 
@@ -41,6 +42,7 @@ def context(claims: pl.DataFrame, links: pl.DataFrame, known: pl.DataFrame) -> p
     frame = frame.join(known.rename({"person_key": "before"}), on=SOURCE, how="left", maintain_order="left")
     return frame.select(
         *OF_ROW,
+        "delivery",
         "household_home",
         "before",
         home=pl.coalesce(pl.when(area.str.contains(_VILLAGE)).then("area"), "household_home"),
@@ -99,7 +101,8 @@ class Blocks:
 
 def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
     """Claims that say something by which people are told apart: a column filled with one value says nothing."""
-    return residue.select("claim", *said).drop_nulls().filter(pl.len().over(said) <= _MOST)
+    told = residue.select("claim", "delivery", *said).drop_nulls()
+    return told.filter(pl.len().over("delivery", *said) <= _MOST).drop("delivery")
 
 
 def _pairs(people: pl.DataFrame, claims: pl.DataFrame, theirs: list[str], ours: list[str]) -> pl.DataFrame:

@@ -26,6 +26,11 @@ def write(tx: Tx, checkpoints: Mapping[str, Mapping[str, Any]]) -> None:
         tx.execute(sa.insert(t.checkpoints).values(instance=instance, detail=dict(detail)))
 
 
+def clear(tx: Tx) -> None:
+    """Forgets them all."""
+    tx.execute(sa.delete(t.checkpoints))
+
+
 def files_in_use(tx: Tx) -> set[str]:
     """Names of the sealed files that they hold."""
     return {name for detail in read(tx).values() for name in detail.get("files", {}).values()}

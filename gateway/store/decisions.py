@@ -72,7 +72,7 @@ def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str
     that no longer breach are void. How many are open."""
     known = {(h.delivery_id, h.scope): h for h in holds(tx)}
     for delivery, scope, leaving, holding in breaches:
-        values = {"leaving": leaving, "holding": holding}
+        values: dict[str, Any] = {"leaving": leaving, "holding": holding}
         before = known.pop((delivery, scope), None)
         if before is None:
             tx.execute(
@@ -86,6 +86,8 @@ def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str
                 )
             )
         elif before.state in ("open", "void"):
+            if before.state == "void":  # who opens it again is its maker
+                values |= {"opened_at": now(), "opened_by": actor}
             tx.execute(sa.update(t.holds).where(t.holds.c.id == before.id).values(state="open", **values))
     for hold in known.values():
         if hold.state == "open" and hold.delivery_id in judged:
@@ -128,7 +130,7 @@ def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     known = known.filter(~pl.col("id").is_in(_dealt_with(tx)))
     _move(tx, known.join(found, on="subject", suffix="_now"))
     again = known.filter(pl.col("state") == "closed").join(found, on="subject", how="semi")
-    update_by_id(tx, t.cases, again["id"].to_list(), state="open", opened_at=now(), closed_at=None)
+    update_by_id(tx, t.cases, again["id"].to_list(), state="open", opened_at=now(), closed_at=None, later_until=None)
     over = known.filter(pl.col("state") != "closed").join(found, on="subject", how="anti")
     update_by_id(tx, t.cases, over["id"].to_list(), state="closed", closed_at=now())
     new = open_cases(tx, found)

@@ -86,6 +86,14 @@ def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series |
     return fresh.height, stale.height
 
 
+def under_way(tx: Tx, state: str | None = None) -> pl.Series:
+    """Person keys with a change that is queued or in flight, or in this one state."""
+    c = t.changes.c
+    query = sa.select(c.person_key).where(_UNDER_WAY)
+    query = query.where(c.state == state) if state else query
+    return read_frame(tx, query, pl.Schema({"person_key": pl.Int64})).unique()["person_key"]
+
+
 def _queue() -> sa.Select[Any]:
     c = t.changes.c
     return sa.select(c.id, c.person_key, c.use, c.records, c.attempts, c.result)

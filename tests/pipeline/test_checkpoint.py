@@ -9,10 +9,10 @@ from gateway.errors import ExitCode
 from gateway.model.frames import RECOGNITIONS
 from gateway.pipeline.platform import open_channel
 from gateway.pipeline.settlement import Settled, settle_site
-from gateway.store import checkpoints, outbox, people
+from gateway.store import checkpoints, decisions, outbox, people
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, table
-from tests.pipeline.rig import Rig
+from tests.pipeline.rig import PLATFORM, Rig, later
 
 KEY = RECOGNITIONS.names()
 
@@ -107,6 +107,51 @@ def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) 
     assert before.equals(believed(civil_rig))
     with civil_rig.site.ledger.begin() as tx:
         assert {"done"} == set(outbox.counts(tx))
+
+
+def test_a_list_that_waits_behind_one_in_flight_is_sent_once_that_has_landed(civil_rig: Rig, civil_csv: bytes) -> None:
+    """What changed while an earlier list was in flight is looked at again, and sent, when the platform is back."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    faults = civil_rig.peers.servers[PLATFORM].faults
+    faults.add("status", times=1000, where="L201", code=500)
+    civil_rig.run()
+    once = table(civil_csv).filter(pl.col("身份证号码").is_unique() & (pl.col("救助类别") == "孤儿")).head(1)
+    short = table(civil_csv).join(once, on="身份证号码", how="anti", maintain_order="left")
+    civil(2, csv_of(short), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil_rig.run(2)
+    faults.clear()
+    for day in (3, 4):
+        with later(hours=1):
+            civil_rig.run(day)
+    is_as_if_anew(civil_rig)
+
+
+def test_a_reissue_takes_the_hold_of_the_list_that_it_replaces(civil_rig: Rig, civil_csv: bytes) -> None:
+    """A full list for a date that had one before replaces it, with its held departures."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    half = csv_of(table(civil_csv).head(table(civil_csv).height // 2))
+    civil(2, half, day=date(2026, 11, 2)).put(civil_rig.outbox)
+    assert ExitCode.HELD == civil_rig.run(2).exit_code
+    civil(3, civil_csv, day=date(2026, 11, 2)).put(civil_rig.outbox)
+    assert ExitCode.DONE == civil_rig.run(2).exit_code
+    assert [] == civil_rig.open_holds()
+    is_as_if_anew(civil_rig)
+
+
+def test_one_lost_checkpoint_closes_no_case(new_rig: NewRig) -> None:
+    """Where one instance's checkpoint is gone, everything is derived anew, its cases included."""
+    rig = new_rig("civil_affairs", "rural_revitalization")
+    rig.peers.stage(1)
+    rig.run()
+    with rig.site.ledger.begin() as tx:
+        before, points = decisions.case_counts(tx), checkpoints.read(tx)
+        checkpoints.clear(tx)
+        checkpoints.write(tx, {name: point for name, point in points.items() if name != "civil_affairs"})
+    rig.run()
+    with rig.site.ledger.begin() as tx:
+        assert before == decisions.case_counts(tx)
+    assert 0 < len(before)
 
 
 def _point(rig: Rig) -> dict[str, Any]:

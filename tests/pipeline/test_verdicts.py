@@ -17,7 +17,7 @@ from gateway.model.verdicts import Verdict
 from gateway.pipeline.beside import Said
 from gateway.pipeline.verdicts import claim, claim_digest, verdicts
 from gateway.site import Site
-from gateway.store import decisions
+from gateway.store import decisions, people
 from gateway.store import verdicts as store
 from tests.pipeline.forge import DAY, civil, csv_of, table
 from tests.pipeline.rig import Rig
@@ -152,6 +152,28 @@ def test_an_undone_decision_is_asked_again(civil_rig: Rig, civil_csv: bytes, at:
     assert [("same", "clerk", "other")] == [(d.verdict, d.actor, d.undone_by) for d in seen.decided]
     with pytest.raises(NotAllowed):
         cases.undo(civil_rig.site, case, note="再撤销", actor="other")
+
+
+def test_each_undone_decision_takes_its_own_row_along(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:
+    """Two rows that were decided to be one person each stand on their own decision: undone, neither flag is left."""
+    rows = table(civil_csv)
+    second = rows.slice(at, 1).with_columns(pl.lit("孤儿").alias("救助类别"), pl.lit(THIRD).alias("姓名"))
+    first = table(changed(civil_csv, at, 姓名=ANOTHER))
+    before = send(civil_rig, 1, without(civil_csv, at))
+    new = sorted(case for _code, case in send(civil_rig, 2, csv_of(pl.concat([first, second]))) - before)
+    key = civil_rig.site.keyring.person_digest([who])[0]
+
+    def held() -> int:
+        with civil_rig.site.ledger.begin() as tx:
+            return people.recognitions(tx, person=key).height
+
+    for case in new:
+        decide(civil_rig, case, Verdict.SAME, 2)
+    counts = [held()]
+    for case in new:
+        cases.undo(civil_rig.site, case, note="看错了", actor="clerk", day=DAY + timedelta(1))
+        counts.append(held())
+    assert [2, 1, 0] == counts
 
 
 def test_a_case_that_was_put_off_comes_back_on_its_day(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:

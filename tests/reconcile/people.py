@@ -88,7 +88,7 @@ def settled(
         before = pl.DataFrame(
             {"row": list(previous), "person_key": list(previous.values())},
             schema={"row": pl.UInt32, "person_key": pl.Int64},
-        ).with_columns(insured=pl.lit(insured))
+        ).with_columns(insured=pl.lit(insured), decided=pl.lit(value=False))
     links = link(frame.with_columns(instance=pl.lit("civil"), delivery=1), people)
     return resolve(frame, links, statements=statements, previous=before)
 

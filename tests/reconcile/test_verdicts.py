@@ -34,7 +34,8 @@ def linked(city: Buckets, row: Row, *verdicts: pl.DataFrame, previous: int | Non
     claims = frame.with_columns(instance=pl.lit(str(row.get("instance", "civil"))), delivery=pl.lit(1))
     before = None
     if previous is not None:
-        before = pl.DataFrame({"row": [1], "person_key": [previous], "insured": [True]}).cast({"row": pl.UInt32})
+        known = {"row": [1], "person_key": [previous], "decided": [False], "insured": [True]}
+        before = pl.DataFrame(known).cast({"row": pl.UInt32})
     links = link(claims, city, verdicts=pl.concat(verdicts) if verdicts else None)
     return resolve(frame, links, statements=True, previous=before).row(0, named=True)
 
