@@ -1,9 +1,12 @@
 """A small city, made once; what the platform holds after runs in which nothing went wrong; no waiting."""
 
+import csv
+import gzip
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from gateway.demo.generate import generate
@@ -66,3 +69,27 @@ def new_rig(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ne
 def civil_rig(new_rig: NewRig) -> Rig:
     """A site with civil affairs only; nothing is staged."""
     return new_rig("civil_affairs")
+
+
+@pytest.fixture
+def at(civil_csv: bytes) -> int:
+    """A row whose person is named once and is sure, and who lives with others of the list."""
+    frame = forge.table(civil_csv).with_row_index("at")
+    sound = frame.filter(
+        pl.col(forge.NUMBER).is_unique()
+        & pl.col(forge.NUMBER).str.contains(r"^\d{17}[\dX]$")
+        & pl.col("停止日期").is_null()
+        & (pl.col("救助类别") == "低保对象")
+        & pl.col("保障类别").is_in(["A", "B", "C"])
+        & (pl.col(forge.NUMBER) != pl.col("户主身份证号"))
+    )
+    return int(sound["at"][0])
+
+
+@pytest.fixture
+def who(city: Path, civil_csv: bytes, at: int) -> str:
+    """The psn_no of the person whose number stands in that row."""
+    number = forge.table(civil_csv)[forge.NUMBER][at]
+    with gzip.open(city / "platform_and_tax" / "roster.csv.gz", "rt", encoding="utf-8") as file:
+        (found,) = {row["psn_no"] for row in csv.DictReader(file) if row["certno"] == number}
+    return found

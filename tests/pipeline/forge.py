@@ -17,6 +17,8 @@ import xlsxwriter
 from gateway.testing.city import MZ_PASSWORD
 from gateway.vault.sm import sm3_hex
 
+#: The column of the person's number.
+NUMBER = "身份证号码"
 DAY = date(2026, 11, 1)
 Json = dict[str, Any]  # a manifest
 
@@ -132,3 +134,9 @@ def sums(folder: Path) -> None:
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.glob("*.xlsx"))
     ]
     (folder / "SHA256SUMS").write_text("".join(lines), "utf-8")
+
+
+def without(content: bytes, at: int) -> bytes:
+    """The list without that row."""
+    rows = table(content)
+    return csv_of(pl.concat([rows.slice(0, at), rows.slice(at + 1)]))

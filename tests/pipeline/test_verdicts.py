@@ -1,9 +1,6 @@
 """What a person decided about a row: it holds for later lists, and is asked again only about new evidence."""
 
-import csv
-import gzip
 from datetime import date, timedelta
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -19,42 +16,11 @@ from gateway.pipeline.verdicts import claim, claim_digest, verdicts
 from gateway.site import Site
 from gateway.store import decisions, people
 from gateway.store import verdicts as store
-from tests.pipeline.forge import DAY, civil, csv_of, table
-from tests.pipeline.rig import Rig
+from tests.pipeline.forge import DAY, NUMBER, civil, csv_of, table, without
+from tests.pipeline.rig import Rig, flagged
 
 ANOTHER, THIRD = "诸葛测试", "令狐测试"
-NUMBER = "身份证号码"
 Cases = set[tuple[str, int]]
-
-
-@pytest.fixture
-def at(civil_csv: bytes) -> int:
-    """A row whose person is named once and is sure, and who lives with others of the list."""
-    frame = table(civil_csv).with_row_index("at")
-    sound = frame.filter(
-        pl.col(NUMBER).is_unique()
-        & pl.col(NUMBER).str.contains(r"^\d{17}[\dX]$")
-        & pl.col("停止日期").is_null()
-        & (pl.col("救助类别") == "低保对象")
-        & pl.col("保障类别").is_in(["A", "B", "C"])
-        & (pl.col(NUMBER) != pl.col("户主身份证号"))
-    )
-    return int(sound["at"][0])
-
-
-@pytest.fixture
-def who(city: Path, civil_csv: bytes, at: int) -> str:
-    """The psn_no of the person whose number stands in that row."""
-    number = table(civil_csv)[NUMBER][at]
-    with gzip.open(city / "platform_and_tax" / "roster.csv.gz", "rt", encoding="utf-8") as file:
-        (found,) = {row["psn_no"] for row in csv.DictReader(file) if row["certno"] == number}
-    return found
-
-
-def without(content: bytes, at: int) -> bytes:
-    """The list without that row."""
-    rows = table(content)
-    return csv_of(pl.concat([rows.slice(0, at), rows.slice(at + 1)]))
 
 
 def changed(content: bytes, at: int, **cells: str | None) -> bytes:
@@ -77,11 +43,6 @@ def send(rig: Rig, sequence: int, content: bytes) -> Cases:
 def open_cases(rig: Rig) -> Cases:
     with rig.site.ledger.begin() as tx:
         return {(case["code"], case["id"]) for case in decisions.cases(tx, limit=None)}
-
-
-def flagged(rig: Rig, who: str) -> bool:
-    """The platform holds records of that person that are open."""
-    return any(record[0] == who and record[5] > "2027" for record in rig.records())
 
 
 def decide(rig: Rig, case: int, verdict: Verdict, day: int, *, until: date | None = None) -> cases.Answered:
