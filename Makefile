@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock lock clean dev runtime sshd
+.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -22,7 +22,7 @@ help:
 demo: runtime
 	@$(PY) -m gateway.demo --people $(PEOPLE)
 
-test: check sshd
+test: check sshd postgresql
 	@$(PY) -m pytest -n $(WORKERS) $(PYTEST)
 
 check: dev
@@ -56,6 +56,14 @@ bench-sftp: dev sshd
 bench-province: dev
 	@IDENTITY_CITIES=10 $(PY) -m bench.identity
 
+# Ten business days under faults and kills: SEED=2 for others, DAYS=2 ROUNDS=6 for a short one. See docs/torture.md.
+torture: dev
+	@$(PY) -m tests.torture
+
+# A million rows with one bad byte, row or sheet: ROWS=100000 for fewer.
+torture-million: dev
+	@$(PY) -m tests.torture.million
+
 # After a change of requirements/bench.in: what the bench compares with, in an environment of its own.
 bench-lock: dev
 	@CUSTOM_COMPILE_COMMAND='make bench-lock' .venv/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
@@ -78,3 +86,6 @@ runtime:
 
 sshd:
 	@deploy/sshd.sh
+
+postgresql:
+	@deploy/postgresql.sh

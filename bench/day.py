@@ -17,8 +17,9 @@ from bench.processes import Measured, machine, medians, once
 #: People of a city; step -> seconds and MiB that must not be passed on two cores.
 CITY = 4_000_000
 LIMITS = {"first": (45.0, 3072.0), "again": (15.0, float("inf")), "delta": (4.0, float("inf"))}
-#: Seconds in which one person is explained.
-EXPLAINED = 0.3
+#: Seconds in which one person is explained, or brought into line.
+ONE_PERSON = 0.3
+OF_ONE = ("explain", "resync")
 TITLES = {
     "roster": "the roster: read, cleaned, sealed",
     "first": "the departments' files, to the queue",
@@ -26,6 +27,7 @@ TITLES = {
     "again": "the same lists again",
     "delta": "a delta",
     "explain": "one person explained",
+    "resync": "one person brought into line",
     "other roster": "another roster: everything linked anew",
 }
 
@@ -83,9 +85,9 @@ def _limit(value: float | None) -> str:
 def _found(name: str, step: Measured) -> str:
     if name == "accepted":
         return f"{step.found['items']:,} items"
-    if name == "explain":
+    if name in OF_ONE:
         took = ", ".join(f"{what} {step.found[what]:.3f} s" for what in ("first", "middle", "slowest"))
-        return f"of {step.found['asked']}, each: {took} (limit {EXPLAINED})"
+        return f"of {step.found['asked']}, each: {took} (limit {ONE_PERSON})"
     return f"{step.found['changes']:,} changes" if "changes" in step.found else ""
 
 
@@ -97,8 +99,9 @@ def passed(done: dict[str, Measured]) -> list[str]:
             faults.append(f"{TITLES[name]}: {done[name].total:.1f} s, at most {seconds:.0f}")
         if done[name].peak > memory:
             faults.append(f"{TITLES[name]}: {done[name].peak:.0f} MiB, at most {memory:.0f}")
-    if done["explain"].found["middle"] > EXPLAINED:
-        faults.append(f"{TITLES['explain']}: {done['explain'].found['middle']:.2f} s, at most {EXPLAINED}")
+    for name in OF_ONE:
+        if done[name].found["middle"] > ONE_PERSON:
+            faults.append(f"{TITLES[name]}: {done[name].found['middle']:.2f} s, at most {ONE_PERSON}")
     return faults
 
 

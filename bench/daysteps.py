@@ -9,9 +9,10 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -24,9 +25,11 @@ from gateway.acts.explain import explain
 from gateway.bootstrap import open_site
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.pipeline import intake
+from gateway.pipeline.lookup import find_person
+from gateway.pipeline.person import bring_into_line
 from gateway.pipeline.push import Pushed, send_due
 from gateway.pipeline.roster import refresh_roster
-from gateway.pipeline.run import SIDE_BY_SIDE
+from gateway.pipeline.run import SIDE_BY_SIDE, recorded
 from gateway.pipeline.settlement import settle_site
 from gateway.plugin.api import Source
 from gateway.site import Site
@@ -126,7 +129,28 @@ def _explain(folder: Path, clock: Clock) -> object:
             assert explain(site, person).on_roster
             took.append(time.perf_counter() - start)
     clock.done("explain")
-    return {"asked": len(took), "first": took[0], "middle": statistics.median(took), "slowest": max(took)}
+    return {"asked": len(took), **_spread(took)}
+
+
+def _resync(folder: Path, clock: Clock) -> object:
+    """The same people, by key, brought into line on a platform that accepts all, in a process that knew nobody yet."""
+    site = open_site(folder / "site")
+    asked = json.loads((folder / "asked.json").read_text("utf-8"))
+    channel, sent, took = bench_site.Accepting(site), 0, []
+    clock.start()
+    for person in asked:
+        start = time.perf_counter()
+        key, _row = find_person(site, person["certno"])
+        report = recorded(site, THIRD, partial(bring_into_line, site, channel, key), actor="bench", kind="resync")
+        assert report is not None
+        took.append(time.perf_counter() - start)
+        sent += report.pushed.done
+    clock.done("resync")
+    return {"asked": len(took), "sent": sent, **_spread(took)}
+
+
+def _spread(took: Sequence[float]) -> dict[str, float]:
+    return {"first": took[0], "middle": statistics.median(took), "slowest": max(took)}
 
 
 def _day(folder: Path, sources: Mapping[str, Source], day: date, clock: Clock) -> object:
@@ -153,7 +177,7 @@ def _settled(site: Site, day: date, clock: Clock) -> dict[str, object]:
     with site.ledger.begin() as tx:
         number = runs.start(tx, kind="run", actor="bench", today=day)
     assert number is not None
-    settle_site(site, bench_site.Exports(), number, day, "bench")
+    settle_site(site, bench_site.Exports(), number, "bench")
     with site.ledger.begin() as tx:
         runs.end(tx, number, "done", {})
     clock.done("settle")
@@ -182,6 +206,7 @@ STEPS: dict[str, Callable[[Path, Clock], object]] = {
     "again": _again,
     "delta": _delta,
     "explain": _explain,
+    "resync": _resync,
     "other roster": _other_roster,
 }
 

@@ -283,9 +283,12 @@ def _alike(frame: pl.DataFrame) -> pl.DataFrame:
     heads = frame["second"].gather(frame["head"])
     other = pl.when(twin).then(pl.col("second").shift(1)).when("similar").then(heads)
     homophone = pl.lit(names.HOMOPHONE).gather(other)
-    # A syllable with one character only has no homophone: such twins keep their own names.
+    # A syllable with one character only has no homophone: such twins keep their own names, if they are not the same.
     usable = pl.col("sounding") & other.is_not_null() & (homophone != other)
-    return frame.with_columns(pl.when(usable).then(homophone).otherwise("second").alias("second")).drop("sounding")
+    same = twin & (pl.col("second") == pl.col("second").shift(1))
+    another = (pl.col("second") + 1) % len(names.GIVEN_WEIGHTS)
+    second = pl.when(usable).then(homophone).when(same).then(another).otherwise("second")
+    return frame.with_columns(second.alias("second")).drop("sounding")
 
 
 _NAME = ("surname", "first", "second", "minority")

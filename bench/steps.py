@@ -6,7 +6,8 @@ what the step found. Nothing imports this.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from bench.people import TODAY, City, people_of, roster_of
 from bench.rows import TRUTH, csv_parts, rows_of
 from gateway.mappings import MappingFiles
 from gateway.model.buckets import BUCKETS, by_number
+from gateway.model.frames import VERDICTS
 from gateway.normalise import normalise, number_rows
-from gateway.reconcile import CLAIMS, link, resolve
-from gateway.reconcile.exact import CLAIM, SEEN, exact_pass
+from gateway.pipeline.reading import PARTS_AT_ONCE
+from gateway.reconcile import CLAIMS, SEEN, link_parts, resolve, sure
+from gateway.reconcile.outcomes import RESOLVED
 
 #: Whose list it is, and by whose mapping it is read.
 _SOURCE = "civil_affairs"
@@ -56,14 +59,15 @@ def _make_city(folder: Path, city: City) -> tuple[int, int]:
     roster = roster_of(people, city)
     del people
     for bucket in range(BUCKETS):
-        of_bucket = roster.filter(by_number(pl.col("number")) == bucket)
-        of_bucket.write_ipc(folder / f"roster-{bucket:02}-{city.block}.ipc")
+        of_bucket = roster.filter(by_number(pl.col("number")) == bucket).select(SEEN)
+        of_bucket.write_ipc(folder / f"roster-{bucket:02}-{city.block}.ipc", compat_level=pl.CompatLevel.newest())
     return roster.height, count
 
 
 def _roster(folder: Path) -> Iterator[pl.DataFrame]:
     for bucket in range(BUCKETS):
-        yield pl.read_ipc(folder / f"roster-{bucket:02}-*.ipc")
+        # One by one: a pattern of names takes three times as long.
+        yield pl.concat(pl.read_ipc(path) for path in sorted(folder.glob(f"roster-{bucket:02}-*.ipc")))
 
 
 def _read(folder: Path, name: str, columns: list[str] | None = None) -> pl.DataFrame:
@@ -74,47 +78,54 @@ def _read(folder: Path, name: str, columns: list[str] | None = None) -> pl.DataF
 def _gateway(folder: Path, clock: Clock) -> object:
     """From the lists' bytes to what each row comes to, a delivery of each city; entries rest on the disk between."""
     cities = int(os.environ["IDENTITY_CITIES"])
-    links = link(pl.concat([_claims(folder, city, clock) for city in range(cities)]), lambda: _roster(folder))
-    clock.done("link")
-    at = 0
     for city in range(cities):
-        entries = pl.read_ipc(folder / f"entries-{city}.ipc")
-        clock.start()
-        resolutions = resolve(entries, links.slice(at, entries.height), statements=True)
+        _normalise(folder, city, clock)
+    links = link_parts(lambda: (_claims(folder, city) for city in range(cities)), lambda: _roster(folder))
+    for city, part in enumerate(links):
+        clock.done("link")
+        resolutions = resolve(_entries(folder, city, RESOLVED), part, statements=True)
         clock.done("resolve")
-        at += entries.height
         found = resolutions.select("outcome", "reason", "person_key", "candidate", "candidates")
         found.write_ipc(folder / f"found-{city}.ipc")
+        clock.start()
     return None
 
 
-def _claims(folder: Path, city: int, clock: Clock) -> pl.DataFrame:
-    """One delivery, normalised: its entries are written, and what linking reads of them is given."""
-    mapping = MappingFiles().list_mapping(_SOURCE)
-    clock.start()
-    parts = [
-        normalise(path.read_bytes(), mapping, part=path.name, scope="", business_date=TODAY).entries
-        for path in sorted(folder.glob(f"list-{city}-*.csv"))
-    ]
-    entries = number_rows(parts)
-    clock.done("normalise")
-    entries.write_ipc(folder / f"entries-{city}.ipc")
-    clock.start()
+def _entries(folder: Path, city: int, columns: Sequence[str]) -> pl.DataFrame:
+    return pl.read_ipc(folder / f"entries-{city}.ipc", columns=list(columns))
+
+
+def _claims(folder: Path, city: int) -> pl.DataFrame:
+    """What linking reads of a delivery's entries."""
+    entries = _entries(folder, city, [name for name in CLAIMS if name not in ("instance", "delivery")])
     return entries.with_columns(instance=pl.lit(_SOURCE), delivery=pl.lit(city, pl.Int64)).select(CLAIMS)
+
+
+def _normalise(folder: Path, city: int, clock: Clock) -> None:
+    """One delivery, normalised, its parts side by side as in a run: its entries are written."""
+    mapping = MappingFiles().list_mapping(_SOURCE)
+
+    def one(path: Path) -> pl.DataFrame:
+        return normalise(path.read_bytes(), mapping, part=path.name, scope="", business_date=TODAY).entries
+
+    clock.start()
+    with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
+        parts = list(pool.map(one, sorted(folder.glob(f"list-{city}-*.csv"))))
+    entries = number_rows(parts)
+    del parts
+    clock.done("normalise")
+    entries.write_ipc(folder / f"entries-{city}.ipc", compat_level=pl.CompatLevel.newest())
+    clock.start()
 
 
 def _exact(folder: Path, clock: Clock) -> object:
     """The sure rules alone, bucket by bucket: what is left of `link` is the residue's."""
-    entries = _read(folder, "entries", list(CLAIM))
+    cities = range(int(os.environ["IDENTITY_CITIES"]))
     clock.start()
-    claims = entries.with_row_index("claim").with_columns(by_number(pl.col("number")).alias("bucket"))
-    parts = claims.partition_by("bucket", as_dict=True, include_key=False)
-    linked = 0
-    for bucket, people in enumerate(_roster(folder)):
-        if (part := parts.get((bucket,))) is not None:
-            linked += exact_pass(part, people.select(SEEN))["person_key"].count()
+    cut = sure.cut(lambda: (_claims(folder, city) for city in cities), pl.DataFrame(schema=VERDICTS))
+    plain, _people = sure.plain(cut, lambda: _roster(folder))
     clock.done("exact")
-    return {"linked": linked}
+    return {"linked": plain.height}
 
 
 def _judge(folder: Path, clock: Clock) -> object:

@@ -17,7 +17,7 @@ def open_site(root: Path) -> Site:
     plugins = load_plugins(root / "plugins")
     settings = load_settings(root, plugins)
     mappings = MappingFiles(root / "mappings")
-    policy = mappings.policy(settings.site.place)
+    policy, working_days = mappings.policy(settings.site.place), mappings.working_days()
     for instance in settings.sources.values():
         mappings.list_mapping(instance.settings.plugin)
     keyring = Keyring.load(root / "keys")
@@ -30,5 +30,11 @@ def open_site(root: Path) -> Site:
     ledger = Ledger(settings.database)
     ledger.migrate()
     return Site(
-        settings=settings, plugins=plugins, keyring=keyring, ledger=ledger, mappings=mappings, policy=policy
+        settings=settings,
+        plugins=plugins,
+        keyring=keyring,
+        ledger=ledger,
+        mappings=mappings,
+        policy=policy,
+        working_days=working_days,
     )

@@ -2,12 +2,14 @@
 
 import tomllib
 from collections.abc import Sequence
+from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from gateway.calendar import WorkingDays
 from gateway.errors import SettingsFault
 from gateway.model.mapping import Column, Fault, ListMapping
 from gateway.model.outcomes import REASONS
@@ -17,6 +19,9 @@ from gateway.words import _
 #: What a list can be, and what a column can hold; docs/plugins.md says what each means.
 FORMATS = ("csv", "sheet", "records")
 KINDS = ("text", "name", "number", "date_first", "date_last", "date_birth", "code", "amount", "digits")
+
+#: The table of holidays and of the weekend days that make up for them.
+HOLIDAYS = "holidays.toml"
 
 
 class MappingFiles:
@@ -42,6 +47,14 @@ class MappingFiles:
             return _policy(data, table)
         except (KeyError, TypeError, ValueError) as fault:
             raise _broken(name, fault) from fault
+
+    def working_days(self) -> WorkingDays:
+        """`holidays.toml`: the site's years beside the shipped ones, and instead of them. Raises SettingsFault."""
+        own = self._read(HOLIDAYS)
+        try:
+            return _working_days({**tomllib.loads(_shipped(HOLIDAYS)), **own})
+        except (KeyError, TypeError, ValueError) as fault:
+            raise _broken(HOLIDAYS, fault) from fault
 
     def _read(self, name: str) -> dict[str, Any]:  # parsed TOML
         own = self._site_folder / name if self._site_folder else None
@@ -83,6 +96,7 @@ def _list_mapping(plugin: str, data: dict[str, Any]) -> ListMapping:  # parsed T
         footers=tuple(data.get("footers", ())),
         keep=tuple(data.get("keep", ())),
         ignored=tuple(data.get("ignored", ())),
+        inferred_ends=data.get("inferred_ends", False),
         statements=data.get("statements", True),
     )
 
@@ -121,6 +135,19 @@ def _policy(data: dict[str, Any], table: dict[str, Any]) -> Policy:  # parsed TO
     if unknown:
         raise ValueError("unknown identity: " + ", ".join(unknown))
     return Policy(place=data["place"], source=data["source"], codes=codes, subsidies=rules)
+
+
+def _working_days(years: dict[str, Any]) -> WorkingDays:  # parsed TOML
+    off: set[date] = set()
+    for year in years.values():
+        for first, last in year["off"]:
+            if not timedelta(0) <= last - first < timedelta(days=31):
+                raise ValueError(f"off: {first} to {last}")
+            off.update(first + timedelta(days=n) for n in range((last - first).days + 1))
+    on = {day for year in years.values() for day in year["work"]}
+    if wrong := [day for day in on if day in off or day.weekday() < 5]:
+        raise ValueError(f"work: {wrong[0]} is a holiday, or no weekend")
+    return WorkingDays(off=frozenset(off), on=frozenset(on), years=frozenset(map(int, years)))
 
 
 def _conditions(rows: Sequence[dict[str, Any]]) -> tuple[Condition, ...]:  # parsed TOML

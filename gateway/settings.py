@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from gateway import calendar
 from gateway.errors import PluginFault, SettingsFault
 from gateway.plugin.api import PluginOptions
 from gateway.plugin.loader import Plugins
@@ -46,10 +47,52 @@ class SiteSettings(_Strict):
 
 
 class LimitSettings(_Strict):
-    """Departures of one scope past both limits are held until a person decides."""
+    """Past a share and the number that belongs to it, departures or a whole list are held until a person decides."""
 
+    #: Departures of a scope, of the people who hold something there.
     share: float = Field(default=0.10, ge=0, le=1)
     number: int = Field(default=20, ge=0)
+    #: Departures of an identity in a county, of the people who hold it there.
+    identity_share: float = Field(default=0.20, ge=0, le=1)
+    identity_number: int = Field(default=20, ge=0)
+    #: Past both of these a hold, of departures or of a whole list, is released by two people only.
+    second_share: float = Field(default=0.30, ge=0, le=1)
+    second_number: int = Field(default=60, ge=0)
+    #: Rows of an identity in a county more than the list before had, as a share of those: 1 = to double.
+    arrivals_share: float = Field(default=1.0, ge=0)
+    arrivals_number: int = Field(default=100, ge=0)
+    #: Rows that stand in another category or level than by the list before.
+    mix_share: float = Field(default=0.20, ge=0, le=1)
+    mix_number: int = Field(default=20, ge=0)
+    #: Rows that are invalid, unmatched or in review.
+    unusable_share: float = Field(default=0.50, ge=0, le=1)
+    unusable_number: int = Field(default=20, ge=0)
+    #: By how much the share of invalid and unmatched rows may be above that of the list before.
+    unusable_rise: float = Field(default=0.20, ge=0, le=1)
+    #: A business date so many days after that of the delivery before: a quarter, and some days.
+    days_ahead: int = Field(default=100, ge=1)
+
+
+class CalendarSettings(_Strict):
+    """On which days a list is expected, and how long it may take to come."""
+
+    #: Cron line of at most one time a day (China's).
+    expected: str
+    #: Hours or days after that time, as `36h` or `3d`; days are working days where lists come on these only.
+    grace: str = "1d"
+    #: On a day off no list is expected: it is on the next working day.
+    working_days: bool = True
+
+    @field_validator("expected")
+    @classmethod
+    def _once_a_day(cls, line: str) -> str:
+        return calendar.daily(line)
+
+    @field_validator("grace")
+    @classmethod
+    def _hours_or_days(cls, text: str) -> str:
+        calendar.grace(text)
+        return text
 
 
 class SourceSettings(_Strict):
@@ -59,6 +102,8 @@ class SourceSettings(_Strict):
     #: Cron line (minute hour day month weekday-name) for `gateway serve`.
     schedule: str = "30 6 * * *"
     limits: LimitSettings = LimitSettings()
+    #: When its lists are expected; None = whenever they come.
+    calendar: CalendarSettings | None = None
     #: Whom to call when something is wrong with this source.
     contact: str = ""
 

@@ -1,10 +1,14 @@
-"""What every test gets: its tier's marker, and the same hypothesis examples in every run of CI."""
+"""What every test gets: its tier's marker, the same hypothesis examples in every run of CI, databases on request."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from hypothesis import settings
+
+from tests.postgresql import Postgresql, migrated, postgresql, program
 
 TESTS = Path(__file__).parent
 TIERS = {"contract", "integration", "acceptance", "laws", "golden", "house"}
@@ -20,3 +24,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folders = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
         item.add_marker(next((folder for folder in folders if folder in TIERS), "unit"))
+
+
+#: A test of a whole site that is worth its time on each database.
+on_both_databases = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+
+
+class NewDatabase(Protocol):
+    """Makes a database of a kind, «sqlite» or «postgresql», and gives its address."""
+
+    def __call__(self, kind: str, *, at_head: bool = False) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgresql]:
+    """The PostgreSQL server of this test process."""
+    if program("initdb") is None:
+        pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: Postgresql) -> str:
+    """A database at the newest schema, to be copied."""
+    return migrated(server)
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
+    """Databases that are gone after the test: empty ones, or (PostgreSQL) at the newest schema."""
+    names: list[str] = []
+
+    def make(kind: str, *, at_head: bool = False) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path_factory.mktemp('database')}/ledger.db"
+        at: Postgresql = request.getfixturevalue("server")
+        names.append(at.new(request.getfixturevalue("template")) if at_head else at.new())
+        return at.url(names[-1])
+
+    yield make
+    for name in names:
+        request.getfixturevalue("server").drop(name)

@@ -20,9 +20,38 @@ from gateway.peers.ssh import SftpAddress
 from gateway.plugin.api import HttpOptions, SftpOptions
 from gateway.plugin.forms import now
 from gateway.vault import Keyring, Sm2PublicKey, read_secret
+from gateway.vault.sm import sm3_new
 
 #: How patient one run is with a peer; what is left is for the next run.
 PATIENCE = Retry(attempts=5, first_wait=0.5, longest_wait=20.0)
+
+
+class _Part:
+    """A sealed sink that digests what passes. What an earlier try left in it has not passed here."""
+
+    def __init__(self, inner: Sink) -> None:
+        self._inner, self._digest = inner, sm3_new()
+        #: Whether all that the sink holds was digested.
+        self.seen_whole = inner.plain_size == 0
+
+    @property
+    def plain_size(self) -> int:
+        """Bytes in the sink."""
+        return self._inner.plain_size
+
+    def write(self, data: bytes, /) -> None:
+        """Hand on and digest."""
+        self._inner.write(data)
+        self._digest.update(data)
+
+    def restart(self) -> None:
+        """Empty the sink and begin a new digest."""
+        self._inner.restart()
+        self._digest, self.seen_whole = sm3_new(), True
+
+    def sm3(self) -> str:
+        """SM3 of what passed since the last restart, hex."""
+        return self._digest.hexdigest()
 
 
 @dataclass(kw_only=True)
@@ -43,6 +72,8 @@ class SourceSession:
     _offer: str = ""
     #: Parts opened since `begin`, by name.
     _opened: dict[str, Path] = field(default_factory=dict)
+    #: SM3 of the plain bytes of those of them that came whole in this sitting, by name.
+    _digests: dict[str, str] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
     _sftp: dict[SftpOptions, SftpPeer] = field(default_factory=dict)
 
@@ -82,13 +113,22 @@ class SourceSession:
         """From here on parts belong to this offer: its name and the digest of what it promises."""
         self._offer = _digest(offer)[:16]
         self._opened.clear()
+        self._digests.clear()
 
     @contextmanager
     def part(self, name: str) -> Iterator[Sink]:
         """A sealed sink that goes on where an earlier try of the same offer's part stopped."""
         path = self._opened[name] = self.part_path(name)
+        self._digests.pop(name, None)
         with self.keyring.sealer.resume(path) as writer:
-            yield writer
+            sink = _Part(writer)
+            yield sink
+        if sink.seen_whole:
+            self._digests[name] = sink.sm3()
+
+    def part_digest(self, name: str) -> str:
+        """SM3 of a finished part's plain bytes, hex; "" where some of them came in an earlier sitting."""
+        return self._digests.get(name, "")
 
     def part_path(self, name: str) -> Path:
         """Where the sealed part lies. Names come from outside, so the file is named by their digest."""

@@ -1,6 +1,7 @@
 """What a delivery's state, code and findings mean to an operator, and what to do."""
 
 from gateway.model.deliveries import DeliveryState
+from gateway.pipeline.calendar import Overdue
 from gateway.store.decisions import HoldRow
 from gateway.store.deliveries import DeliveryRow
 from gateway.words import _
@@ -28,6 +29,15 @@ def finding_sentence(code: str, detail: str, count: int) -> str:
     return _FINDINGS.get(code, "{code} {detail}").format(code=code, detail=detail, count=count)
 
 
+def overdue_sentence(late: Overdue) -> tuple[str, str]:
+    """Which list has not come, and whom to call."""
+    known = _("最近一份是 {day} 的").format(day=late.newest) if late.newest else _("还没有收到过名单")
+    what = _("{name}:{day} 的名单没有按期到达({known};此前的身份不变)")
+    nobody = _("请联系来源单位;联系人可写入 gateway.toml 的 contact")
+    step = _("请联系 {contact};名单到达后自动解除") if late.contact else nobody
+    return what.format(name=late.instance, day=late.expected, known=known), step.format(contact=late.contact)
+
+
 def advice(row: DeliveryRow, hold: HoldRow | None, *, mended: bool) -> tuple[str, str]:
     """Why a delivery is where it is, and what to do; both empty where there is nothing to say."""
     # The stored message holds both: what is wrong, and after the arrow what to do.
@@ -35,20 +45,18 @@ def advice(row: DeliveryRow, hold: HoldRow | None, *, mended: bool) -> tuple[str
     if row.state == DeliveryState.LANDED:
         return _("尚未采用"), _("请运行 gateway run")
     if hold and (row.state != DeliveryState.REFUSED or not reason):
-        return _of_hold(hold)
+        return _of_hold(hold, reason)
     if row.state == DeliveryState.REFUSED and mended:
         return reason, _("之后已收到可用的同名批次,无需处理")
     return reason, step
 
 
-def _of_hold(hold: HoldRow) -> tuple[str, str]:
+def _of_hold(hold: HoldRow, said: str) -> tuple[str, str]:
     whole = hold.scope == "*"
     if hold.state == "open":
-        reason = (
-            _("{leaving}/{holding} 行不可用,整份名单暂停") if whole else _("{leaving}/{holding} 人不在名单上,离开暂停")
-        )
+        reason = _("{leaving}/{holding} 人不在名单上,离开暂停").format(leaving=hold.leaving, holding=hold.holding)
         step = _("请核实后运行 gateway holds show {id}").format(id=hold.id)
-        return reason.format(leaving=hold.leaving, holding=hold.holding), step
+        return _("整份名单暂停:{reason}").format(reason=said) if whole else reason, step
     if hold.state == "cancelled":
         step = _("请来源单位重新提供正确的名单") if whole else ""
         return _("{by} 已驳回:{note}").format(by=hold.decided_by, note=hold.note), step

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from gateway.acts import runs
+from gateway.acts import alarms, runs
+from gateway.acts.advice import overdue_sentence
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError, SettingsFault
 from gateway.peers.ssh import HostKey, show_host_key
@@ -31,6 +32,8 @@ from gateway.words import _
 DISK_LEAST, DISK_LOW = 1 << 30, 5 << 30
 #: Peers' signatures and tokens carry times; their contracts allow five minutes.
 CLOCK = timedelta(minutes=5)
+#: The holidays of a year are made known in the November before.
+HOLIDAYS_AHEAD = timedelta(days=31)
 #: Seconds for a server to show its host key.
 _HOST_KEY_PATIENCE = 15.0
 
@@ -39,7 +42,7 @@ _HOST_KEY_PATIENCE = 15.0
 class Finding:
     """What one check found."""
 
-    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, or a peer's name.
+    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, calendar, or a peer's name.
     check: str
     #: ok | warning | fault
     state: str
@@ -68,6 +71,7 @@ def examine(root: Path) -> Iterator[Finding]:
         return
     try:
         yield _clock(sites[0])
+        yield from _calendar(sites[0])
         yield from _peers(sites[0])
     finally:
         sites[0].ledger.close()
@@ -183,6 +187,25 @@ def _clock(site: Site) -> Finding:
         text = _("台账中最近一次运行的时间在将来,本机时间可能被拨回")
         return Finding(check="clock", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
     return Finding(check="clock", state="warning", text=_("没有可以核对时间的对方"), next_step=step)
+
+
+def _calendar(site: Site) -> Iterator[Finding]:
+    """Which lists have not come by their day, and whether the table of holidays reaches far enough."""
+    kept = [s.settings.calendar for s in site.settings.sources.values() if s.settings.calendar]
+    if not kept:
+        return
+    late = [overdue_sentence(one) for one in alarms.overdue(site)]
+    for text, step in late:
+        yield Finding(check="calendar", state="warning", text=text, next_step=step)
+    today = runs.today()
+    years = {today.year, (today + HOLIDAYS_AHEAD).year} if any(c.working_days for c in kept) else set()
+    missing = sorted(years - site.working_days.years)
+    for year in missing:
+        text = _("{year} 年没有放假调休表,按周一至周五为工作日").format(year=year)
+        step = _("请按国务院办公厅的通知写入站点的 mappings/holidays.toml")
+        yield Finding(check="calendar", state="warning", text=text, next_step=step)
+    if not late and not missing:
+        yield Finding(check="calendar", state="ok", text=_("约定的名单都已按期到达"))
 
 
 def _http_peers(site: Site) -> Iterator[tuple[str, HttpOptions]]:

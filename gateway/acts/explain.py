@@ -1,7 +1,7 @@
 """Every step that led to each record of a person: line of the delivery, rule, resolution, change, receipt.
 
-Takes a person number, an identity number or a person key. Opens the roster's bucket of the number, and of each delivery
-that said something of the person the one row; names and numbers leave it masked.
+Takes a person number, an identity number or a person key. Opens of the roster, and of each delivery that said something
+of the person, the blocks that can have the row; names and numbers leave it masked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,8 @@ import polars as pl
 
 from gateway.acts.masks import masked_name, masked_number
 from gateway.errors import SealBroken
-from gateway.model.frames import RESOLUTIONS
+from gateway.model.frames import ENTRIES, RESOLUTIONS
+from gateway.model.holds import Place
 from gateway.model.outcomes import EVIDENCE
 from gateway.pipeline.lookup import find_person, sentence
 from gateway.site import Site
@@ -149,10 +150,10 @@ def explain(site: Site, person: str) -> Explanation:
         named = {row["delivery"] for row in [*history, *gone]}
         known = {d: row for d in sorted(named) if (row := deliveries.get(tx, d)) is not None}
         times = runs.started(tx, {run for row in history for run in (row["known_from"], row["known_to"]) if run})
-        holds = {(h.delivery_id, h.scope): h for h in decisions.holds(tx)}
+        holds = {h.place: h for h in decisions.holds(tx)}
         confirmed, changes = people.confirmed_of(tx, key), outbox.changes_of(tx, key)
         cases, taken_back = decisions.cases_of(tx, key), takebacks.listed(tx, person=key)
-    rows = _rows(site, history, known)
+    rows = origins_of(site, history, known)
     codes = {code.code: code.identity for code in site.policy.codes}
     seen = roster.row(0, named=True) if roster.height else None
     return Explanation(
@@ -163,16 +164,16 @@ def explain(site: Site, person: str) -> Explanation:
         on_roster=seen is not None,
         dead=bool(seen and seen["dead"]),
         covered=bool(seen and seen["covered"]),
-        believed=[_believed(row, rows[row["delivery"], row["row"]], times) for row in history],
+        believed=[belief(row, rows[row["delivery"], row["row"]], times) for row in history],
         taken_back=taken_back,
-        departures=[_departure(row, known[row["delivery"]], holds) for row in gone],
+        departures=[departure(row, known[row["delivery"]], holds, seen) for row in gone],
         confirmed=[_confirmed(row, codes) for row in confirmed],
         changes=[_sent(row, codes) for row in changes],
         cases=[(case["id"], sentence(case["code"])) for case in cases],
     )
 
 
-def _rows(
+def origins_of(
     site: Site, history: Sequence[Mapping[str, Any]], known: Mapping[int, DeliveryRow]
 ) -> dict[tuple[int, int], Origin]:
     """(delivery, row) -> where it stands and what it came to. Reads each delivery once."""
@@ -194,12 +195,12 @@ def row_details(site: Site, delivery: DeliveryRow, rows: Sequence[int]) -> list[
     """These rows of a delivery, masked, with what they came to. Raises SealBroken."""
     if not delivery.entries_file:
         raise SealBroken(_("批次 {id} 没有封存的明细").format(id=delivery.id))
-    chosen = pl.col("row").is_in(list(rows))
+    chosen = pl.Series(rows, dtype=ENTRIES["row"])
     columns = ["row", "line", "part", "raw_name", "raw_number", "raw_category"]
-    entries = site.read_frame(delivery.entries_file, columns).filter(chosen)
+    entries = site.read_rows(delivery.entries_file, chosen, columns)
     resolved = pl.DataFrame(schema={n: RESOLUTIONS[n] for n in _RESOLVED})
     if delivery.resolutions_file:
-        resolved = site.read_frame(delivery.resolutions_file, resolved.columns).filter(chosen)
+        resolved = site.read_rows(delivery.resolutions_file, chosen, resolved.columns)
     joined = entries.join(resolved, on="row", how="left")
     return [origin(delivery, row) for row in joined.iter_rows(named=True)]
 
@@ -225,7 +226,7 @@ def origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
     )
 
 
-def _believed(row: Mapping[str, Any], origin: Origin, times: Mapping[int, datetime]) -> Believed:
+def belief(row: Mapping[str, Any], origin: Origin, times: Mapping[int, datetime]) -> Believed:
     return Believed(
         **{name: row[name] for name in ("identity", "level", "first", "last", "ended_by")},
         from_run=row["known_from"],
@@ -236,10 +237,16 @@ def _believed(row: Mapping[str, Any], origin: Origin, times: Mapping[int, dateti
     )
 
 
-def _departure(
-    row: Mapping[str, Any], delivery: DeliveryRow, holds: Mapping[tuple[int, str], decisions.HoldRow]
+def departure(
+    row: Mapping[str, Any],
+    delivery: DeliveryRow,
+    holds: Mapping[Place, decisions.HoldRow],
+    seen: Mapping[str, Any] | None,
 ) -> Departure:
-    hold = holds.get((delivery.id, row["scope"]))
+    scope = row["scope"]
+    county = scope or (seen["county"] if seen else "")
+    groups = holds.get(Place(delivery.id, scope, row["identity"], county))
+    hold = groups or holds.get(Place(delivery.id, scope))
     return Departure(
         instance=delivery.instance,
         delivery=delivery.id,
@@ -255,7 +262,7 @@ def _departure(
 
 def _confirmed(row: Mapping[str, Any], codes: Mapping[str, str]) -> Confirmed:
     return Confirmed(
-        use=row["use"], origin=row["origin"], at=row["confirmed_at"], records=_records(row["records"], codes)
+        use=row["use"], origin=row["origin"], at=row["confirmed_at"], records=records_of(row["records"], codes)
     )
 
 
@@ -264,11 +271,11 @@ def _sent(row: Mapping[str, Any], codes: Mapping[str, str]) -> Sent:
         **{name: row[name] for name in ("use", "state", "msgid", "seq", "result", "attempts")},
         run=row["run_id"],
         at=row["settled_at"],
-        records=_records(row["records"], codes),
+        records=records_of(row["records"], codes),
     )
 
 
-def _records(text: str, codes: Mapping[str, str]) -> list[Record]:
+def records_of(text: str, codes: Mapping[str, str]) -> list[Record]:
     """A list's text, `code|level|begin|end|source` a line, as records."""
     fields = [line.split("|") for line in text.splitlines()]
     return [

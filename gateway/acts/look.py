@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from gateway.acts import alarms
 from gateway.acts.advice import advice, finding_sentence
 from gateway.errors import NotFound
 from gateway.model.deliveries import DeliveryState
+from gateway.pipeline.calendar import Overdue
 from gateway.pipeline.lookup import sentence
 from gateway.site import Site
-from gateway.store import decisions, deliveries, outbox, rosters, runs
+from gateway.store import decisions, deliveries, outbox, rosters, runs, withdrawals
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.ledger import now
+from gateway.store.outbox import Pause
 from gateway.store.runs import RunRow
 from gateway.words import _
 
@@ -55,6 +58,14 @@ class Status:
     open_holds: int
     #: Changes on their way, by state.
     outbox: Mapping[str, int]
+    #: Since when sending is paused; None = it goes on.
+    paused: Pause | None
+    #: Undos that wait for a second person.
+    open_undos: int
+    #: The newest comparison with the platform: its run's `detail["verified"]` says what differed.
+    verified: RunRow | None
+    #: Lists that have not come by their day.
+    overdue: list[Overdue]
     #: Plugins that were set aside, and why.
     plugins_set_aside: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,6 +114,7 @@ class CaseView:
 
 def status(site: Site) -> Status:
     """The site on one screen."""
+    overdue = alarms.overdue(site)
     with site.ledger.begin() as tx:
         roster = rosters.newest(tx)
         counts = decisions.case_counts(tx)
@@ -116,6 +128,10 @@ def status(site: Site) -> Status:
             aged_cases=decisions.aged_cases(tx, _aged()),
             open_holds=len(decisions.holds(tx, state="open")),
             outbox=outbox.counts(tx),
+            paused=outbox.paused(tx),
+            open_undos=len(withdrawals.listed(tx, state="open")),
+            verified=runs.last_verified(tx),
+            overdue=overdue,
             plugins_set_aside=dict(site.plugins.broken),
         )
 

@@ -6,16 +6,18 @@ The run's own row in the ledger records who started it. A second run waits for t
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from gateway import pipeline
-from gateway.acts import who
+from gateway.acts import alarms, who
 from gateway.errors import NotFound, TryLater
 from gateway.logs import log
 from gateway.pipeline import RunReport
-from gateway.pipeline.preview import Preview, preview
+from gateway.pipeline.lookup import find_person
+from gateway.pipeline.preview import Preview, preview, preview_person
 from gateway.plugin.forms import now
 from gateway.site import Site
+from gateway.store.ledger import acts, record_act
 from gateway.words import _
 
 
@@ -65,12 +67,13 @@ def run(
     check_instances(site, instances)
     names = list(instances) or list(site.settings.sources)
     log(_("运行开始"), action="run.start", kind=kind, instances=names if pull else [], actor=actor)
-    report = _patiently(
+    report = patiently(
         lambda: pipeline.run(site, names, day or today(), actor=actor, kind=kind, slot=slot, pull=pull), patience
     )
     if report is None:
         log(_("该时段已由另一个进程运行"), action="run.taken", slot=slot)
         return None
+    alarms.tell(report.overdue, report.came)
     detail = report.detail()
     log(
         _("运行 {run} 结束").format(run=report.run),
@@ -99,10 +102,47 @@ def resync(site: Site, instance: str, *, actor: str) -> RunReport | None:
     return run(site, [instance], actor=actor, kind="resync")
 
 
-def would_change(site: Site, instance: str, *, actor: str) -> Preview:
-    """What settling what is known of the instance would change. Writes nothing. Raises NotFound, TryLater."""
-    check_instances(site, [instance])
-    return preview(site, today(), who.known(actor), instance=instance)
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """A preview, and the one before it of the same instance."""
+
+    seen: Preview
+    #: When that was (UTC), who looked, and its digest; None = never.
+    before: tuple[datetime, str, str] | None
+
+
+def would_change(site: Site, instance: str | None, *, actor: str) -> Looked:
+    """What settling what is known of the instance, or of all, would change. Writes nothing but that somebody looked,
+    with counts and digests. Raises NotFound, TryLater."""
+    who.known(actor)
+    check_instances(site, [instance] if instance is not None else [])
+    seen = preview(site, instance=instance)
+    held = [[*b.place, b.leaving, b.holding, b.digest] for b in seen.holds]
+    with site.ledger.begin() as tx:
+        looks = [act for act in acts(tx, "preview") if act.detail["instance"] == instance]
+        record_act(
+            tx, actor=actor, act="preview", instance=instance, digest=seen.digest, moves=seen.moves, holds=held
+        )
+    before = (looks[-1].at, looks[-1].actor, looks[-1].detail["digest"]) if looks else None
+    return Looked(seen=seen, before=before)
+
+
+def resync_person(site: Site, person: str, *, actor: str) -> RunReport:
+    """Queues and sends what the platform should hold of one person (number or key) and does not. Fetches nothing from
+    the departments. Raises NotFound, TryLater."""
+    who.known(actor)
+    key, _roster = find_person(site, person.strip())
+    report = pipeline.resync_person(site, key, today(), actor=actor)
+    assert report is not None  # only a slot can be taken
+    pushed = report.pushed
+    log(_("运行 {run} 结束").format(run=report.run), action="run.person", run=report.run, sent=pushed.sent)
+    return report
+
+
+def person_would_change(site: Site, person: str, *, actor: str) -> Preview:
+    """What that would send. Writes nothing. Raises NotFound, TryLater."""
+    who.known(actor)
+    return preview_person(site, find_person(site, person.strip())[0])
 
 
 def check_instances(site: Site, instances: Sequence[str]) -> None:
@@ -114,7 +154,7 @@ def check_instances(site: Site, instances: Sequence[str]) -> None:
         raise NotFound(what, next_step=known)
 
 
-def _patiently(start: Callable[[], RunReport | None], patience: Patience) -> RunReport | None:
+def patiently(start: Callable[[], RunReport | None], patience: Patience) -> RunReport | None:
     """Starts once the site is free. A run that began tells its own faults in its report, and raises no TryLater."""
     end = time.monotonic() + patience.longest
     while True:

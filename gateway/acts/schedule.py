@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from gateway.acts import runs, who
 from gateway.acts.runs import Patience
+from gateway.acts.verify import Verified, verify
 from gateway.pipeline import RunReport
 from gateway.plugin.forms import now
 from gateway.site import Site
@@ -35,12 +36,18 @@ def missed(site: Site, instance: str, planned: datetime) -> bool:
 
 
 def send_due(site: Site, *, patience: Patience) -> RunReport | None:
-    """Sends what is due without visiting the departments; None where nothing is."""
+    """Sends what is due without visiting the departments; None where nothing is, or sending is paused."""
     with site.ledger.begin() as tx:
         due = not outbox.due(tx, ledger_now()).is_empty() or bool(outbox.open_messages(tx))
+        due = due and outbox.paused(tx) is None
     if not due:
         return None
     return runs.run(site, [], now().date(), actor=who.DAEMON, kind="outbox", pull=False, patience=patience)
+
+
+def verify_nightly(site: Site, planned: datetime, *, patience: Patience) -> Verified | None:
+    """Compares the ledger with the platform, and changes nothing; the night is a slot. None where it was done."""
+    return verify(site, actor=who.DAEMON, slot=f"verify@{planned.isoformat()}", patience=patience)
 
 
 def _utc(at: datetime) -> datetime:

@@ -18,6 +18,8 @@ from gateway.cli import (
     runs,
     deliveries,
     holds,
+    outbox,
+    verify,
     cases,
     worklist,
     takebacks,
@@ -39,6 +41,7 @@ __all__ = [
     "init",
     "keys",
     "main",
+    "outbox",
     "resync",
     "run",
     "runs",
@@ -46,5 +49,6 @@ __all__ = [
     "sources",
     "status",
     "takebacks",
+    "verify",
     "worklist",
 ]

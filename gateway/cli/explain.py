@@ -1,14 +1,17 @@
 """`gateway explain PERSON`: every step that led to each record."""
 
 from collections.abc import Sequence
+from datetime import date, datetime, time
 from typing import Annotated
 
 import typer
 
 from gateway.acts import explain as acts
+from gateway.acts import known as acts_known
 from gateway.cli.output import cell, line, print_json
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
+from gateway.plugin.forms import CHINA
 from gateway.store.takebacks import TakebackRow
 from gateway.words import _
 
@@ -38,8 +41,19 @@ _ORIGINS = {"receipt": _("由本网关上传"), "readback": _("首次上传前�
 def explain(
     ctx: typer.Context,
     person: Annotated[str, typer.Argument(metavar="PERSON", help=_("人员编号、证件号码,或台账中的人员键"))],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DAY", help=_("这一天的身份;默认今天")),
+    ] = None,
+    known_at: Annotated[
+        str | None,
+        typer.Option("--known-at", metavar="DAY|TIME", help=_("按当时所知;只写日期指当天结束时,默认现在")),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
+    if as_of is not None or known_at is not None:
+        _explain_then(ctx, person, as_of, known_at, as_json=as_json)
+        return
     with opened(ctx) as site:
         seen = acts.explain(site, person)
     if as_json:
@@ -60,6 +74,44 @@ def explain(
     for confirmed in seen.confirmed:
         line(f"  {USES[confirmed.use]}  {_ORIGINS[confirmed.origin]}  {cell(confirmed.at)}")
         _records(confirmed.records)
+
+
+def _explain_then(
+    ctx: typer.Context, person: str, as_of: datetime | None, known_at: str | None, *, as_json: bool
+) -> None:
+    """What was true on a day, as it was known at a time."""
+    at = None if known_at is None else _time(known_at)
+    with opened(ctx) as site:
+        seen = acts_known.known(site, person, as_of=as_of.date() if as_of else None, known_at=at)
+    if as_json:
+        print_json(seen)
+        return
+    head = _("{name} {number} 人员键 {key}:{day} 的身份,按 {at} 时所知(运行 {run})")
+    at_text = f"{seen.known_at:%Y-%m-%d %H:%M:%S}"
+    run = seen.run or _("尚无")
+    line(head.format(name=seen.name, number=seen.number, key=seen.person_key, day=seen.as_of, at=at_text, run=run))
+    for number, text in seen.cases:
+        line(_("当时待核查 {number}:{text}").format(number=number, text=text))
+    line(_("当时采信:") if seen.believed else _("当时采信:无"))
+    for believed in seen.believed:
+        _believed(believed)
+    for departure in seen.departures:
+        _departure(departure)
+    line(_("平台当时已确认:") if seen.confirmed else _("平台当时已确认:无"))
+    for confirmed in seen.confirmed:
+        line(f"  {USES[confirmed.use]}  {_ORIGINS[confirmed.origin]}  {cell(confirmed.at)}")
+        _records(confirmed.records)
+
+
+def _time(text: str) -> datetime:
+    """A time in China, or the end of a day there."""
+    try:
+        if len(text) == len("2026-11-01"):
+            return datetime.combine(date.fromisoformat(text), time.max, CHINA)
+        return datetime.fromisoformat(text).replace(tzinfo=CHINA)
+    except ValueError:
+        told = _("应写成 2026-11-05 或 2026-11-05T10:30,北京时间")
+        raise typer.BadParameter(told, param_hint="--known-at") from None
 
 
 def _person(seen: acts.Explanation) -> None:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 
+from gateway.acts.advice import overdue_sentence
 from gateway.cli.output import line, talk
 from gateway.errors import ExitCode
+from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import RunReport
+from gateway.store.decisions import HoldRow
 from gateway.words import _
 
 OUTCOMES = {
@@ -39,6 +42,20 @@ HOLD_STATES = {
     "cancelled": _("已驳回"),
     "void": _("已失效"),
 }
+#: `model.holds.Breach.kind`
+HOLD_KINDS = {
+    "scope": _("离开的人过多"),
+    "empty": _("名单中一行也没有"),
+    "identity": _("一个县的一种身份离开的人过多"),
+    "wrong_department": _("单位代码不对"),
+    "wrong_month": _("月份或日期不对"),
+    "mostly_unusable": _("多数行无法采用"),
+    "more_unusable": _("无法采用的行大增"),
+    "mix_changed": _("类别的比例变了"),
+    "many_arrivals": _("一个县的一种身份新增过多"),
+}
+#: `pipeline.heldset.HELD_SET`
+DIRECTIONS = {"end": _("终止"), "begin": _("新增"), "change": _("变更")}
 _ENDINGS = {
     ExitCode.DONE: _("运行 {run} 完成。"),
     ExitCode.HELD: _("运行 {run} 完成,有 {holds} 项待人工决定:gateway holds list"),
@@ -46,6 +63,14 @@ _ENDINGS = {
     ExitCode.FAILED: _("运行 {run}:有批次被拒收或出错,见上;gateway deliveries 可查原因和处理办法。"),
     ExitCode.CONFIGURATION: _("运行 {run} 停止:请更正配置,见上。"),
 }
+
+
+def covered(hold: HoldRow | Breach) -> str:
+    """What a hold covers: the whole list, a scope, or an identity in a county."""
+    scope = {WHOLE: _("整份名单"), "": _("全部")}.get(hold.scope, hold.scope)
+    if not hold.identity:
+        return scope
+    return f"{hold.county or _('县不明')} {hold.identity}"
 
 
 def counts(numbers: Iterable[tuple[str, int]]) -> str:
@@ -64,6 +89,12 @@ def tell_report(report: RunReport) -> None:
     if p.sent:
         text = _("上传 {sent} 人次:接受 {done},稍后重试 {later},拒绝 {refused}")
         line(text.format(sent=p.sent, done=p.done, later=p.later, refused=p.refused))
+    if p.paused:
+        line(_("上传已暂停,变更继续排队 → 恢复:gateway outbox resume --note 理由"))
+    if p.maintenance:
+        line(_("医保平台维护中,未办的留待下次运行,无需处理"))
+    for late in report.overdue:
+        talk(" → ".join(overdue_sentence(late)))
     for fault in report.faults:
         talk(_("错误:{fault}").format(fault=fault))
     talk(_ENDINGS[report.exit_code].format(run=report.run, holds=report.holds))

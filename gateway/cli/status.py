@@ -3,10 +3,11 @@
 import typer
 
 from gateway.acts import look
-from gateway.acts.advice import STATES
-from gateway.cli.output import line, print_json, table
+from gateway.acts.advice import STATES, overdue_sentence
+from gateway.cli.output import cell, line, print_json, table
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, RUN_STATES, counts
+from gateway.cli.verify import sentence
 from gateway.words import _
 
 
@@ -31,6 +32,15 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     line(_("待决事项:{n}").format(n=seen.open_holds) + ("  → gateway holds list" if seen.open_holds else ""))
     outbox = counts((CHANGE_STATES[state], seen.outbox.get(state, 0)) for state in CHANGE_STATES)
     line(_("上传:{outbox}").format(outbox=outbox or _("无")))
+    if seen.paused:
+        text = _("上传自 {at} 起暂停({by}:{note})→ 恢复:gateway outbox resume --note 理由")
+        line(text.format(at=cell(seen.paused.at), by=seen.paused.actor, note=seen.paused.note))
+    if seen.open_undos:
+        line(_("撤回待放行:{n}  → gateway outbox undos").format(n=seen.open_undos))
+    if seen.verified:
+        line(f"{cell(seen.verified.started_at)} {sentence(seen.verified.detail['verified'])}")
+    for late in seen.overdue:
+        line(" → ".join(overdue_sentence(late)))
     for name, why in seen.plugins_set_aside.items():
         line(_("插件 {name} 已停用:{why}").format(name=name, why=why))
 

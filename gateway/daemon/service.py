@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from traceback import extract_tb
 from types import FrameType
-from zoneinfo import ZoneInfo
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -15,17 +14,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from gateway.acts import schedule
+from gateway.acts import alarms, schedule
 from gateway.acts.runs import Patience
+from gateway.calendar import ZONE
 from gateway.errors import GatewayError, TryLater
 from gateway.logs import log
+from gateway.pipeline.calendar import Overdue
+from gateway.plugin.forms import now
 from gateway.site import Site
 from gateway.words import _
 
-#: Departments and the platform keep China's time.
-ZONE = ZoneInfo("Asia/Shanghai")
 #: Minutes between two looks at what could not be sent.
 OUTBOX_MINUTES = 10
+#: When the ledger is compared with the platform: at night, after the departments' lists and before offices open.
+VERIFY_AT = "30 3 * * *"
 #: Seconds to wait for another process's run, and between two looks.
 LONGEST_WAIT, WAIT_STEP = 1800.0, 2.0
 #: How far back a missed slot is looked for: a cron line may plan one run a year.
@@ -40,6 +42,8 @@ class Daemon:
         self._stopping = threading.Event()
         #: What runs at this moment, for the farewell; "" = nothing.
         self._busy = ""
+        #: Lists that are overdue and were told of.
+        self._overdue: list[Overdue] = []
         self._patience = Patience(longest=LONGEST_WAIT, step=WAIT_STEP, wait=self._stopping.wait)
         self._triggers = {
             name: CronTrigger.from_crontab(instance.settings.schedule, timezone=ZONE)
@@ -75,6 +79,9 @@ class Daemon:
         for name, trigger in self._triggers.items():
             scheduler.add_job(self._catch_up, args=[name], id=f"{name} catch-up")
             scheduler.add_job(self._wake, trigger, args=[name], id=name)
+        scheduler.add_job(self._calendar, IntervalTrigger(hours=1, timezone=ZONE), id="calendar", next_run_time=now())
+        nightly = CronTrigger.from_crontab(VERIFY_AT, timezone=ZONE)
+        scheduler.add_job(self._verify, nightly, args=[nightly], id="verify")
         scheduler.add_job(self._outbox, IntervalTrigger(minutes=OUTBOX_MINUTES, timezone=ZONE), id="outbox")
         return scheduler
 
@@ -99,6 +106,24 @@ class Daemon:
 
     def _outbox(self) -> None:
         self._guarded("outbox", lambda: schedule.send_due(self._site, patience=self._patience))
+
+    def _verify(self, nightly: CronTrigger) -> None:
+        planned = last_planned(nightly, datetime.now(ZONE))
+
+        def look() -> None:
+            seen = planned and schedule.verify_nightly(self._site, planned, patience=self._patience)
+            if seen:
+                log(_("已与平台核对"), action="verify.done", run=seen.report.run, **seen.counts)
+
+        self._guarded("verify", look)
+
+    def _calendar(self) -> None:
+        """A list's grace may end between two runs."""
+
+        def look() -> None:
+            self._overdue = alarms.watch(self._site, self._overdue)
+
+        self._guarded("calendar", look)
 
     def _guarded(self, what: str, action: Callable[[], object]) -> None:
         """Runs one job. A known error is a log line; the daemon lives on, and the next slot tries again."""

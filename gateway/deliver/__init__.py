@@ -5,6 +5,6 @@ answer means. May say: try again later. Sending itself is the platform plugin's 
 """
 
 from gateway.deliver.batches import Batch, batches, items
-from gateway.deliver.results import Verdict, verdict
+from gateway.deliver.results import MISFIT, UNANSWERED, UNKNOWN, Verdict, verdict
 
-__all__ = ["Batch", "Verdict", "batches", "items", "verdict"]
+__all__ = ["MISFIT", "UNANSWERED", "UNKNOWN", "Batch", "Verdict", "batches", "items", "verdict"]

@@ -1,5 +1,7 @@
 """Changes as the platform's items, packed into batches of at most 100 persons and 40 000 characters.
 
+A message that failed as a whole is cut in two, and its halves again, until the item that does not fit goes alone.
+
 Source: contract «L201 identity upload».
 """
 
@@ -7,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
+
+from gateway.deliver.results import MISFIT, UNKNOWN
 
 #: Persons in one request.
 MOST_PERSONS = 100
@@ -25,7 +29,7 @@ class Batch:
 
 
 def items(changes: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """`id`, `alone` and `item`: each change as JSON without its seq.
+    """`id`, `group` and `item`: each change as JSON without its seq; the group is the message that failed with it.
 
     `changes`: the outbox's queue. `people`: person_key, psn_no, name, certno as the roster has them. A change whose
     person is not on the roster is left out.
@@ -44,18 +48,23 @@ def items(changes: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
         evid_no=pl.format("GW{}", pl.col("id")),
     )
     known = changes.join(people, on="person_key", maintain_order="left")
-    return known.select("id", alone=pl.col("result") == -400, item=item.struct.json_encode())
+    group = pl.when(pl.col("result").is_in([MISFIT, UNKNOWN])).then("msgid")
+    return known.select("id", group=group, item=item.struct.json_encode())
 
 
 def batches(ready: pl.DataFrame) -> Iterator[Batch]:
-    """Batches within both limits. An item that a whole batch was refused for goes alone."""
+    """Batches within both limits; of a message that failed as a whole, two halves."""
+    yield from _packed(ready.filter(pl.col("group").is_null()))
+    for group in ready.drop_nulls("group").partition_by("group", maintain_order=True):
+        for half in group.iter_slices((group.height + 1) // 2):
+            yield from _packed(half)
+
+
+def _packed(ready: pl.DataFrame) -> Iterator[Batch]:
     taken: list[tuple[int, str]] = []
     size = _FRAME
-    for change, alone, text in zip(*(ready[c].to_list() for c in ("id", "alone", "item")), strict=True):
-        item = f'{{"seq":{1 if alone else len(taken) + 1},{text[1:]}'
-        if alone:
-            yield _batch([(change, item)])
-            continue
+    for change, text in zip(ready["id"].to_list(), ready["item"].to_list(), strict=True):
+        item = f'{{"seq":{len(taken) + 1},{text[1:]}'
         if taken and (len(taken) == MOST_PERSONS or size + len(item) + 1 > MOST_CHARACTERS):
             yield _batch(taken)
             taken, size = [], _FRAME

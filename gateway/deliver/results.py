@@ -12,7 +12,13 @@ class Verdict(StrEnum):
 
 
 #: A settlement holds the person: it passes.
-_LOCKED = 19
+LOCKED = 19
+#: The whole input does not fit.
+MISFIT = -400
+#: Ours: the platform's answer left the item out.
+UNANSWERED = -1
+#: Ours: the message had no answer for as long as the platform keeps its number, and the list does not stand there.
+UNKNOWN = -2
 
 #: What a clerk reads of a refused item.
 REFUSALS = {
@@ -22,12 +28,15 @@ REFUSALS = {
     14: "时段起止不符合平台规定",
     15: "时段重叠或次序不对",
     16: "身份代码、级别、来源或备注不符合平台规定",
-    -400: "平台认为报文不符合规定",
+    LOCKED: "一直被结算锁定,已试满次数",
+    MISFIT: "平台认为报文不符合规定",
+    UNANSWERED: "平台的应答一直缺少该项,已试满次数",
+    UNKNOWN: "平台一直没有给出结果,回读也没有该内容,已试满次数",
 }
 
 
 def verdict(result: int) -> Verdict:
-    """0 is done (also where nothing changed), a lock passes, everything else is final."""
+    """0 is done (also where nothing changed); a lock passes, as does what has no answer; everything else is final."""
     if result == 0:
         return Verdict.DONE
-    return Verdict.LATER if result == _LOCKED else Verdict.REFUSED
+    return Verdict.LATER if result in (LOCKED, UNANSWERED, UNKNOWN) else Verdict.REFUSED

@@ -5,8 +5,10 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyzipper
@@ -14,6 +16,7 @@ from pydantic import SecretStr
 
 from gateway.errors import DeliveryRefused
 from gateway.model.deliveries import LandedFile, Landing, Manifest, PartPromise
+from gateway.peers.sink import Digest
 from gateway.vault import Sealer
 from gateway.vault.sm import sm3_hex, sm3_new
 from gateway.vault.streams import sync_folder
@@ -47,8 +50,8 @@ class Landed:
     """A verified delivery."""
 
     landing: Landing
-    #: part name -> path of the sealed file that holds its plain bytes.
-    parts: Mapping[str, Path]
+    #: part name -> gives its plain bytes, out of the sealed original each time.
+    parts: Mapping[str, Callable[[], bytes]]
 
 
 def land(
@@ -61,20 +64,26 @@ def land(
     sealer: Sealer,
     folder: Path,
 ) -> Landed:
-    """Verifies the originals, which lie in `folder` already, whatever becomes of them. Unpacks an archive there.
+    """Verifies the originals, which lie in `folder` already, whatever becomes of them, and an archive's members.
 
+    Members stay in the archive: each is a file of the landing that rests in the archive's sealed file.
     Raises DeliveryRefused with a stable code.
     """
     files = list(originals)
+    by_name = {f.name: f for f in files}
     if archive is not None:
         name, digest, algorithm, password = archive
-        packed = next(f for f in files if f.name == name)
-        _check_digest(sealer, folder, packed, digest, algorithm)
-        files += _unpack(sealer, folder, folder / packed.sealed, manifest.parts, password)
+        packed = by_name[name]
+        opened = _Archive(sealer=sealer, path=folder / packed.sealed, password=password)
+        _check_digest(packed, digest, algorithm, partial(_opened, sealer, opened.path))
+        files += opened.members(manifest.parts, packed.sealed)
+        read = {p.name: partial(opened.read, p.name) for p in manifest.parts}
+    else:
+        read = {p.name: partial(_opened, sealer, folder / by_name[p.name].sealed) for p in manifest.parts}
     by_name = {f.name: f for f in files}
     for part in manifest.parts:
         if part.digest:
-            _check_digest(sealer, folder, by_name[part.name], part.digest, part.algorithm)
+            _check_digest(by_name[part.name], part.digest, part.algorithm, read[part.name])
     content = "\n".join([str(manifest.business_date), manifest.mode, *sorted(f"{f.name} {f.digest}" for f in files)])
     landing = Landing(
         instance=instance,
@@ -83,37 +92,35 @@ def land(
         files=tuple(files),
         content_digest=sm3_hex(content.encode()),
     )
-    return Landed(landing=landing, parts={p.name: folder / by_name[p.name].sealed for p in manifest.parts})
+    return Landed(landing=landing, parts=read)
 
 
-def keep_original(sealer: Sealer, folder: Path, name: str, partial: Path) -> LandedFile:
-    """Moves a finished sealed part into the archive, under the digest of its sealed bytes."""
-    digest, size = sm3_new(), 0
-    with sealer.open(partial) as reader:
-        for block in _blocks(reader):
-            digest.update(block)
-            size += len(block)
-    return _archived(folder, partial, name, digest.hexdigest(), size)
+def keep_original(sealer: Sealer, folder: Path, name: str, part: Path, digest: str = "") -> LandedFile:
+    """Moves a finished sealed part into the archive, under the digest of its sealed bytes.
 
-
-def _archived(folder: Path, partial: Path, name: str, digest: str, size: int) -> LandedFile:
-    """Moves a finished sealed part; `digest` (SM3) and `size` are those of its plain bytes."""
-    sealed = sm3_new()
-    with partial.open("rb") as stream:
-        for block in _blocks(stream):
-            sealed.update(block)
-    target = f"{sealed.hexdigest()}.sealed"
-    os.replace(partial, folder / target)
+    `digest` is the SM3 of its plain bytes, where it was taken as they came; else they are read for it. Raises
+    SealBroken for a part that was never finished.
+    """
+    with sealer.open(part) as reader:
+        size, known = reader.plain_size, digest or _digest_of(reader, sm3_new())
+    with part.open("rb") as stream:
+        target = f"{_digest_of(stream, sm3_new())}.sealed"
+    os.replace(part, folder / target)
     sync_folder(folder)
-    return LandedFile(name=name, sealed=target, digest=digest, size=size)
+    return LandedFile(name=name, sealed=target, digest=known, size=size)
 
 
 def keep_bytes(sealer: Sealer, folder: Path, name: str, content: bytes) -> LandedFile:
     """Seals a small file into the archive: a manifest, a list of digests."""
-    partial = folder / f".{sm3_hex(name.encode())[:32]}.part"
-    with sealer.create(partial) as writer:
+    part = folder / f".{sm3_hex(name.encode())[:32]}.part"
+    with sealer.create(part) as writer:
         writer.write(content)
-    return keep_original(sealer, folder, name, partial)
+    return keep_original(sealer, folder, name, part, sm3_hex(content))
+
+
+def _opened(sealer: Sealer, path: Path) -> bytes:
+    with sealer.open(path) as reader:
+        return reader.read()
 
 
 def _blocks(stream: object) -> Iterator[bytes]:
@@ -122,44 +129,59 @@ def _blocks(stream: object) -> Iterator[bytes]:
         yield block
 
 
-def _check_digest(sealer: Sealer, folder: Path, file: LandedFile, expected: str, algorithm: str) -> None:
-    # SM3 is known since the file was sealed; to open a large one once more takes as long as to read it.
-    actual = file.digest if algorithm == "sm3" else _digest(sealer, folder / file.sealed, algorithm)
+def _digest_of(stream: object, digest: Digest) -> str:
+    for block in _blocks(stream):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_digest(file: LandedFile, expected: str, algorithm: str, read: Callable[[], bytes]) -> None:
+    # SM3 is known since the file came; to open a large one once more takes as long as to read it.
+    actual = file.digest if algorithm == "sm3" else hashlib.new(algorithm, read()).hexdigest()
     if actual != expected:
         what = _("文件的 {algorithm} 摘要与清单不符").format(algorithm=algorithm.upper())
         raise _refused("digest_differs", what, file.name, _("文件可能在传输或生成时损坏,请来源单位重新提供"))
-
-
-def _digest(sealer: Sealer, path: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm)
-    with sealer.open(path) as reader:
-        for block in _blocks(reader):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _refused(code: str, what: str, where: str, next_step: str) -> DeliveryRefused:
     return DeliveryRefused(what, where=where, next_step=next_step, code=code)
 
 
-def _unpack(
-    sealer: Sealer, folder: Path, archive: Path, promises: Sequence[PartPromise], password: SecretStr
-) -> list[LandedFile]:
-    """The promised members, each sealed. Refuses paths, bombs, a wrong password, and members nobody promised."""
-    name = promises[0].name if promises else ""
-    with sealer.open(archive) as reader:
-        try:
-            with pyzipper.AESZipFile(reader) as zipped:
-                zipped.setpassword(password.get_secret_value().encode())
-                infos = [info for info in zipped.infolist() if not info.is_dir()]
-                _check_members(infos, promises)
-                members = {info.filename: info for info in infos}
-                return [_member(sealer, folder, zipped, members[p.name]) for p in promises]
-        except _BROKEN as fault:
-            raise _refused("bad_archive", _("压缩包损坏"), name, _("请来源单位重新提供")) from fault
-        except RuntimeError as fault:  # pyzipper's word for a wrong password
-            step = _("请核对 gateway.toml 中 zip_password 指向的口令,或请来源单位确认口令")
-            raise _refused("wrong_password", _("压缩包口令不对"), name, step) from fault
+@dataclass(frozen=True, kw_only=True)
+class _Archive:
+    """A sealed archive. Refuses paths, bombs, a wrong password, and members nobody promised."""
+
+    sealer: Sealer
+    path: Path
+    password: SecretStr
+
+    def members(self, promises: Sequence[PartPromise], sealed: str) -> list[LandedFile]:
+        """The promised members, each read once. They rest in the archive, whose name in the folder is `sealed`."""
+        name = promises[0].name if promises else ""
+        with self._zipped(name) as zipped:
+            infos = [info for info in zipped.infolist() if not info.is_dir()]
+            _check_members(infos, promises)
+            by_name = {info.filename: info for info in infos}
+            return [_member(zipped, by_name[p.name], sealed) for p in promises]
+
+    def read(self, name: str) -> bytes:
+        """A member that was among `members`."""
+        with self._zipped(name) as zipped:
+            content: bytes = zipped.read(name)
+            return content
+
+    @contextmanager
+    def _zipped(self, where: str) -> Iterator[pyzipper.AESZipFile]:
+        with self.sealer.open(self.path) as reader:
+            try:
+                with pyzipper.AESZipFile(reader) as zipped:
+                    zipped.setpassword(self.password.get_secret_value().encode())
+                    yield zipped
+            except _BROKEN as fault:
+                raise _refused("bad_archive", _("压缩包损坏"), where, _("请来源单位重新提供")) from fault
+            except RuntimeError as fault:  # pyzipper's word for a wrong password
+                step = _("请核对 gateway.toml 中 zip_password 指向的口令,或请来源单位确认口令")
+                raise _refused("wrong_password", _("压缩包口令不对"), where, step) from fault
 
 
 def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartPromise]) -> None:
@@ -176,15 +198,13 @@ def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartProm
         raise _refused("bad_archive", _("压缩包内的文件与清单不符"), _("压缩包"), step)
 
 
-def _member(sealer: Sealer, folder: Path, zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo) -> LandedFile:
-    """One member, sealed as it is read; what a header says of its size is not believed."""
-    partial = folder / f".{sm3_hex(info.filename.encode())[:32]}.part"
+def _member(zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo, sealed: str) -> LandedFile:
+    """One member, read through; what a header says of its size is not believed."""
     digest, size = sm3_new(), 0
-    with sealer.create(partial) as writer, zipped.open(info) as member:
+    with zipped.open(info) as member:
         for block in _blocks(member):
             size += len(block)
             if size > info.file_size or size > UNPACKED_LIMIT:
                 raise _refused("bomb", _("压缩包解压后异常巨大"), info.filename, _("请来源单位检查压缩包"))
-            writer.write(block)
             digest.update(block)
-    return _archived(folder, partial, info.filename, digest.hexdigest(), size)
+    return LandedFile(name=info.filename, sealed=sealed, digest=digest.hexdigest(), size=size)

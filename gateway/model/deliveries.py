@@ -70,6 +70,19 @@ class LandedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadPart:
+    """What a part came to, kept with its delivery so that the same bytes need not be read again."""
+
+    name: str
+    #: Entries that it gave; the parts' entries lie one behind the other.
+    rows: int
+    #: Digest of all that the entries depend on.
+    basis: str
+    #: Remarks as (code, detail), without any cell value.
+    remarks: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Landing:
     """A verified delivery at rest: self-contained, so that a front machine can hand it over."""
 

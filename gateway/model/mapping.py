@@ -44,6 +44,9 @@ class ListMapping:
     footers: tuple[str, ...] = ()
     #: extra fields kept in the entries beside the fixed schema (payments)
     keep: tuple[str, ...] = ()
+    #: True where rules use the business date for `last` of rows that are `last_inferred`, whole days from it, and for
+    #: nothing else: the same file of another date then says the same, with such ends moved
+    inferred_ends: bool = False
     #: False where rows say who paid, and nothing about identities
     statements: bool = True
     #: column headers that are known and deliberately not claimed (addresses, phones)

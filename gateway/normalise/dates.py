@@ -16,9 +16,11 @@ EXCEL_EPOCH = date(1899, 12, 30)
 SERIAL_RANGE = (1000, 99_999)
 #: Serial numbers that are rather a year that somebody typed alone; that is no day.
 LONE_YEARS = (1900, 2100)
-#: Years that can be meant; others are typing errors.
-YEARS = (1850, 9999)
+#: Days that can be meant; others are typing errors.
+DAYS = (date(1850, 1, 1), date(9999, 12, 31))
 
+#: The two usual forms, as `plain_day` reads them.
+PLAIN = r"^[0-9]{4}(?:[0-9]{4}|-[0-9]{2}-[0-9]{2})$"
 _SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$"
 _TIME = r"[\s\u00a0T]+\d{1,2}:\d{1,2}.*$"
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:0{6})?$"
@@ -29,7 +31,7 @@ _SERIAL = r"^(\d{4,5})(?:\.\d+)?$"
 def _day(year: pl.Expr, month: pl.Expr, day: pl.Expr) -> pl.Expr:
     text = pl.concat_str([year, month.str.zfill(2), day.str.zfill(2)], separator="-")
     parsed = text.str.to_date("%Y-%m-%d", strict=False)
-    return pl.when(parsed.dt.year().is_between(*YEARS)).then(parsed)
+    return pl.when(parsed.is_between(*DAYS)).then(parsed)
 
 
 def _month_start(text: pl.Expr) -> pl.Expr:
@@ -44,6 +46,12 @@ def _exact(text: pl.Expr) -> pl.Expr:
     is_serial = days.is_between(*SERIAL_RANGE) & ~days.is_between(*LONE_YEARS)
     serial = pl.when(is_serial).then(pl.lit(EXCEL_EPOCH) + pl.duration(days=days))
     return pl.coalesce(separated, compact, serial)
+
+
+def plain_day(cell: pl.Expr) -> pl.Expr:
+    """First and last day of a cell that matches `PLAIN`, as `first_day` and `last_day` give them."""
+    parsed = cell.str.replace_all("-", "", literal=True).str.to_date("%Y%m%d", strict=False, cache=False)
+    return pl.when(parsed.is_between(*DAYS)).then(parsed)
 
 
 def day_part(cell: pl.Expr) -> pl.Expr:

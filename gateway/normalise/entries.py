@@ -1,4 +1,4 @@
-"""One part's table becomes entries: fields, codes, derived values, faults."""
+"""One part's table becomes entries: fields, derived values, faults."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,11 +6,10 @@ from datetime import date
 import polars as pl
 
 from gateway.model.frames import ENTRIES
-from gateway.model.mapping import Column, ListMapping
-from gateway.normalise import dates, names, numbers
-from gateway.normalise.cells import CELL, mend, per_value
-from gateway.normalise.tables import NUMERIC, read_table, strip_blanks
-from gateway.normalise.text import TRIMMED, packed, trimmed
+from gateway.model.mapping import ListMapping
+from gateway.normalise import numbers
+from gateway.normalise.fields import fields_of
+from gateway.normalise.tables import NUMERIC, read_table
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
@@ -51,12 +50,14 @@ def normalise(
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
-    frame = _with_fields(frame, mapping)
+    # Lazily, since what nobody asks for is then not worked out, such as the worth of the head's number.
+    rows = _with_fields(frame, mapping).lazy()
+    rows = _with_worth(rows, mapping)
     for field, expression in mapping.derive:
-        frame = frame.with_columns(pl.sql_expr(expression).alias(field))
-    frame = _complete(frame)
-    frame = frame.with_columns(_fault(frame, mapping).alias("fault"))
-    return frame.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *mapping.keep)
+        rows = rows.with_columns(pl.sql_expr(expression).alias(field))
+    rows = _complete(rows)
+    rows = rows.with_columns(_fault(rows, mapping).alias("fault"))
+    return rows.select(*(pl.col(n).cast(t) for n, t in ENTRIES.items()), *mapping.keep).collect()
 
 
 def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -65,13 +66,15 @@ def number_rows(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _with_fields(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
-    """Each column as received, and its fields by kind; then what numbers are worth."""
-    fields = [series for c in mapping.columns for series in _fields(c, frame[c.field], mapping)]
-    frame = frame.with_columns(pl.col(c.field).alias(f"raw_{c.field}") for c in mapping.columns).with_columns(fields)
+    """Each column as received, and its fields by kind."""
+    fields = [series for c in mapping.columns for series in fields_of(c, frame[c.field], mapping)]
+    return frame.with_columns(pl.col(c.field).alias(f"raw_{c.field}") for c in mapping.columns).with_columns(fields)
+
+
+def _with_worth(rows: pl.LazyFrame, mapping: ListMapping) -> pl.LazyFrame:
+    """What numbers are worth."""
     numbered = [c.field for c in mapping.columns if c.kind == "number"]
-    worth = [e for f in numbered for e in _worth(f)]
-    # Lazily, since what the rules have in common is then worked out once.
-    return frame.lazy().with_columns(worth).with_columns(_state(f) for f in numbered).collect()
+    return rows.with_columns(e for f in numbered for e in _worth(f)).with_columns(_state(f) for f in numbered)
 
 
 def _worth(field: str) -> list[pl.Expr]:
@@ -84,67 +87,9 @@ def _state(field: str) -> pl.Expr:
     return numbers.state(pl.col(field), sound, pl.col(NUMERIC.format(field))).alias(f"{field}_state")
 
 
-def _fields(column: Column, cells: pl.Series, mapping: ListMapping) -> list[pl.Series]:
-    """What one column gives."""
-    clean = _cleaned(column)
-    match column.kind:
-        case "number":
-            return [mend(cells, clean, clean=numbers.CLEAN)]
-        case "name":
-            key = "name_key" if column.field == "name" else f"{column.field}_key"
-            return [mend(cells, clean, clean=names.clean()).alias(key)]
-        case "text":
-            return [mend(cells, clean, clean=TRIMMED)]
-        case _:
-            parsed = _parsed(column, mapping)
-            return per_value(cells, [clean.alias(column.field)], parsed).get_columns()
-
-
-def _cleaned(column: Column) -> pl.Expr:
-    """A cell of the column without its dirt."""
-    match column.kind:
-        case "number":
-            return numbers.eighteen(numbers.cleaned(CELL))
-        case "name":
-            return names.key(CELL)
-        case "text":
-            return trimmed(CELL)
-        case "digits":
-            return strip_blanks(CELL).str.extract(r"^(\d+)")
-        case "amount":
-            return packed(CELL).str.replace_all(",", "")
-        case "date_first" | "date_last" | "date_birth":
-            return packed(dates.day_part(CELL))
-        case _:
-            return packed(CELL)
-
-
-def _parsed(column: Column, mapping: ListMapping) -> list[pl.Expr]:
-    """The values of a cleaned column, and `<field>__bad` where something stands that is none."""
-    text, field = pl.col(column.field), column.field
-    match column.kind:
-        case "date_first":
-            return _marked(dates.first_day(text), text, field, field)
-        case "date_last":
-            return _marked(dates.last_day(text), text, field, field)
-        case "date_birth":
-            born = _marked(dates.first_day(text), text, field, "birth_from")
-            return [*born, dates.last_day(text).alias("birth_to")]
-        case "code":
-            known = text.replace_strict(dict(mapping.codes[field]), default=None, return_dtype=pl.String)
-            return _marked(known, text, field, field)
-        case "amount":
-            return _marked(text.cast(pl.Decimal(12, 2), strict=False), text, field, field)
-        case _:
-            return []
-
-
-def _marked(value: pl.Expr, text: pl.Expr, field: str, name: str) -> list[pl.Expr]:
-    return [value.alias(name), (text.is_not_null() & value.is_null()).alias(f"{field}__bad")]
-
-
-def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+def _complete(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Fields of the schema that this list does not have, as nulls or their neutral value."""
+    present = rows.collect_schema().names()
     neutral = {
         "row": pl.lit(0),
         "number": pl.lit(None, pl.String),
@@ -156,15 +101,15 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
         "last_inferred": pl.lit(value=False),
         "stands": pl.lit(value=False),
         "said_dead": pl.lit(value=False),
-        "dup_key": pl.coalesce(pl.col("category"), pl.lit("")) if "category" in frame.columns else pl.lit(""),
+        "dup_key": pl.coalesce(pl.col("category"), pl.lit("")) if "category" in present else pl.lit(""),
     }
-    absent = [n for n in (*ENTRIES, "number__born") if n not in frame.columns and n != "fault"]
-    return frame.with_columns((neutral[n] if n in neutral else pl.lit(None, ENTRIES[n])).alias(n) for n in absent)
+    absent = [n for n in (*ENTRIES, "number__born") if n not in present and n != "fault"]
+    return rows.with_columns((neutral[n] if n in neutral else pl.lit(None, ENTRIES[n])).alias(n) for n in absent)
 
 
-def _fault(frame: pl.DataFrame, mapping: ListMapping) -> pl.Expr:
+def _fault(rows: pl.LazyFrame, mapping: ListMapping) -> pl.Expr:
     """The first fault that a row has. Common ones first, then the mapping's own."""
-    unreadable = [c for c in frame.columns if c.endswith("__bad")]
+    unreadable = [c for c in rows.collect_schema().names() if c.endswith("__bad")]
     dates_bad = [c for c in unreadable if _kind(mapping, c).startswith("date")]
     # A head's or a footer's broken cell counts; a date column that says nothing was made null by `derive`.
     nobody = pl.col("name_key").is_null() & pl.col("number").is_null()
@@ -192,7 +137,8 @@ def _remarks(unclaimed: tuple[str, ...], entries: pl.DataFrame, *, bad_bytes: bo
     remarks = [("unknown_column", name) for name in unclaimed]
     if bad_bytes:
         remarks.append(("bad_bytes", ""))
-    rounded = entries.filter(pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect"))
-    if rounded.height >= 5 and rounded.height > entries.height * 0.05:
-        remarks.append(("damaged_column", str(rounded.height)))
+    is_rounded = pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect")
+    rounded = entries.select(is_rounded.sum()).item()
+    if rounded >= 5 and rounded > entries.height * 0.05:
+        remarks.append(("damaged_column", str(rounded)))
     return tuple(remarks)

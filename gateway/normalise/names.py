@@ -6,12 +6,12 @@ for matching only; what was sent is kept.
 NFKC is not applied: it rewrites compatibility Han (contract: dirt).
 """
 
-from functools import cache
+from functools import cache, reduce
 
 import opencc
 import polars as pl
 
-from gateway.normalise.text import BLANKS, NOTHING, half_width
+from gateway.normalise.text import BLANKS, NOTHING, half_width, no_word
 
 #: What stands for one character that could not be read.
 UNREADABLE = "?"
@@ -51,11 +51,24 @@ def clean() -> str:
     return rf"^[[\u3400-\u9fff]--[{other}]]+$"
 
 
-def key(column: pl.Expr) -> pl.Expr:
-    """The matching key of a name; unreadable characters become `?`; null where there is no name."""
-    text = half_width(column).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
-    text = pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+def _bare(text: pl.Expr) -> pl.Expr:
+    return half_width(text).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
+
+
+def _unified(text: pl.Expr) -> pl.Expr:
     text = text.str.replace_all(_SEPARATORS, "")
     text = text.map_batches(_simplified, return_dtype=pl.String).str.replace_all(_PRIVATE_USE, UNREADABLE)
-    text = text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD))
-    return pl.when(text != "").then(text.str.to_lowercase())
+    return text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD)).str.to_lowercase()
+
+
+def _no_blank(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)
+
+
+#: What `key` does, in its order: step by step over a column, nothing is worked out twice.
+UNIFYING = (_bare, no_word, _unified, _no_blank)
+
+
+def key(column: pl.Expr) -> pl.Expr:
+    """The matching key of a name; unreadable characters become `?`; null where there is no name."""
+    return reduce(lambda text, step: step(text), UNIFYING, column)

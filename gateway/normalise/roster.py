@@ -5,7 +5,7 @@ import polars as pl
 from gateway.errors import PeerBroken
 from gateway.model.frames import ROSTER
 from gateway.normalise import dates, names, numbers
-from gateway.normalise.cells import CELL, mend, per_value
+from gateway.normalise.cells import CELL, Reading, mend, read_values
 from gateway.normalise.text import packed
 from gateway.words import _
 
@@ -13,14 +13,19 @@ COLUMNS = (
     "psn_no", "psn_cert_type", "certno", "psn_name", "gend", "brdy", "insutype", "psn_insu_stas", "insu_admdvs",
     "live_admdvs", "surv_stas",
 )  # fmt: skip
+_BIRTH = Reading(
+    usual=dates.PLAIN,
+    quick=[[dates.plain_day(CELL).alias("birth")]],
+    patient=[[dates.first_day(packed(dates.day_part(CELL))).alias("birth")]],
+)
 
 
 def normalise_roster(content: bytes) -> pl.DataFrame:
     """The roster export (UTF-8 CSV) as `ROSTER` rows without `person_key`. Raises PeerBroken for another shape."""
     people = _one_each(_read(content))
-    key = mend(people["psn_name"], names.key(CELL), clean=names.clean())
-    number = mend(people["certno"], numbers.eighteen(numbers.cleaned(CELL)), clean=numbers.CLEAN)
-    birth = per_value(people["brdy"], [dates.first_day(packed(dates.day_part(CELL))).alias("birth")])["birth"]
+    key = mend(people["psn_name"], *names.UNIFYING, clean=names.clean())
+    number = mend(people["certno"], *numbers.CLEANING, numbers.eighteen, clean=numbers.CLEAN)
+    birth = read_values(people["brdy"], _BIRTH)["birth"]
     people = people.rename({"psn_name": "name", "gend": "sex", "insu_admdvs": "county", "live_admdvs": "village"})
     people = people.with_columns(key.alias("name_key"), number.alias("number"), birth)
     if birth.null_count():

@@ -24,6 +24,7 @@ import python_calamine as calamine
 from gateway.errors import DeliveryRefused
 from gateway.model.mapping import ListMapping
 from gateway.normalise.text import BLANKS
+from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
 #: Rows above a sheet's header that may hold titles; the contract says three, some offices add a few.
@@ -114,8 +115,11 @@ def _utf8(content: bytes) -> tuple[bytes, bool]:
             pass
         return content, False
     except UnicodeDecodeError:
-        text = b"".join(block.encode() for block in _decoded(content, "gb18030", "replace"))
-        return text, "\ufffd".encode() in text
+        bad_bytes, blocks = False, []
+        for block in _decoded(content, "gb18030", "replace"):
+            bad_bytes = bad_bytes or "\ufffd" in block
+            blocks.append(block.encode())
+        return b"".join(blocks), bad_bytes
 
 
 def _decoded(content: bytes, encoding: str, errors: str) -> Iterator[str]:
@@ -157,28 +161,17 @@ def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
         return None
     inside = sum(cell.count(",") for cell in header)
     if b'"' in text:  # only a quoted cell can hold a comma
-        inside += sum(int(frame[name].str.count_matches(",", literal=True).sum()) for name in schema)
+        inside += sum(frame.select(pl.col(*schema).str.count_matches(",", literal=True).sum()).row(0))
     between = (len(header) - 1) * (frame.height + 1)
     return frame.with_columns(broken=pl.lit(value=False)) if text.count(b",") - inside == between else None
 
 
 def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:
-    """The same where records differ: the patient reader says which rows are broken."""
+    """The same where records differ."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
+        return uneven_frame(text, width, _even_frame)
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
-    # A broken row says nothing, but what stands under name and number may still hold back a departure.
-    nothing: list[str | None] = [None] * width
-    whole = [[*row, *nothing][:width] for row in rows]
-    columns = list(zip(*whole, strict=True)) if whole else [()] * width
-    return pl.DataFrame(
-        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]
-        + [
-            pl.Series("line", range(2, len(rows) + 2), pl.UInt32),
-            pl.Series("broken", [len(row) != width for row in rows], pl.Boolean),
-        ]
-    )
 
 
 def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

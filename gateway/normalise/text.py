@@ -7,8 +7,9 @@ BLANKS = r"[\s\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u
 #: Words that mean an empty cell (contract: dirt).
 NOTHING = ["", "-", "--", "—", "——", "/", "\\", "无", "暂无", "空", "NULL", "null", "None", "N/A"]
 
-#: Text that trimming leaves alone, and that is no word for «nothing».
-TRIMMED = r"^[0-9A-Za-z]{5,}$"
+#: Text that trimming and packing leave alone, and that is no word for «nothing»: none of those is made of digits, is
+#: one letter or five, or is Han without 无 and 空.
+PLAIN = r"^(?:[0-9]+|[A-Za-z]|[0-9A-Za-z]{5,}|[\u4e00-\u65df\u65e1-\u7a79\u7a7b-\u9fff]+)$"
 
 _FULL = "".join(chr(c) for c in range(0xFF01, 0xFF5F))
 _HALF = "".join(chr(c - 0xFEE0) for c in range(0xFF01, 0xFF5F))
@@ -19,13 +20,16 @@ def half_width(column: pl.Expr) -> pl.Expr:
     return column.str.replace_many(list(_FULL), list(_HALF))
 
 
+def no_word(text: pl.Expr) -> pl.Expr:
+    """Null for a word for «nothing»."""
+    return pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+
+
 def trimmed(column: pl.Expr) -> pl.Expr:
     """Without blanks at both ends; a word for «nothing» becomes null."""
-    text = column.str.replace_all(rf"^{BLANKS}+|{BLANKS}+$", "")
-    return pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+    return no_word(column.str.replace_all(rf"^{BLANKS}+|{BLANKS}+$", ""))
 
 
 def packed(column: pl.Expr) -> pl.Expr:
     """Half-width, without any blank inside; a word for «nothing» becomes null."""
-    text = half_width(column).str.replace_all(f"{BLANKS}+", "")
-    return pl.when(text.is_in(NOTHING)).then(None).otherwise(text)
+    return no_word(half_width(column).str.replace_all(f"{BLANKS}+", ""))

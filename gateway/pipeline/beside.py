@@ -118,22 +118,24 @@ _MATES = pl.Schema({"delivery": pl.Int64, "raw_household": pl.String, "row": pl.
 def _opened(site: Site, delivery: DeliveryRow, rows: set[int]) -> _Opened:
     if not delivery.entries_file:
         raise SealBroken(_("批次 {id} 没有封存的明细").format(id=delivery.id))
-    entries = site.read_frame(delivery.entries_file)
-    chosen = entries.filter(pl.col("row").is_in(list(rows)))
-    resolved = pl.DataFrame(schema={"row": pl.UInt32, "person_key": pl.Int64})
-    if delivery.resolutions_file:
-        resolved = site.read_frame(delivery.resolutions_file)
+    numbers = pl.Series(sorted(rows), dtype=pl.UInt32)
+    chosen = site.read_rows(delivery.entries_file, numbers)
+    resolved = linked = pl.DataFrame(schema={"row": pl.UInt32, "person_key": pl.Int64})
     household = chosen.select("raw_household").drop_nulls().unique()
+    if delivery.resolutions_file:
+        resolved = site.read_rows(delivery.resolutions_file, numbers)
+        linked = site.read_frame(delivery.resolutions_file, ["row", "person_key"]) if household.height else linked
+    entries = site.read_frame(delivery.entries_file, ["row", "raw_household"]) if household.height else chosen
     mates = (
         entries.select("row", "raw_household")
         .join(household, on="raw_household", how="semi")
-        .join(resolved.select("row", "person_key").drop_nulls(), on="row")
+        .join(linked.drop_nulls(), on="row")
         .select(pl.lit(delivery.id, pl.Int64).alias("delivery"), "raw_household", "row", "person_key")
     )
     return _Opened(
         delivery=delivery,
         entries=chosen,
-        resolutions=resolved.filter(pl.col("row").is_in(list(rows))),
+        resolutions=resolved,
         mates=mates,
     )
 

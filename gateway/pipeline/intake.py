@@ -1,38 +1,24 @@
 """One instance's new deliveries: acquired, landed, normalised, written down. One bad delivery stops no other."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 
 from gateway.acquire import SourceSession
-from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SealBroken
-from gateway.land import Landed, keep_bytes, keep_original, land
-from gateway.model.deliveries import DeliveryState, LandedFile, Mode, PartPromise
-from gateway.model.frames import ENTRIES, empty
-from gateway.model.mapping import ListMapping
-from gateway.normalise import NormalisedPart, normalise, number_rows
+from gateway.errors import DeliveryRefused, GatewayError, SealBroken
+from gateway.land import keep_bytes, keep_original, land
+from gateway.model.deliveries import DeliveryState, LandedFile, Mode
 from gateway.pipeline.known import known
-from gateway.pipeline.platform import gunzip
+from gateway.pipeline.reading import read_parts
 from gateway.plugin.api import Fetched, Offer, Source
 from gateway.settings import Instance
 from gateway.site import Site
 from gateway.store import deliveries
 from gateway.vault.sm import sm3_hex
-from gateway.words import _
 
 __all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "visit"]
-
-#: Bytes of one unpacked list; a city's largest is about 400 MB.
-LIST_LIMIT = 4 << 30
-#: Parts that are read side by side, county by county: two cores, and memory for two. What reads and cleans them lets
-#: other threads run (docs/decisions/0017-speed-of-intake.md).
-PARTS_AT_ONCE = 2
-#: How gzip begins (RFC 1952): a peer may name such a file as it likes, and no list in clear begins so.
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(kw_only=True)
@@ -111,7 +97,7 @@ def _keep(site: Site, fetched: Fetched, session: SourceSession) -> list[LandedFi
     """The delivery's originals, in the archive whatever becomes of it."""
     names = [fetched.archive[0]] if fetched.archive else fetched.parts
     sealer, folder = site.keyring.sealer, site.archive
-    parts = [keep_original(sealer, folder, name, session.part_path(name)) for name in names]
+    parts = [keep_original(sealer, folder, n, session.part_path(n), session.part_digest(n)) for n in names]
     return parts + [keep_bytes(sealer, folder, n, content) for n, content in (fetched.extras or {}).items()]
 
 
@@ -141,22 +127,23 @@ def _take_kept(
     with site.ledger.begin() as tx:
         if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
             return None
-    mapping = site.mappings.list_mapping(instance.settings.plugin)
-    entries, findings, broken = _entries(site, landed, mapping)
-    file = site.write_frame(entries)
+        earlier = deliveries.newest_read(tx, instance.name, fetched.manifest.mode)
+    read = read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
+    file = site.write_frame(read.entries)
     manifest = fetched.manifest
-    scopes = tuple(s for s in manifest.scopes if s not in {p.scope for p, _fault in broken})
+    scopes = tuple(s for s in manifest.scopes if s not in {p.scope for p, _fault in read.broken})
     with site.ledger.begin() as tx:
         delivery = deliveries.add(
             tx,
             landed.landing,
             manifest_digest=manifest_digest,
             entries_file=file,
-            rows=entries.height,
+            rows=read.entries.height,
             scopes=scopes,
+            read=read.parts,
         )
-        deliveries.add_findings(tx, delivery, findings)
-        for part, fault in broken:
+        deliveries.add_findings(tx, delivery, read.findings)
+        for part, fault in read.broken:
             files = [f for f in landed.landing.files if f.name == part.name]
             deliveries.add_refused(
                 tx,
@@ -168,64 +155,7 @@ def _take_kept(
                 message=str(fault),
                 files=files,
             )
-    return _Taken(name=manifest.name, refused=tuple(f"{manifest.name}/{part.name}" for part, _fault in broken))
-
-
-def _entries(
-    site: Site, landed: Landed, mapping: ListMapping
-) -> tuple[pl.DataFrame, list[tuple[str, str, int]], list[tuple[PartPromise, DeliveryRefused]]]:
-    """All parts' entries; findings; and parts that cannot be used where each speaks for its own scope."""
-    manifest = landed.landing.manifest
-    frames, findings, broken = [], [], []
-    with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
-        read = list(pool.map(lambda part: _read_part(site, landed, mapping, part), manifest.parts))
-    for part, normal in zip(manifest.parts, read, strict=True):
-        if isinstance(normal, DeliveryRefused):
-            if not part.scope or len(manifest.parts) == 1:
-                raise normal
-            broken.append((part, normal))
-            continue
-        frames.append(normal.entries)
-        findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
-    if broken and not frames:
-        raise broken[0][1]
-    # An export of nothing may come without a file.
-    return number_rows(frames or [empty(ENTRIES)]), findings, broken
-
-
-def _read_part(site: Site, landed: Landed, mapping: ListMapping, part: PartPromise) -> NormalisedPart | DeliveryRefused:
-    """One part's entries, or why it cannot be used."""
-    manifest = landed.landing.manifest
-    try:
-        normal = normalise(
-            _content(site, landed.parts[part.name], part.name),
-            mapping,
-            part=part.name,
-            scope=part.scope,
-            business_date=manifest.business_date,
-            delta=manifest.mode is Mode.DELTA,
-        )
-        _check_rows(part, normal.entries.height)
-    except DeliveryRefused as fault:
-        return fault
-    return normal
-
-
-def _content(site: Site, path: Path, name: str) -> bytes:
-    with site.keyring.sealer.open(path) as reader:
-        content = reader.read()
-    if not name.endswith(".gz") and not content.startswith(_GZIP):
-        return content
-    try:
-        return gunzip(content, name, LIST_LIMIT)
-    except PeerBroken as fault:
-        raise DeliveryRefused(fault.what, where=name, next_step=fault.next_step, code="bad_archive") from fault
-
-
-def _check_rows(part: PartPromise, rows: int) -> None:
-    if part.rows is not None and part.rows != rows:
-        what = _("数据行数与清单不符:清单 {promised} 行,实收 {rows} 行").format(promised=part.rows, rows=rows)
-        raise DeliveryRefused(what, where=part.name, next_step=_("请来源单位核对后重新提供"), code="rows_differ")
+    return _Taken(name=manifest.name, refused=tuple(f"{manifest.name}/{part.name}" for part, _fault in read.broken))
 
 
 def _refuse(

@@ -1,45 +1,43 @@
-"""One person, looked up in the roster in force: two of its buckets are opened."""
+"""One person, looked up in the roster in force: of two of its buckets a few blocks are opened."""
 
 import polars as pl
 
 from gateway.deliver.results import REFUSALS
 from gateway.errors import NotFound
-from gateway.model.buckets import by_number
 from gateway.model.frames import ROSTER
 from gateway.model.outcomes import REASONS
-from gateway.normalise.numbers import cleaned, eighteen
 from gateway.pipeline import roster
+from gateway.reconcile import SEEN
 from gateway.site import Site
 from gateway.store import people
 from gateway.words import _
 
 #: Person keys have 63 bits.
 KEY_LIMIT = 1 << 63
-_COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "dead", "covered"]
+_COLUMNS = ["person_key", "psn_no", "name", "certno", "number", "county", "dead", "covered"]
+_SEEN = [name for name in _COLUMNS if name in SEEN]
 
 
 def people_of_number(site: Site, text: str) -> pl.DataFrame:
-    """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed. Opens two buckets."""
-    typed = pl.DataFrame({"typed": [text]}).select(number=eighteen(cleaned(pl.col("typed"))))
-    number = typed["number"][0]
-    return _of_number(site, number) if number is not None else _nobody()
+    """Roster rows (`_COLUMNS`) of those who have this identity number, however it is typed."""
+    number = roster.numbers_of(pl.Series([text]))[0]
+    if number is None:
+        return _nobody()
+    found = roster.of_number(site, number, _SEEN)
+    return _whole(found, roster.people(site, roster.PAPERS, found["person_key"]))
 
 
 def person_of_key(site: Site, key: int) -> pl.DataFrame:
-    """The roster row of a person key; empty where the roster in force does not have it. Opens two buckets."""
-    papers = roster.people(site, list(roster.PAPERS), pl.Series("person_key", [key], pl.Int64))
+    """The roster row of a person key; empty where the roster in force does not have it."""
+    papers = roster.people(site, roster.PAPERS, pl.Series("person_key", [key], pl.Int64))
     if papers.is_empty():
         return _nobody()
-    number = papers.select(eighteen(cleaned(pl.col("certno")))).item()
-    return _of_number(site, number).filter(pl.col("person_key") == key)
+    return _whole(roster.of_number(site, roster.numbers_of(papers["certno"])[0], _SEEN), papers)
 
 
-def _of_number(site: Site, number: str | None) -> pl.DataFrame:
-    """Roster rows (`_COLUMNS`) of this number; null = of those who have none."""
-    same = pl.col("number").eq_missing(pl.lit(number, pl.String))
-    place = pl.select(by_number(pl.lit(number, pl.String))).item()
-    found = roster.bucket(site, place, ["person_key", "number", "dead", "covered"]).filter(same)
-    return found.join(roster.people(site, list(roster.PAPERS), found["person_key"]), on="person_key").select(_COLUMNS)
+def _whole(found: pl.DataFrame, papers: pl.DataFrame) -> pl.DataFrame:
+    """`found`: `_SEEN` of people; `papers`: `roster.PAPERS` of these."""
+    return found.join(papers, on="person_key").select(_COLUMNS)
 
 
 def _nobody() -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Lists of payments: they move no identity, so each is looked at once, by itself, and its cases wait for a person.
 
-A city's list has millions of rows: they are linked in parts, and nothing of one list is held while the next is read.
+A city's list has millions of rows: their claims are cut in parts; nothing of one list is held while the next is read.
 """
 
 from gateway.model.deliveries import DeliveryState
@@ -31,7 +31,7 @@ def _settle(site: Site, row: DeliveryRow) -> None:
     work = resolve_payments(site, row)
     with site.ledger.begin() as tx:
         before = deliveries.select(tx, instance=row.instance, states=(DeliveryState.APPLIED,))
-    states = states_of([*before, row], {row.id: work}, {})
+    states = states_of(site, [*before, row], {row.id: work}, {})
     file = work.resolutions_file(site) if states.applied(row.id) else None
     with site.ledger.begin() as tx:
         keep_delivery(tx, work, states, file)

@@ -1,5 +1,7 @@
 """The channel to the platform: message numbers, exports, uploads."""
 
+import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,10 @@ from gateway.words import _
 
 #: Bytes that an export may unpack to; a province's roster is about 6 GB, a city's 600 MB.
 EXPORT_LIMIT = 16 << 30
+#: Packed bytes that are unpacked at once.
+_GZIP_BLOCK = 1 << 20
+#: What gzip allows behind a member.
+_GZIP_PADDING = re.compile(rb"\0*")
 
 
 class PlatformChannel:
@@ -103,19 +109,30 @@ def open_channel(site: Site, today: date) -> Iterator[PlatformChannel]:
 
 def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:
     """The unpacked bytes of all members, at most `limit` of them. Raises PeerBroken."""
-    step = _("下次运行会重新下载;持续出现时请联系对方")
-    parts: list[bytes] = []
-    rest, left = content, limit
+    # Into one buffer, block by block: zlib gathers what it unpacks at once in pieces, and holds it twice at the end.
+    plain, at = io.BytesIO(), 0
     try:
-        while rest or not parts:
-            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            parts.append(unpacker.decompress(rest, left + 1))
-            left -= len(parts[-1])
-            if left < 0:
-                raise PeerBroken(_("解压后异常巨大"), where=where, next_step=step)
-            if not unpacker.eof:
-                raise PeerBroken(_("压缩文件不完整"), where=where, next_step=step)
-            rest = unpacker.unused_data.lstrip(b"\0")  # gzip allows padding behind a member
+        while at < len(content) or not at:
+            padding = _GZIP_PADDING.match(content, _unpack_member(content, at, plain, where, limit))
+            assert padding  # it matches nothing as well
+            at = padding.end()
     except zlib.error as fault:
-        raise PeerBroken(_("压缩文件损坏"), where=where, next_step=step) from fault
-    return b"".join(parts)
+        raise _bad(_("压缩文件损坏"), where) from fault
+    return plain.getvalue()
+
+
+def _unpack_member(content: bytes, at: int, plain: io.BytesIO, where: str, limit: int) -> int:
+    """Unpacks the member that begins there; where it ends."""
+    unpacker, view = zlib.decompressobj(zlib.MAX_WBITS | 16), memoryview(content)
+    while not unpacker.eof:
+        if at >= len(content):
+            raise _bad(_("压缩文件不完整"), where)
+        plain.write(unpacker.decompress(view[at : at + _GZIP_BLOCK], limit - plain.tell() + 1))
+        if plain.tell() > limit:
+            raise _bad(_("解压后异常巨大"), where)
+        at += _GZIP_BLOCK
+    return min(at, len(content)) - len(unpacker.unused_data)
+
+
+def _bad(what: str, where: str) -> PeerBroken:
+    return PeerBroken(what, where=where, next_step=_("下次运行会重新下载;持续出现时请联系对方"))

@@ -1,18 +1,19 @@
 """What a settlement would change, without changing it: no ledger row, no file, no message to anybody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
 from gateway.model.deliveries import DeliveryState
-from gateway.model.frames import RECOGNITIONS
-from gateway.pipeline.platform import PlatformChannel
-from gateway.pipeline.settlement import USABLE, Settled, settle_site
-from gateway.pipeline.standing import RECORDS_HEADER
+from gateway.model.frames import DEPARTURES, RECOGNITIONS, empty
+from gateway.model.holds import Breach
+from gateway.pipeline.heldset import Nobody, moves
+from gateway.pipeline.person import differences
+from gateway.pipeline.settlement import USABLE, Settled, settle_dry
 from gateway.site import Site
 from gateway.store import deliveries, people
+from gateway.vault.sm import sm3_hex
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +26,23 @@ class Preview:
     departures: list[tuple[str, str, int]]
     #: (use, kind, people): kind is first, changed or emptied.
     changes: list[tuple[str, str, int]]
-    #: (delivery, scope, leaving, holding) of lists that would be held, decided ones included.
-    holds: list[tuple[int, str, int, int]]
+    #: What would be held.
+    holds: list[Breach]
     #: Deliveries by state.
     deliveries: Mapping[str, int]
+    #: (direction, identity, county, people), as `acts.holds.shown` counts them.
+    moves: list[tuple[str, str, str, int]]
+    #: Of the exact recognitions, departures and lists that would change: two previews of one digest are the same.
+    digest: str
 
 
-def preview(site: Site, today: date, actor: str, *, instance: str | None = None) -> Preview:
+def preview(site: Site, *, instance: str | None = None) -> Preview:
     """A dry settlement of the site, shown for one instance or for all. Raises TryLater where a run goes on.
 
     The platform is not asked, so what stands there of people who were never uploaded is taken to be nothing.
     """
     with site.lock():
-        settled = settle_site(site, _Nobody(), 0, today, actor, dry=True)
+        settled = settle_dry(site, Nobody())
         with site.ledger.begin() as tx:
             before, confirmed = people.recognitions(tx), people.confirmed(tx)
             rows = [row for row in deliveries.select(tx, states=USABLE) if instance in (None, row.instance)]
@@ -45,34 +50,57 @@ def preview(site: Site, today: date, actor: str, *, instance: str | None = None)
     # What is no list of people, but of payments, is applied as it is.
     applied = (DeliveryState.APPLIED, "", "")
     states = [settled.states.of.get(number, applied)[0].value for number in numbers]
+    key = RECOGNITIONS.names()
+    own = pl.lit(value=True) if instance is None else pl.col("instance") == instance
+    then, now = before.select(key).filter(own), settled.recognitions.filter(own)
+    found = moves(site, then, now)
+    folds = [folded.fold for name, folded in settled.folds.items() if folded.fold and instance in (None, name)]
+    exact = [
+        then.join(now, on=key, how="anti", nulls_equal=True),
+        now.join(then, on=key, how="anti", nulls_equal=True),
+        pl.concat([empty(DEPARTURES), *(fold.departures for fold in folds)]),
+        settled.wanted,
+    ]
     return Preview(
-        recognitions=_recognitions(before, settled.recognitions, instance),
+        recognitions=_recognitions(then, now),
         departures=_departures(settled, instance),
+        moves=found.group_by("direction", "identity", "county").len().sort("direction", "identity", "county").rows(),
+        digest=_digest(exact),
         changes=_changes(settled.wanted, confirmed),
-        holds=[breach for breach in settled.breaches if breach[0] in numbers],
+        holds=[breach for breach in settled.breaches if breach.delivery in numbers],
         deliveries={state: states.count(state) for state in sorted(set(states))},
     )
 
 
-class _Nobody(PlatformChannel):
-    """A platform that is not asked: it holds nothing."""
+def preview_person(site: Site, person: int) -> Preview:
+    """The same for one person (key), by what is believed of them now. Raises TryLater where a run goes on."""
+    only = pl.Series("person_key", [person], pl.Int64)
+    with site.lock():
+        queue, _standing = differences(site, Nobody(), only)
+        with site.ledger.begin() as tx:
+            confirmed = people.confirmed(tx, people=only)
+    return Preview(
+        recognitions=[],
+        departures=[],
+        changes=_changes(queue, confirmed),
+        holds=[],
+        deliveries={},
+        moves=[],
+        digest=_digest([queue]),
+    )
 
-    def __init__(self) -> None:  # nothing to connect to
-        pass
 
-    def export(self, what: str) -> bytes:
-        """An export without a row."""
-        return RECORDS_HEADER
+def _digest(frames: Sequence[pl.DataFrame]) -> str:
+    """The same for the same rows, in whatever order."""
+    return sm3_hex("\n\n".join(frame.sort(frame.columns).write_csv() for frame in frames).encode())
 
 
-def _recognitions(before: pl.DataFrame, after: pl.DataFrame, instance: str | None) -> list[tuple[str, str, int, int]]:
+def _recognitions(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[str, str, int, int]]:
     key = RECOGNITIONS.names()
     added = after.join(before, on=key, how="anti", nulls_equal=True).with_columns(added=1, ended=0)
     ended = before.join(after, on=key, how="anti", nulls_equal=True).with_columns(added=0, ended=1)
     columns = ["instance", "identity", "added", "ended"]
     both = pl.concat([added.select(columns), ended.select(columns)])
-    if instance is not None:
-        both = both.filter(pl.col("instance") == instance)
     return both.group_by("instance", "identity").sum().sort("instance", "identity").rows()
 
 

@@ -1,7 +1,7 @@
 """The roster pulled for the day, cut into sealed buckets.
 
-What linking reads is cut by number, what the platform is told by person key: who looks up one person opens one bucket
-of each.
+What linking reads is cut by number, what the platform is told by person key, and a bucket is sorted by what it is cut
+by: who looks up one person opens a few blocks of one bucket of each.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,8 @@ from gateway.errors import PeerBroken, TryLater
 from gateway.model.buckets import BUCKETS, by_key, by_number
 from gateway.model.frames import ROSTER
 from gateway.normalise import normalise_roster
+from gateway.normalise.cells import mend
+from gateway.normalise.numbers import CLEAN, CLEANING, eighteen
 from gateway.pipeline.platform import PlatformChannel
 from gateway.reconcile import SEEN
 from gateway.site import Site
@@ -27,8 +29,12 @@ from gateway.words import _
 SHRINK_NUMBER = 20
 #: Buckets that are sealed or opened side by side: two cores.
 BUCKETS_AT_ONCE = 2
-#: What the platform is told of a person.
+#: What the platform is told of a person, sorted by key.
 PAPERS = ("person_key", "psn_no", "name", "certno")
+#: What linking reads, sorted by number.
+_BY_NUMBER = ("number", *(name for name in SEEN if name != "number"))
+#: People who are looked up by their papers' number; for more, what linking reads is opened whole.
+FEW = 16
 #: A roster of so many people is held as a whole, about 150 bytes each; a larger one is opened bucket by bucket.
 HELD_PEOPLE = 6_000_000
 #: Person numbers that are Python's at once: four million of them would be 600 MB.
@@ -60,11 +66,16 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
 
 def _seal(site: Site, people: pl.DataFrame) -> list[str]:
     """The sealed files, first all that linking reads. What compresses and seals them lets the other thread run."""
-    cuts = ((SEEN, by_number(pl.col("number"))), (PAPERS, by_key(pl.col("person_key"))))
+    cuts = ((_BY_NUMBER, by_number(pl.col("number"))), (PAPERS, by_key(pl.col("person_key"))))
     parts = [(people.select(columns), people.select(cut).to_series()) for columns, cut in cuts]
     jobs = [(frame, bucket == b) for frame, bucket in parts for b in range(BUCKETS)]
+
+    def sealed(job: tuple[pl.DataFrame, pl.Series]) -> str:
+        frame, inside = job
+        return site.write_frame(frame.filter(inside).sort(frame.columns[0]))
+
     with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
-        return list(pool.map(lambda job: site.write_frame(job[0].filter(job[1])), jobs))
+        return list(pool.map(sealed, jobs))
 
 
 def _check_size(before: int, after: int, share: float) -> None:
@@ -123,22 +134,34 @@ def buckets(site: Site) -> Iterator[pl.DataFrame]:
 
 def people(site: Site, columns: Sequence[str], keys: pl.Series | None = None) -> pl.DataFrame:
     """Roster columns of all people, or of those with these keys."""
-    seen = [name for name in columns if name in SEEN]
-    papers = [name for name in columns if name in PAPERS and name not in SEEN]
-    if not papers:
+    seen = [name for name in columns if name in SEEN and name != "person_key"]
+    papers = [name for name in columns if name in PAPERS]
+    few = keys is not None and keys.len() <= FEW
+    if not seen:
+        return _papers(site, columns, keys)
+    if papers in ([], ["person_key"]) and not few:
         return _of(keys, (part.select(columns) for part in buckets(site)), columns)
-    told = _of(keys, _papers(site, ["person_key", *papers], keys), ["person_key", *papers])
-    if seen in ([], ["person_key"]):
-        return told.select(columns)
-    seen = ["person_key", *(name for name in seen if name != "person_key")]
-    known = _of(told["person_key"], (part.select(seen) for part in buckets(site)), seen)
+    told = _papers(site, list(dict.fromkeys(["person_key", *papers, *(["certno"] if few else [])])), keys)
+    known = _of_papers(site, told, seen) if few else people(site, ["person_key", *seen], told["person_key"])
     return told.join(known, on="person_key").select(columns)
 
 
-def bucket(site: Site, number: int, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of `SEEN` of the people of one bucket of numbers."""
-    newest = _newest(site)
-    return site.read_frame(newest.files[number], list(columns)) if newest else _nobody(columns)
+def _of_papers(site: Site, told: pl.DataFrame, seen: Sequence[str]) -> pl.DataFrame:
+    """person_key and columns of `SEEN` of people whose papers (person_key, certno) are known."""
+    numbers = numbers_of(told["certno"]).unique()
+    return _of(told["person_key"], (of_number(site, n, ["person_key", *seen]) for n in numbers), ["person_key", *seen])
+
+
+def numbers_of(texts: pl.Series) -> pl.Series:
+    """Identity numbers, however they are typed, as the roster's `number` has them; null = nothing is left of it."""
+    return mend(texts, *CLEANING, eighteen, clean=CLEAN)
+
+
+def of_number(site: Site, number: str | None, columns: Sequence[str]) -> pl.DataFrame:
+    """Columns of `SEEN` of the people who have this cleaned number; None = of those who have none."""
+    newest, place = _newest(site), pl.select(by_number(pl.lit(number, pl.String))).item()
+    asked = pl.Series([number], dtype=pl.String)
+    return site.read_rows(newest.files[place], asked, list(columns)) if newest else _nobody(columns)
 
 
 def _of(keys: pl.Series | None, parts: Iterable[pl.DataFrame], columns: Sequence[str]) -> pl.DataFrame:
@@ -148,15 +171,22 @@ def _of(keys: pl.Series | None, parts: Iterable[pl.DataFrame], columns: Sequence
     return pl.concat([_nobody(columns), *parts])
 
 
-def _papers(site: Site, columns: list[str], keys: pl.Series | None) -> list[pl.DataFrame]:
-    """Only of the buckets into which one of the keys falls."""
+def _papers(site: Site, columns: Sequence[str], keys: pl.Series | None) -> pl.DataFrame:
+    """Columns of `PAPERS`. Opens only the buckets into which one of the keys falls, and there what may have one."""
     newest = _newest(site)
     if newest is None:
-        return []
-    touched = set(range(BUCKETS) if keys is None else keys.to_frame("key").select(by_key(pl.col("key"))).to_series())
-    files = [newest.files[BUCKETS + number] for number in sorted(touched)]
+        return _nobody(columns)
+    asked: dict[int, pl.Series | None] = dict.fromkeys(range(BUCKETS))
+    if keys is not None:
+        cut = keys.to_frame("key").with_columns(bucket=by_key(pl.col("key"))).partition_by("bucket", as_dict=True)
+        asked = {bucket: part["key"] for (bucket,), part in sorted(cut.items())}
+
+    def opened(bucket: int) -> pl.DataFrame:
+        name, wanted = newest.files[BUCKETS + bucket], asked[bucket]
+        return site.read_frame(name, list(columns)) if wanted is None else site.read_rows(name, wanted, list(columns))
+
     with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
-        return list(pool.map(lambda name: site.read_frame(name, columns), files))
+        return pl.concat([_nobody(columns), *pool.map(opened, asked)])
 
 
 def _nobody(columns: Sequence[str]) -> pl.DataFrame:

@@ -1,18 +1,19 @@
 """One run: the walk through the rooms, with a report."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from gateway.errors import ConfigurationFault, ExitCode, GatewayError, PluginFault
-from gateway.pipeline import intake
+from gateway.errors import ConfigurationFault, ExitCode, GatewayError, PluginFault, TryLater
+from gateway.pipeline import calendar, intake
+from gateway.pipeline.calendar import Overdue
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.platform import PlatformChannel, open_channel
-from gateway.pipeline.push import Pushed, repeat_open, send_due
+from gateway.pipeline.push import Pushed, in_maintenance, repeat_open, send_due
 from gateway.pipeline.receipts import write_receipts
 from gateway.pipeline.roster import refresh_roster
 from gateway.pipeline.settlement import settle_site
@@ -43,6 +44,12 @@ class RunReport:
     instances: dict[str, InstanceReport] = field(default_factory=dict)
     pushed: Pushed = field(default_factory=Pushed)
     holds: int = 0
+    #: Lists that have not come by their day, of the departments that were visited.
+    overdue: list[Overdue] = field(default_factory=list)
+    #: Instances whose overdue list came with this run.
+    came: list[str] = field(default_factory=list)
+    #: What comparing with the platform found; empty where that was not asked for.
+    verified: Mapping[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.DONE
     #: Seconds by room.
@@ -69,7 +76,12 @@ class RunReport:
             "done": self.pushed.done,
             "later": self.pushed.later,
             "refused": self.pushed.refused,
+            "paused": self.pushed.paused,
+            "maintenance": self.pushed.maintenance,
+            **({"verified": dict(self.verified)} if self.verified else {}),
             "holds": self.holds,
+            "overdue": {late.instance: late.expected.isoformat() for late in self.overdue},
+            "came": self.came,
             "faults": self.faults,
             "seconds": {room: round(s, 3) for room, s in self.seconds.items()},
         }
@@ -89,6 +101,20 @@ def run(
 
     `pull` False leaves the departments alone: what is known is settled anew. Raises TryLater where another run goes on.
     """
+    return recorded(
+        site,
+        today,
+        lambda report: _walk(site, instances, report, actor, pull=pull),
+        actor=actor,
+        kind=kind,
+        slot=slot,
+    )
+
+
+def recorded(
+    site: Site, today: date, walk: Callable[[RunReport], None], *, actor: str, kind: str, slot: str | None = None
+) -> RunReport | None:
+    """Walks under the site's lock, as a run with a row of its own. None and raises as `run`."""
     with site.lock():
         with site.ledger.begin() as tx:
             runs.close_orphans(tx)
@@ -99,7 +125,7 @@ def run(
         report = RunReport(run=number, today=today)
         try:
             with on_disk():
-                _walk(site, instances, report, actor, pull=pull)
+                walk(report)
         except GatewayError as fault:
             report.fault(fault)
         except BaseException:  # a surprise is told as it is, and the run did not succeed
@@ -119,13 +145,15 @@ def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *
         with _timed(report, "roster"):
             _refresh_roster(site, channel, report)
         with _timed(report, "acquire"):
+            came = calendar.newest(site, report.today)
             _visit_all(site, instances if pull else (), report)
+            _compare_calendar(site, report, came)
             for name, why in site.settings.set_aside.items() if pull else ():
                 report.fault(PluginFault(why, where=name, next_step=_("其余来源照常运行;请修复该插件后再运行")))
         with _timed(report, "deliver"):
             repeat_open(site, channel, report.pushed)
-        with _timed(report, "settle"):
-            settle_site(site, channel, report.run, report.today, actor)
+        with _timed(report, "settle"), unless_in_maintenance(report):
+            settle_site(site, channel, report.run, actor)
         with _timed(report, "deliver"):
             send_due(site, channel, report.pushed)
         if report.pushed.fault:
@@ -142,10 +170,22 @@ def _walk(site: Site, instances: Sequence[str], report: RunReport, actor: str, *
         report.worse(ExitCode.HELD)
 
 
+def _compare_calendar(site: Site, report: RunReport, came: Mapping[str, date]) -> None:
+    """Which lists are overdue, and which were before this run. The old ones stay in force; the next run looks again."""
+    at = calendar.moment(report.today)
+    after = calendar.overdue(site, calendar.newest(site, report.today), at)
+    report.overdue = [late for late in after if late.instance in report.instances]
+    still = {late.instance for late in after}
+    report.came = [late.instance for late in calendar.overdue(site, came, at) if late.instance not in still]
+    if report.overdue:
+        report.worse(ExitCode.LATER)
+
+
 def _refresh_roster(site: Site, channel: PlatformChannel, report: RunReport) -> None:
     """Pulls the roster. Where the platform does not give it, the departments are visited all the same."""
     try:
-        refresh_roster(site, channel, report.today)
+        with unless_in_maintenance(report):
+            refresh_roster(site, channel, report.today)
     except ConfigurationFault:
         raise
     except GatewayError as fault:
@@ -164,6 +204,17 @@ def _visit_all(site: Site, names: Sequence[str], report: RunReport) -> None:
         for fault in seen.faults:
             one.faults.append(str(fault))
             report.fault(fault)
+
+
+@contextmanager
+def unless_in_maintenance(report: RunReport) -> Iterator[None]:
+    """A platform in maintenance is no fault: what it was asked for is left for the next run."""
+    try:
+        yield
+    except TryLater as fault:
+        if not in_maintenance(fault):
+            raise
+        report.pushed.maintenance = True
 
 
 @contextmanager

@@ -7,8 +7,8 @@ a row means, or other rules, derives everything anew.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -16,9 +16,11 @@ import polars as pl
 from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
+from gateway.model.holds import Breach, Place
 from gateway.pipeline import checkpoint, roster
-from gateway.pipeline.checkpoint import Checkpoint
+from gateway.pipeline.checkpoint import Checkpoint, upon
 from gateway.pipeline.folding import Folded, fold_instance
+from gateway.pipeline.limits import APPROVAL, keep_limits, weighed
 from gateway.pipeline.payments import settle_payments
 from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import Standing
@@ -29,7 +31,20 @@ from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_al
 from gateway.reconcile import KNOWN
 from gateway.settle import in_order
 from gateway.site import Site
-from gateway.store import checkpoints, decisions, deliveries, outbox, people, rosters, takebacks, verdicts
+from gateway.store import (
+    Tx,
+    checkpoints,
+    decisions,
+    deliveries,
+    outbox,
+    people,
+    rosters,
+    runs,
+    takebacks,
+    verdicts,
+    withdrawals,
+)
+from gateway.store.decisions import HoldRow
 from gateway.store.deliveries import DeliveryRow
 
 #: People with changes under way beyond whom everybody is looked at: it takes no longer.
@@ -50,8 +65,8 @@ class Settled:
     people: pl.Series | None
     #: All recognitions of these people.
     recognitions: pl.DataFrame
-    #: Holds: (delivery, scope, leaving, holding).
-    breaches: list[tuple[int, str, int, int]]
+    #: What is to be held.
+    breaches: list[Breach]
     #: `LISTS` to queue.
     wanted: pl.DataFrame
     standing: Standing
@@ -62,25 +77,35 @@ class _Scene:
     """What a settlement finds."""
 
     rows: list[DeliveryRow]
-    decided: Mapping[tuple[int, str], str]
+    #: Every hold that is, and what people said of it.
+    holds: Mapping[Place, HoldRow]
+    decided: Mapping[Place, str]
     released: pl.DataFrame
     #: What the whole site works with.
     terms: Mapping[str, Any]
     #: Instance → where its last fold ended.
     tips: Mapping[str, Checkpoint]
+    #: `KNOWN` of what those instances said before of which something is new.
+    known: pl.DataFrame
     #: Person keys whose last change had not landed, now or when the last settlement was written down.
     again: pl.Series
 
 
-def settle_site(
-    site: Site, channel: PlatformChannel, run: int, today: date, actor: str, *, dry: bool = False
-) -> Settled:
-    """Settles and, unless `dry`, commits. Raises TryLater when the read-back is needed and the platform is away."""
+def settle_site(site: Site, channel: PlatformChannel, run: int, actor: str) -> Settled:
+    """Settles and commits. Raises TryLater when the read-back is needed and the platform is away."""
     with roster.held():
-        if dry:
-            return _settle(site, channel, _look(site, from_checkpoints=False))
         settle_payments(site)
         return _settle_lists(site, channel, run, actor)
+
+
+def settle_dry(site: Site, channel: PlatformChannel, *, released: Place | None = None) -> Settled:
+    """What settling would come to, as if everybody had `released` this hold whatever its set. Writes nothing."""
+    with roster.held():
+        scene = _look(site, from_checkpoints=False)
+        if released is not None:
+            holds = {place: hold for place, hold in scene.holds.items() if place != released}
+            scene = replace(scene, holds=holds, decided={**scene.decided, released: "released"})
+        return _settle(site, channel, scene)
 
 
 def _settle_lists(site: Site, channel: PlatformChannel, run: int, actor: str) -> Settled:
@@ -99,11 +124,11 @@ def _settle_lists(site: Site, channel: PlatformChannel, run: int, actor: str) ->
 
 def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
     work = _resolved(site, scene)
-    states = states_of(scene.rows, {w.row.id: w for w in work}, scene.decided)
+    states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
     applied = [row for row in scene.rows if states.applied(row.id)]
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
     only = _touched(site, scene, folds)
-    recognitions = _recognitions(site, folds, only)
+    recognitions = _recognitions(folds, only)
     queue, standing = wanted(site, channel, recognitions, only, ours={*site.settings.sources, *folds})
     return Settled(
         rows=scene.rows,
@@ -112,7 +137,9 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
         folds=folds,
         people=only,
         recognitions=recognitions,
-        breaches=[breach for folded in folds.values() for breach in folded.breaches] + states.holds,
+        breaches=weighed(
+            site, scene.rows, [*(breach for folded in folds.values() for breach in folded.breaches), *states.holds]
+        ),
         wanted=queue,
         standing=standing,
     )
@@ -123,18 +150,23 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         rows = [row for row in deliveries.select(tx, states=USABLE) if mapping_of(site, row).statements]
         saved = checkpoints.read(tx) if from_checkpoints else {}
         version, serial = rosters.newest(tx), verdicts.serial(tx)
-        decided, released = decisions.decided(tx), people.released(tx)
-        under_way = outbox.under_way(tx)
+        holds, decided, released = decisions.holds(tx), decisions.decided(tx), people.released(tx)
+        # Whose undo was decided, while a run went on or just before a crash, has not been looked at.
+        under_way = pl.concat([outbox.under_way(tx), withdrawals.waiting(tx)])
     terms = checkpoint.site_terms(site, roster=version.digest if version else "", verdicts=serial)
     before = saved.pop(checkpoint.SITE, {})
     applied = {row.instance for row in rows if row.state == DeliveryState.APPLIED}
     goes_on = before.get("terms") == terms and applied <= saved.keys()
+    tips = {instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {}
+    new = sorted({row.instance for row in rows if row.state != DeliveryState.APPLIED} & tips.keys())
     return _Scene(
         rows=rows,
+        holds={hold.place: hold for hold in holds},
         decided=decided,
         released=released,
         terms=terms,
-        tips={instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {},
+        tips=tips,
+        known=pl.concat([_NOTHING_KNOWN, *(tips[instance].known(site) for instance in new)]),
         again=pl.concat([under_way, pl.Series("person_key", before.get("flying", []), pl.Int64)]).unique(),
     )
 
@@ -146,14 +178,8 @@ def _resolved(site: Site, scene: _Scene) -> list[Work]:
     if scene.rows:
         roster.needed(site)
     if not scene.tips:
-        return resolve_all(site, [*old, *fresh], pl.DataFrame(schema=KNOWN))
-    return resolve_all(site, fresh, _known(site, scene))
-
-
-def _known(site: Site, scene: _Scene) -> pl.DataFrame:
-    """`KNOWN` of what the instances said before."""
-    parts = [tip.known(site) for tip in scene.tips.values()]
-    return pl.concat([pl.DataFrame(schema=KNOWN), *parts]).unique()
+        return resolve_all(site, [*old, *fresh], scene.known)
+    return resolve_all(site, fresh, scene.known)
 
 
 def _tells_of_others(site: Site, scene: _Scene, settled: Settled) -> bool:
@@ -163,9 +189,8 @@ def _tells_of_others(site: Site, scene: _Scene, settled: Settled) -> bool:
     if not new or not scene.tips:
         return False
     keys = ["instance", "raw_source_id"]
-    before, sure = _known(site, scene), pl.concat(new).unique()
-    doubtful = pl.concat([tip.doubts(site) for tip in scene.tips.values()])
-    fresh = sure.join(before, on=KNOWN.names(), how="anti")
+    before, fresh = scene.known, pl.concat(new).unique().join(scene.known, on=KNOWN.names(), how="anti")
+    doubtful = pl.concat([_NO_DOUBTS, *(tip.doubts(site) for tip in scene.tips.values())])
     return doubtful.join(fresh, on=keys, how="semi").height + before.join(fresh, on=keys, how="semi").height > 0
 
 
@@ -178,6 +203,7 @@ def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applie
         {w.row.id: w for w in work if w.row.id in rows},
         scene.tips.get(instance),
         decided=scene.decided,
+        approved={place: hold.digest for place, hold in scene.holds.items() if hold.state == "released"},
         released=scene.released,
     )
 
@@ -186,17 +212,18 @@ def _touched(site: Site, scene: _Scene, folds: Mapping[str, Folded]) -> pl.Serie
     """Whose list may be another one, or has not landed. None = anybody's."""
     if any(folded.tip is None for folded in folds.values()) or scene.again.len() > MOST_AGAIN:
         return None
-    return pl.concat([scene.again, *(folded.touched(site) for folded in folds.values())]).unique()
+    return pl.concat([scene.again, *(folded.touched for folded in folds.values())]).unique()
 
 
 _NO_DOUBTS = pl.DataFrame(schema=DOUBTS)
+_NOTHING_KNOWN = pl.DataFrame(schema=KNOWN)
 
 
-def _recognitions(site: Site, folds: Mapping[str, Folded], only: pl.Series | None) -> pl.DataFrame:
+def _recognitions(folds: Mapping[str, Folded], only: pl.Series | None) -> pl.DataFrame:
     """All recognitions of these people."""
     parts = []
     for name, folded in folds.items() if only is None or only.len() else ():
-        frame = folded.recognitions(site)
+        frame = folded.recognitions()
         if only is not None:
             frame = frame.join(only.to_frame(), on="person_key", how="semi")
         parts.append(frame.with_columns(instance=pl.lit(name)).select(RECOGNITIONS.names()))
@@ -204,34 +231,53 @@ def _recognitions(site: Site, folds: Mapping[str, Folded], only: pl.Series | Non
 
 
 def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -> None:
-    files = {w.row.id: w.resolutions_file(site) for w in settled.work if settled.states.applied(w.row.id)}
     doubts = _doubts(site, scene, settled)
     forces = in_force([row for row in settled.rows if settled.states.applied(row.id)])
-    points = _checkpoints(site, scene, settled, doubts, forces)
     judged = [number for folded in settled.folds.values() for number in folded.judged]
     taken = told_apart(site, [w.taken_back for w in settled.work])
-    with site.ledger.begin() as tx:
-        for w in settled.work:
-            keep_delivery(tx, w, settled.states, files.get(w.row.id))
-        for folded in settled.folds.values():
-            if folded.fold:
-                for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():
-                    deliveries.set_finding(tx, delivery, "unknown_stop", count)
+    # The ledger is one thread's work; the other core seals meanwhile what its last rows name.
+    with ThreadPoolExecutor(1) as pool, site.ledger.begin() as tx:
+        sealing = pool.submit(_sealed, site, scene, settled, doubts, forces)
         people.replace_recognitions(tx, settled.recognitions, run, people=settled.people)
         takebacks.keep(tx, taken, run)
         departures = [folded.fold.departures for folded in settled.folds.values() if folded.fold]
         if departures:
             people.replace_departures(tx, pl.concat(departures), deliveries=judged)
-        decisions.keep_holds(tx, settled.breaches, actor, judged={*judged, *(w.row.id for w in settled.work)})
+        judged_here = {*judged, *(w.row.id for w in settled.work)}
+        approving = runs.kind(tx, run) == APPROVAL
+        decisions.keep_holds(tx, settled.breaches, actor, judged=judged_here, approving=approving)
+        keep_limits(site, tx, actor)
         decisions.keep_cases(tx, subjects(pl.concat([_NO_DOUBTS, *doubts.values()]), forces), "row:")
         people.adopt(tx, settled.standing.adopted)
         people.confirm_readback(tx, settled.standing.confirmed)
+        withdrawals.end(tx, settled.standing.lapsed)
+        withdrawals.queued(tx)
         outbox.replace_queue(tx, settled.wanted, run, people=settled.people)
+        files, points = sealing.result()
+        _keep_work(tx, settled, files)
         if not scene.tips:
             checkpoints.clear(tx)
         # Whose list waits behind one in flight is looked at again, once that has landed.
         flying = outbox.under_way(tx, state="sending").to_list()
         checkpoints.write(tx, {**points, checkpoint.SITE: {"terms": scene.terms, "flying": flying}})
+
+
+def _sealed(
+    site: Site, scene: _Scene, settled: Settled, doubts: Mapping[str, pl.DataFrame], forces: Mapping[int, set[str]]
+) -> tuple[dict[int, str], dict[str, Mapping[str, Any]]]:
+    """The files of the resolutions of applied deliveries, and the checkpoints."""
+    files = {w.row.id: w.resolutions_file(site) for w in settled.work if settled.states.applied(w.row.id)}
+    return files, _checkpoints(site, scene, settled, doubts, forces)
+
+
+def _keep_work(tx: Tx, settled: Settled, files: Mapping[int, str]) -> None:
+    """What became of the deliveries that were looked at, and what was found in those that were folded."""
+    for w in settled.work:
+        keep_delivery(tx, w, settled.states, files.get(w.row.id))
+    for folded in settled.folds.values():
+        if folded.fold:
+            for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():
+                deliveries.set_finding(tx, delivery, "unknown_stop", count)
 
 
 def _doubts(site: Site, scene: _Scene, settled: Settled) -> dict[str, pl.DataFrame]:
@@ -251,15 +297,24 @@ def _checkpoints(
 ) -> dict[str, Mapping[str, Any]]:
     """What the next settlement may go on from."""
     points: dict[str, Mapping[str, Any]] = {}
+    # A release of another set than now leaves was none.
+    said = {**scene.decided, **dict.fromkeys((breach.place for breach in settled.breaches), "held")}
     looked_at = {w.row.instance for w in settled.work}
     for name, folded in settled.folds.items():
         if folded.fold or name in looked_at:
-            tip = scene.tips.get(name)
-            known = [w.known for w in settled.work if w.row.instance == name and settled.states.applied(w.row.id)]
-            known = [pl.DataFrame(schema=KNOWN), *([tip.known(site)] if tip else []), *known]
-            standing = _standing(doubts[name], forces)
-            points[name] = folded.checkpoint(site, scene.decided, standing, pl.concat(known).unique())
+            standing = site.write_frame(_standing(doubts[name], forces))
+            files = {"doubts": [standing], "known": _known(site, scene, settled, name)}
+            points[name] = folded.checkpoint(site, said, files)
     return points
+
+
+def _known(site: Site, scene: _Scene, settled: Settled, instance: str) -> list[str]:
+    """The files of `KNOWN` of an instance's applied deliveries."""
+    now = [w.known for w in settled.work if w.row.instance == instance and settled.states.applied(w.row.id)]
+    before = scene.known.filter(pl.col("instance") == instance)
+    new = pl.concat([_NOTHING_KNOWN, *now]).unique().join(before, on=KNOWN.names(), how="anti")
+    tip = scene.tips.get(instance)
+    return upon(site, tip.files["known"] if tip else (), new, lambda: pl.concat([before, new]))
 
 
 def _standing(doubts: pl.DataFrame, forces: Mapping[int, set[str]]) -> pl.DataFrame:

@@ -1,7 +1,9 @@
-"""What stands on the platform before a person's first upload: read back, adopted where others wrote it."""
+"""What stands on the platform: read back before a person's first upload, adopted where others wrote it; and whenever
+somebody asks for all of it.
+"""
 
 import io
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import polars as pl
@@ -10,22 +12,26 @@ from gateway.errors import PeerBroken
 from gateway.model.frames import LISTS, TIMELINES, empty
 from gateway.model.policy import OPEN_END
 from gateway.pipeline.platform import PlatformChannel
+from gateway.pipeline.roster import DIGESTS_AT_ONCE
 from gateway.settle import lists
+from gateway.site import Site
 from gateway.words import _
 
-_COLUMNS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept")
+_COLUMNS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept", "evid_no")
 #: An export of records without any.
 RECORDS_HEADER = ",".join(_COLUMNS).encode() + b"\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """What the read-back newly showed of people whom we never uploaded."""
+    """What the read-back newly showed of people whom we never uploaded, and what of our own is settled by it."""
 
     #: `TIMELINES` of records that others wrote.
     adopted: pl.DataFrame
     #: `LISTS` with `origin`: all that stands, ours of an earlier ledger included.
     confirmed: pl.DataFrame
+    #: Withdrawn lists of which something else is wanted by now.
+    lapsed: Sequence[int] = ()
 
 
 NOTHING = Standing(adopted=empty(TIMELINES), confirmed=pl.DataFrame(schema={**LISTS, "origin": pl.String}))
@@ -38,7 +44,7 @@ def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]
     """
     if people.is_empty():
         return NOTHING
-    records = _parse(channel.export("records")).join(people.select("person_key", "psn_no"), on="psn_no")
+    records = read_back(channel).join(people.select("person_key", "psn_no"), on="psn_no")
     timelines = records.select(pl.col(n).cast(t) for n, t in TIMELINES.items())
     foreign = ~pl.col("source").is_in(list(ours))
     return Standing(
@@ -47,7 +53,23 @@ def read_standing(channel: PlatformChannel, people: pl.DataFrame, ours: Set[str]
     )
 
 
-def _parse(content: bytes) -> pl.DataFrame:
+def shown_lists(site: Site, channel: PlatformChannel, people: pl.Series) -> pl.DataFrame:
+    """`LISTS` that the platform shows of these people (person keys); who has none is left out."""
+    return lists(shown(site, channel).join(people.unique().to_frame("person_key"), on="person_key", how="semi"))
+
+
+def shown(site: Site, channel: PlatformChannel) -> pl.DataFrame:
+    """`TIMELINES` of everybody, with psn_no and `evidence`: whose change, by the platform's word."""
+    records = read_back(channel)
+    numbers = records.select(pl.col("psn_no").unique())
+    slices = (part["psn_no"].to_list() for part in numbers.iter_slices(DIGESTS_AT_ONCE))
+    keys = pl.Series("person_key", [key for part in slices for key in site.keyring.person_digest(part)], pl.Int64)
+    return records.join(numbers.with_columns(keys), on="psn_no")
+
+
+def read_back(channel: PlatformChannel) -> pl.DataFrame:
+    """Every record of the platform: psn_no, the columns of `TIMELINES` but the key, `evidence`. Raises PeerBroken."""
+    content = channel.export("records")
     try:
         raw = pl.read_csv(io.BytesIO(content), infer_schema=False, columns=list(_COLUMNS))
         return raw.select(
@@ -59,6 +81,7 @@ def _parse(content: bytes) -> pl.DataFrame:
             # An older system may have written no end; that is a record all the same, and must not get lost.
             last=pl.col("endtime").str.slice(0, 10).str.to_date("%Y-%m-%d").fill_null(OPEN_END),
             source=pl.col("src_dept").fill_null(""),
+            evidence=pl.col("evid_no").fill_null(""),
         )
     except pl.exceptions.PolarsError:
         # The original quotes cells.

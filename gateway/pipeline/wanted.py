@@ -1,6 +1,7 @@
 """What the platform should hold and does not: from recognitions to the lists that are to be queued."""
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 
 import polars as pl
 
@@ -10,7 +11,7 @@ from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import NOTHING, Standing, read_standing
 from gateway.settle import benefit_intervals, changes, lists, subsidy_intervals, timelines
 from gateway.site import Site
-from gateway.store import outbox, people, rosters
+from gateway.store import outbox, people, rosters, withdrawals
 
 
 def wanted(
@@ -26,7 +27,8 @@ def wanted(
     with site.ledger.begin() as tx:
         confirmed, adopted = people.confirmed(tx, people=only), people.adopted(tx, people=only)
         version = rosters.newest(tx)
-        refused = outbox.refused_lists(tx, version.pulled_at) if version else confirmed.clear()
+        refused = outbox.refused_lists(tx, version.pulled_at, people=only) if version else empty(LISTS)
+        withdrawn = withdrawals.in_force(tx, people=only)
     everybody = pl.concat([recognitions["person_key"], confirmed["person_key"]]).unique()
     insured = roster.people(site, ["person_key", "birth", "dead"], everybody)
     alive = insured.filter(~pl.col("dead"))
@@ -39,8 +41,29 @@ def wanted(
     confirmed = pl.concat([confirmed, standing.confirmed])
     theirs = _intervals(site, living.clear(), adopted, alive)
     listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}))
+    listed, cancelled, lapsed = _without(withdrawn, listed)
     queue = _said_by_us(changes(listed, confirmed.drop("origin")), confirmed, own, alive)
-    return queue.join(refused, on=["person_key", "use", "records"], how="anti"), standing
+    unwanted = pl.concat([refused, cancelled])
+    queue = queue.join(unwanted, on=["person_key", "use", "records"], how="anti")
+    return queue, replace(standing, lapsed=lapsed)
+
+
+def _without(withdrawn: pl.DataFrame, listed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, list[int]]:
+    """The lists with what stands in the place of undone ones; `LISTS` that were cancelled; and what of `withdrawn`
+    (`IN_FORCE`) is over, since something else is wanted by now."""
+    key = ["person_key", "use"]
+    undone, undone_not = _matching(withdrawn.drop_nulls("instead"), listed)
+    instead = undone.select(*key, records="instead")
+    kept = pl.concat([listed.join(undone, on=key, how="anti"), instead])
+    cancelled, cancelled_not = _matching(withdrawn.filter(pl.col("instead").is_null()), kept)
+    return kept, cancelled.select(LISTS.names()), [*undone_not["id"], *cancelled_not["id"]]
+
+
+def _matching(withdrawn: pl.DataFrame, listed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What of `withdrawn` is just what is listed, and what is not."""
+    seen = withdrawn.join(listed, on=["person_key", "use"], how="left", suffix="_now")
+    same = pl.col("records") == pl.col("records_now").fill_null("")
+    return seen.filter(same), seen.filter(~same)
 
 
 def _intervals(
@@ -58,7 +81,10 @@ def _said_by_us(
     queue: pl.DataFrame, confirmed: pl.DataFrame, own: Mapping[str, pl.DataFrame], alive: pl.DataFrame
 ) -> pl.DataFrame:
     """What may be sent of the queue: of people alive on the roster, and no list that only others wrote."""
-    key = ["person_key", "use"]
-    ours = [frame.select("person_key", use=pl.lit(use)) for use, frame in own.items()]
-    known = pl.concat([*ours, confirmed.filter(pl.col("origin") == "receipt").select(key)])
-    return queue.join(alive, on="person_key", how="semi").join(known, on=key, how="semi")
+    sent = confirmed.filter(pl.col("origin") == "receipt")
+    parts = []
+    for use, frame in own.items():
+        of_use = pl.col("use") == use
+        known = pl.concat([frame["person_key"], sent.filter(of_use)["person_key"]])
+        parts.append(queue.filter(of_use).join(known.to_frame(), on="person_key", how="semi"))
+    return pl.concat(parts).join(alive, on="person_key", how="semi")

@@ -16,7 +16,7 @@ from gateway.model.verdicts import WHO, who_says
 from gateway.pipeline import roster
 from gateway.pipeline.takebacks import taken_back
 from gateway.pipeline.verdicts import verdicts
-from gateway.reconcile import CLAIMS, link, resolve, sure_sources
+from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
 from gateway.settle import Said, Turn, statements, unresolved
 from gateway.site import Site
 from gateway.store.decisions import CASES
@@ -30,7 +30,7 @@ _OF_PAYMENTS = [
     "row", "scope", "number", "number_state", "name_key", "fault", "dup_key", "gives", "none_reason", "change",
     "remark", "said_dead",
 ]  # fmt: skip
-#: Payments that are linked at once.
+#: Payments whose claims are cut at once.
 PAYMENTS_AT_ONCE = 1_000_000
 #: Cases of rows, with the scope of each, and what of the source could still tell whom they mean.
 DOUBTS = pl.Schema([*CASES.items(), ("scope", pl.String()), ("raw_source_id", pl.String())])
@@ -65,6 +65,12 @@ class Work:
             return self.row.resolutions_file
         return site.write_frame(self.resolutions)
 
+    def lets_through(self) -> pl.DataFrame:
+        """What the list would say of whom, were it in use: its statements, and the rows that hold departures back."""
+        names = ("row", "scope", "person_key", "identity", "level", "first", "last", "next_identity", "change", "gives")
+        said, doubt = self.said.rows.select(names), self.said.unresolved.select("row", "scope", person_key="candidate")
+        return pl.concat([said, doubt], how="diagonal")
+
     def review_digest(self) -> str:
         """Digest of which rows are in review: when a case is decided, the department gets another receipt."""
         rows = self.resolutions.filter(pl.col("outcome") == "review")["row"].to_list()
@@ -96,15 +102,13 @@ def resolve_all(site: Site, rows: Sequence[DeliveryRow], known: pl.DataFrame) ->
         return []
     decided = verdicts(site)
     frames = {row.id: _entries(site, row) for row in rows}
-    claims = pl.concat([_claims(row, frames[row.id]) for row in rows])
-    links = link(claims, lambda: roster.buckets(site), verdicts=decided, known=known)
-    del claims
-    work, start = [], 0
-    for row in rows:
-        entries = frames.pop(row.id)
-        work.append(_resolved(site, row, entries, links.slice(start, entries.height), decided))
-        start += entries.height
-    return work
+    links = link_parts(
+        lambda: (_claims(row, frames[row.id]) for row in rows),
+        lambda: roster.buckets(site),
+        verdicts=decided,
+        known=known,
+    )
+    return [_resolved(site, row, frames.pop(row.id), part, decided) for row, part in zip(rows, links, strict=True)]
 
 
 def resolve_payments(site: Site, row: DeliveryRow) -> Work:
@@ -113,11 +117,12 @@ def resolve_payments(site: Site, row: DeliveryRow) -> Work:
     entries = site.read_frame(row.entries_file or "", _OF_PAYMENTS)
     absent = [name for name in ENTRIES if name not in _OF_PAYMENTS]
     entries = entries.with_columns(pl.lit(None, ENTRIES[name]).alias(name) for name in absent)
-    parts = [
-        link(_claims(row, part), lambda: roster.buckets(site), verdicts=decided)
-        for part in entries.iter_slices(PAYMENTS_AT_ONCE)
-    ]
-    links = pl.concat([pl.DataFrame(schema=LINKS), *parts])
+    parts = link_parts(
+        lambda: (_claims(row, part) for part in entries.iter_slices(PAYMENTS_AT_ONCE)),
+        lambda: roster.buckets(site),
+        verdicts=decided,
+    )
+    links = pl.concat([pl.DataFrame(schema=LINKS), *parts], rechunk=True)
     return _resolved(site, row, entries, links, decided)
 
 
@@ -139,12 +144,10 @@ def _entries(site: Site, row: DeliveryRow) -> pl.DataFrame:
     return site.read_frame(row.entries_file or "").drop(_FOR_EYES, strict=False)
 
 
-def _resolved(
-    site: Site, row: DeliveryRow, entries: pl.DataFrame, links: pl.DataFrame, decided: pl.DataFrame
-) -> Work:
+def _resolved(site: Site, row: DeliveryRow, entries: pl.DataFrame, links: pl.DataFrame, decided: pl.DataFrame) -> Work:
     mapping = mapping_of(site, row)
     before = site.read_frame(row.resolutions_file) if row.resolutions_file else None
-    previous = _previous(site, row, entries, before, decided) if before is not None else None
+    previous = _previous(site, row, entries.filter(links["person_key"].is_null()), before, decided)
     resolutions = resolve(entries, links, statements=mapping.statements, previous=previous)
     return Work(
         row=row,
@@ -159,12 +162,19 @@ def _resolved(
 
 
 def _previous(
-    site: Site, row: DeliveryRow, entries: pl.DataFrame, before: pl.DataFrame, decided: pl.DataFrame
-) -> pl.DataFrame:
-    """row, person_key, decided, insured: whom the rows were sure about, whether a person had said so, and whether these
-    are on the roster still. Whom only a decision named that holds no longer nobody was ever sure about."""
+    site: Site, row: DeliveryRow, entries: pl.DataFrame, before: pl.DataFrame | None, decided: pl.DataFrame
+) -> pl.DataFrame | None:
+    """row, person_key, decided, insured of entries that mean nobody for sure now: whom they were sure about, whether a
+    person had said so, and whether these are on the roster still. Whom only a decision named that holds no longer
+    nobody was ever sure about. None where they were never resolved."""
+    if before is None:
+        return None
     sure = before.select("row", person_key=pl.coalesce("person_key", "kept"), decided=pl.col("rule") == "decided")
-    sure = sure.drop_nulls("person_key").with_columns(pl.col("decided").fill_null(value=False))
+    sure = (
+        sure.drop_nulls("person_key")
+        .filter(pl.col("row").is_in(entries["row"].implode()))
+        .with_columns(pl.col("decided").fill_null(value=False))
+    )
     told = sure.filter("decided")
     if told.height:
         who = entries.join(told, on="row").select("row", "person_key", *who_says(pl.lit(row.instance)))

@@ -1,93 +1,59 @@
 """Claims meet the roster: which person each row means.
 
-A claim is what a row says about who it is. The sure rules (`exact`) join number and name within a bucket; what they
-leave meets every bucket in turn (`residue`), and is weighed (`weigh`). What a person decided goes before all of it.
-Source: contract «Beyond reasonable doubt».
+A claim is what a row says about who it is. The sure rules (`sure`, `exact`) join number and name within a bucket; what
+they leave meets every bucket in turn (`residue`), and is weighed (`weigh`). What a person decided goes before all of
+it. Source: contract «Beyond reasonable doubt».
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterator
+from itertools import pairwise
 
 import polars as pl
 
-from gateway.model.buckets import by_number
 from gateway.model.frames import LINKS, VERDICTS
-from gateway.model.verdicts import WHO, who_says
-from gateway.reconcile import residue, weigh
-from gateway.reconcile.exact import CLAIM, OF_PERSON, SEEN, VERDICT, exact_pass, no_roster
+from gateway.reconcile import residue, sure, weigh
+from gateway.reconcile.exact import OF_PERSON, SEEN, exact_pass, no_roster
+from gateway.reconcile.sure import CLAIMS, KNOWN, Buckets, Parts, side_by_side, sure_sources
 
-Frames = Iterator[pl.DataFrame]
-Buckets = Callable[[], Frames]
-#: Buckets that are worked on side by side: two cores take two at a time.
-_AT_ONCE = 2
+#: Pairs that are weighed at once: what is said of each takes half a kilobyte, what is left of it a tenth.
+_WEIGHED_AT_ONCE = 250_000
 
-#: Columns of entries that linking reads; with them come `instance` and `delivery`, that is, who said it and where.
-CLAIMS = (*residue.OF_ROW[1:], "instance", "delivery", "raw_household", "raw_source_id")
-#: Source numbers that led to one person.
-KNOWN = pl.Schema({"instance": pl.String, "raw_source_id": pl.String, "person_key": pl.Int64})
+__all__ = ["CLAIMS", "KNOWN", "link", "link_parts", "sure_sources"]
 
 
 def link(
     claims: pl.DataFrame, roster: Buckets, *, verdicts: pl.DataFrame | None = None, known: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """`LINKS` of the claims (CLAIMS columns), row by row in their order.
+    """`LINKS` of the claims (CLAIMS columns), row by row in their order; the rest as `link_parts` has it."""
+    return pl.concat(link_parts(lambda: iter([claims]), roster, verdicts=verdicts, known=known))
 
-    `roster` yields the roster's buckets, cut by `buckets.by_number`, each time it is called. `verdicts` (`VERDICTS`):
-    what people decided. `known` (`KNOWN`): whom the sources' own numbers meant in rows that were sure before.
+
+def link_parts(
+    parts: Parts, roster: Buckets, *, verdicts: pl.DataFrame | None = None, known: pl.DataFrame | None = None
+) -> Iterator[pl.DataFrame]:
+    """`LINKS` of each part's claims, row by row in their order. They are linked at once: what is sure in one part
+    settles doubts in another. Held are a few columns of the sure claims, and what the residue says.
+
+    `parts` yields the same CLAIMS frames each time it is called; all rows of a household stand in one. `roster` yields
+    the roster's buckets, cut by `buckets.by_number`, each time it is called. `verdicts` (`VERDICTS`): what people
+    decided. `known` (`KNOWN`): whom the sources' own numbers meant in rows that were sure before.
     """
-    claims = claims.select(CLAIMS).with_columns(_written("raw_household"), _written("raw_source_id"))
-    claims = claims.with_row_index("claim")
-    decided = _decided(claims, pl.DataFrame(schema=VERDICTS) if verdicts is None else verdicts)
-    links = _without_excluded(_exact(claims, roster), decided)
-    told = pl.col("claim").is_in(decided["claim"].implode())
-    by_form = pl.col("rule") == "number+name_form"
-    left = links.filter(pl.col("person_key").is_null() | by_form | told).select("claim", linked="person_key")
-    sources = pl.concat([pl.DataFrame(schema=KNOWN) if known is None else known, sure_sources(claims, links)])
-    pairs = _pairs(claims, links, left, roster, decided, sources)
-    return _concluded(links, weigh.choose(pairs), decided).select(pl.col(n).cast(t) for n, t in LINKS.items())
-
-
-def sure_sources(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """`KNOWN` of the rows (SOURCE columns) that number and name made sure; `links`: `LINKS` of the same rows."""
-    rows = claims.select("instance", _written("raw_source_id")).with_columns(links["person_key"], links["rule"])
-    sure = rows.filter(pl.col("rule") == "number+name").drop_nulls("raw_source_id")
-    return sure.select(pl.col(n).cast(t) for n, t in KNOWN.items()).unique()
-
-
-def _written(name: str) -> pl.Expr:
-    """The cell; an empty one says nothing that two rows could share."""
-    return pl.col(name).str.strip_chars().replace("", None)
-
-
-def _exact(claims: pl.DataFrame, roster: Buckets) -> pl.DataFrame:
-    """`VERDICT` by the sure rules, in the order of the claims."""
-    narrow = claims.select("claim", *CLAIM, bucket=by_number(pl.col("number")))
-    parts = narrow.partition_by("bucket", as_dict=True, include_key=False)
-    none = narrow.drop("bucket").clear()
-
-    def judge(bucket: int, people: pl.DataFrame) -> pl.DataFrame:
-        return exact_pass(parts.pop((bucket,), none), people.select(SEEN))
-
-    judged = list(_side_by_side(judge, roster()))
-    judged += [exact_pass(part, no_roster()) for part in parts.values()]  # without a roster nobody is found
-    return pl.concat([pl.DataFrame(schema=VERDICT), *judged]).sort("claim")
-
-
-def _side_by_side(work: Callable[[int, pl.DataFrame], pl.DataFrame], buckets: Iterator[pl.DataFrame]) -> Frames:
-    """What each bucket comes to, in their order: two at a time, and no more of them in memory."""
-    numbered = enumerate(buckets)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        while pair := list(islice(numbered, _AT_ONCE)):
-            yield from pool.map(lambda one: work(*one), pair)
-
-
-def _decided(claims: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """claim, same, excluded, nobody: of the claims about which a person decided."""
-    named = claims.join(verdicts, on=["number", "name_key"], how="semi", nulls_equal=True)
-    keyed = named.select("claim", *who_says(pl.col("instance")))
-    joined = keyed.join(verdicts, on=list(WHO), how="inner", nulls_equal=True)
-    return joined.select("claim", "same", "excluded", "nobody")
+    cut = sure.cut(parts, pl.DataFrame(schema=VERDICTS) if verdicts is None else verdicts)
+    starts, decided = cut.starts, cut.decided
+    if len(starts) == 1:
+        return
+    plain, people = sure.plain(cut, roster)
+    del cut
+    rest = sure.rest(parts, starts, plain)
+    plain = plain.drop("village")  # half of what is held of it
+    links = _without_excluded(exact_pass(rest.claims, people).sort("claim"), decided)
+    del people
+    sources = [pl.DataFrame(schema=KNOWN) if known is None else known, rest.sources, sure_sources(rest.claims, links)]
+    pairs = _pairs(rest, links, roster, decided, pl.concat(sources))
+    few = _concluded(links, weigh.choose(pairs), decided)
+    del rest, links, pairs
+    for start, end in pairwise(starts):
+        yield _together(sure.between(plain, start, end), sure.between(few, start, end))
 
 
 def _excluded(decided: pl.DataFrame) -> pl.DataFrame:
@@ -108,27 +74,41 @@ def _without_excluded(links: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFram
 
 
 def _pairs(
-    claims: pl.DataFrame,
-    links: pl.DataFrame,
-    left: pl.DataFrame,
-    roster: Buckets,
-    decided: pl.DataFrame,
-    known: pl.DataFrame,
+    rest: sure.Rest, links: pl.DataFrame, roster: Buckets, decided: pl.DataFrame, known: pl.DataFrame
 ) -> pl.DataFrame:
-    """The residue and whom it may mean, weighed."""
-    sure = claims.select("claim", *residue.HOUSEHOLD).with_columns(links["rule"], links["village"])
-    sources = known.unique().filter(pl.col("person_key").n_unique().over(residue.SOURCE) == 1)
+    """`weigh.weigh` of the residue and whom it may mean."""
+    told = pl.col("claim").is_in(decided["claim"].implode())
+    doubtful = pl.col("person_key").is_null() | (pl.col("rule") == "number+name_form") | told
+    left = links.filter(doubtful).select("claim", linked="person_key")
+    by_name = links.filter(pl.col("rule") == "number+name").select("claim", "village")
+    wanted = rest.claims["raw_source_id"].drop_nulls().hash()
+    known = known.filter(pl.col("raw_source_id").hash().is_in(wanted.implode())).unique()
+    members = rest.claims.select("claim", *residue.HOUSEHOLD).join(by_name, on="claim").drop("claim")
     frame = residue.context(
-        claims.join(left, on="claim", how="semi", maintain_order="left"),
-        sure.filter(pl.col("rule") == "number+name"),
-        sources,
+        rest.claims.join(left, on="claim", how="semi", maintain_order="left"),
+        pl.concat([rest.members, members]),
+        known.filter(pl.col("person_key").n_unique().over(residue.SOURCE) == 1),
     )
     blocks = residue.Blocks(frame, decided.select("claim", person_key="same").drop_nulls())
-    met = list(_side_by_side(lambda bucket, people: blocks.meet(bucket, people.select(SEEN)), roster()))
-    pairs = pl.concat(met or [blocks.meet(0, no_roster())])
-    pairs = pairs.join(_excluded(decided), on=["claim", "person_key"], how="anti")
-    told = decided.select("claim", "same")
-    return weigh.weigh(pairs.join(frame, on="claim").join(left, on="claim").join(told, on="claim", how="left"))
+    met = side_by_side(lambda bucket, people: blocks.meet(bucket, people.select(SEEN)), roster())
+    same, excluded = decided.select("claim", "same"), _excluded(decided)
+
+    def weighed(pairs: pl.DataFrame) -> pl.DataFrame:
+        pairs = pairs.join(excluded, on=["claim", "person_key"], how="anti").join(frame, on="claim")
+        return weigh.weigh(pairs.join(left, on="claim").join(same, on="claim", how="left"))
+
+    return pl.concat([weighed(pairs) for pairs in _gathered(met, blocks.meet(0, no_roster()))])
+
+
+def _gathered(met: Iterator[pl.DataFrame], none: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Pairs of several buckets together: a city's at once, a province's as they come."""
+    waiting = [none]
+    for pairs in met:
+        waiting.append(pairs)
+        if sum(frame.height for frame in waiting) >= _WEIGHED_AT_ONCE:
+            yield pl.concat(waiting)
+            waiting = [none]
+    yield pl.concat(waiting)
 
 
 #: Doubts about the number alone: the rest of the row may still leave one person.
@@ -137,8 +117,12 @@ _ABOUT_NUMBER = ("number_damaged", "number_missing")
 _BY_RULE = {"number+name": "number_same,name_same", "number+name_form": "number_same,name_form"}
 
 
+def _bits(evidence: str) -> int:
+    return sum(weigh.BITS[code] for code in evidence.split(","))
+
+
 def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
-    """Links after the second look: what a person decided, what is beyond doubt now, and what came into doubt."""
+    """claim and `LINKS` after the second look: what a person decided, what is beyond doubt, what came into doubt."""
     frame = links.join(chosen, on="claim", how="left", maintain_order="left")
     frame = frame.join(decided.drop("same"), on="claim", how="left", maintain_order="left")
     linked = pl.col("person_key").is_not_null()
@@ -162,8 +146,9 @@ def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame)
     )
     rule = pl.when("told").then(pl.lit("decided")).when(weighed).then(pl.lit("weighed")).when(~doubted).then("rule")
     by_rule = rule.replace_strict(_BY_RULE, default=None, return_dtype=pl.String)
-    bits = {rule: sum(weigh.BITS[code] for code in codes.split(",")) for rule, codes in _BY_RULE.items()}
+    bits = {rule: _bits(codes) for rule, codes in _BY_RULE.items()}
     return frame.select(
+        "claim",
         person.alias("person_key"),
         pl.when(person.is_null() & ~none_left.fill_null(value=False))
         .then(pl.coalesce("namesake", "moved", "candidate"))
@@ -175,4 +160,19 @@ def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame)
         reason.alias("reason"),
         *(pl.when(found).then(f"first_{c}").when(~doubted).then(c).alias(c) for c in ("dead", "covered", "birth")),
         ruled_out="excluded",
+    ).select("claim", *(pl.col(n).cast(t) for n, t in LINKS.items()))
+
+
+def _together(plain: pl.DataFrame, few: pl.DataFrame) -> pl.DataFrame:
+    """`LINKS` of the claims that are plain and of the others, in the order of the claims."""
+    evidence = _BY_RULE["number+name"]
+    said = {
+        "score": pl.lit(_bits(evidence)),
+        "evidence": pl.lit(evidence),
+        "rule": pl.lit("number+name"),
+        **{name: pl.col(name) for name in ("person_key", "dead", "covered", "birth")},
+    }
+    links = plain.select(
+        "claim", *(said.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in LINKS.items())
     )
+    return pl.concat([links, few]).sort("claim").drop("claim")

@@ -9,6 +9,9 @@ _NOBODY = ("not_on_roster", "decided_nobody")
 #: What two rows of one person and category must share to be the same statement said twice.
 _ALIKE = ("identity", "level", "first", "last", "next_identity", "change", "gives", "said_dead")
 
+#: Columns of an entry on which its outcome depends.
+RESOLVED = ("row", "fault", "dup_key", *_ALIKE, "birth_from", "number_state", "none_reason", "remark")
+
 
 def resolve(
     entries: pl.DataFrame, links: pl.DataFrame, *, statements: bool, previous: pl.DataFrame | None = None
@@ -20,8 +23,39 @@ def resolve(
     insured: still on the roster) says how rows were linked before: a row that was sure before and is in doubt now keeps
     its person until somebody decides.
     """
-    frame = entries.hstack(links)
-    frame = _born_later(frame)
+    frame = _born_later(entries.select(RESOLVED).hstack(links))
+    plain = frame.select(_usable() & ~_said_again(frame, statements=statements) & _is_plain(statements=statements))
+    mask = plain.to_series().fill_null(value=False)
+    told = [name for name in RESOLUTIONS if name in frame.columns]
+    plainly = frame.select(told).filter(mask).with_columns(outcome=pl.lit("matched"), reason=pl.lit(""), kept=None)
+    parts = [plainly, _looked_at(frame.filter(~mask), previous, statements=statements)]
+    del frame, plainly
+    return pl.concat(
+        [part.select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items()) for part in parts]
+    ).sort("row")
+
+
+def _usable() -> pl.Expr:
+    return pl.col("fault").is_null() & pl.col("person_key").is_not_null()
+
+
+def _said_again(frame: pl.DataFrame, *, statements: bool) -> pl.Series:
+    """Rows beside which another may be of the same group: its hash is the same. At least these."""
+    group = pl.col("dup_key").hash()
+    if statements:
+        group = group ^ pl.col("person_key").hash(1)
+    return frame.select(pl.when(_usable()).then(group).is_duplicated() & _usable()).to_series()
+
+
+def _is_plain(*, statements: bool) -> pl.Expr:
+    """Usable rows that say what most rows say: a current identity of somebody alive and insured, and no more."""
+    dead = (pl.col("dead") | pl.col("said_dead")) & pl.lit(statements)
+    current = (pl.col("gives") == "current") & (pl.col("change") != "stop")
+    return current & pl.col("remark").is_null() & pl.col("covered") & ~dead
+
+
+def _looked_at(frame: pl.DataFrame, previous: pl.DataFrame | None, *, statements: bool) -> pl.DataFrame:
+    """The other rows, with what they come to."""
     frame = _with_previous(frame, previous)
     frame = _with_doubles(frame, statements=statements)
     dead = (pl.col("dead").fill_null(value=False) | pl.col("said_dead")) & pl.lit(statements)
@@ -47,7 +81,7 @@ def resolve(
         _reason().alias("reason"),
         pl.coalesce("candidate", pl.when(doubtful).then("person_key")).alias("candidate"),
         pl.when(~doubtful).then("person_key").alias("person_key"),
-    ).select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items())
+    )
 
 
 def _born_later(frame: pl.DataFrame) -> pl.DataFrame:

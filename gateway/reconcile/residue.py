@@ -5,6 +5,10 @@ date, birth date and home, name and home, and the person to whom the source's ow
 home is unknown, it is that of the rest of its household. Nothing is decided here: `weigh` does.
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import xor
+
 import polars as pl
 
 from gateway.model.buckets import by_number
@@ -18,6 +22,8 @@ HOUSEHOLD = ["delivery", "raw_household"]
 SOURCE = ["instance", "raw_source_id"]
 #: Digits of a number that a spreadsheet or a hand left: area and birth date, and what a spreadsheet keeps.
 _DATE, _FRONT = 14, 15
+#: What a block goes by: a column of the claims, and the same of a person.
+On = Mapping[str, pl.Expr]
 #: Counties and towns are filled up with zeros to the length of a village.
 _VILLAGE = r"^\d{9}(?:[1-9]\d\d|\d[1-9]\d|\d\d[1-9])$"
 _BIRTH = (6, 8)
@@ -83,20 +89,22 @@ class Blocks:
 
     def meet(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
         """(claim and SEEN columns, prefixed `p_` but for person_key): whom of the bucket the residue may mean."""
-        people = people.select(SEEN)
-        numbers = self._numbers.get((bucket,))
-        pairs = [
-            _pairs(people, self._born, ["name_key", "birth"], ["name_key", "born"]),
-            _pairs(people, self._at_home, ["birth", "village"], ["born", "home"]),
-            _pairs(people, self._named, ["name_key", "village"], ["name_key", "home"]),
-            _pairs(people, self._before, ["person_key"], ["person_key"]),
-        ]
-        if numbers is not None:
-            pairs.append(_pairs(people, numbers, ["number"], ["number"]))
+        blocks = list(self._blocks(bucket))
+        # Most people share nothing with anybody of the residue, which their hashes show at a fifth of a join's cost.
+        near = people.select(SEEN).filter(pl.any_horizontal(_meeting(claims, on) for claims, on in blocks))
+        return pl.concat(_pairs(near, claims, on) for claims, on in blocks).unique(["claim", "person_key"])
+
+    def _blocks(self, bucket: int) -> Iterator[tuple[pl.DataFrame, On]]:
+        """The claims that say something, and by which of it people are found: theirs, by the name of ours."""
+        number = pl.col("number")
+        yield self._born, {"name_key": pl.col("name_key"), "born": pl.col("birth")}
+        yield self._at_home, {"born": pl.col("birth"), "home": pl.col("village")}
+        yield self._named, {"name_key": pl.col("name_key"), "home": pl.col("village")}
+        yield self._before, {"person_key": pl.col("person_key")}
+        if (numbers := self._numbers.get((bucket,))) is not None:
+            yield numbers, {"number": number}
         for (digits,), fronts in self._fronts.items():
-            begun = people.with_columns(front=pl.col("number").str.slice(0, int(digits)))
-            pairs.append(_pairs(begun, fronts, ["front"], ["front"]))
-        return pl.concat(pairs).unique(["claim", "person_key"])
+            yield fronts, {"front": number.str.slice(0, int(digits))}
 
 
 def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
@@ -105,7 +113,18 @@ def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
     return told.filter(pl.len().over("delivery", *said) <= _MOST).drop("delivery")
 
 
-def _pairs(people: pl.DataFrame, claims: pl.DataFrame, theirs: list[str], ours: list[str]) -> pl.DataFrame:
-    cut = claims.select("claim", *(pl.col(o).alias(t) for o, t in zip(ours, theirs, strict=True)))
-    joined = people.join(cut, on=theirs, how="inner")
+def _meeting(claims: pl.DataFrame, on: On) -> pl.Expr:
+    """Whether a person may be one of whom the claims speak: their hashes agree."""
+    ours = claims.select(_hash([pl.col(name) for name in on])).to_series()
+    return _hash(on.values()).is_in(ours.implode())
+
+
+def _hash(said: Iterable[pl.Expr]) -> pl.Expr:
+    return reduce(xor, (value.hash(seed) for seed, value in enumerate(said)))
+
+
+def _pairs(people: pl.DataFrame, claims: pl.DataFrame, on: On) -> pl.DataFrame:
+    joined = people.with_columns(**{f"_{name}": value for name, value in on.items()}).join(
+        claims.select("claim", **{f"_{name}": pl.col(name) for name in on}), on=[f"_{name}" for name in on]
+    )
     return joined.select("claim", "person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))

@@ -46,12 +46,16 @@ _SHOWN_AT = 0
 _SHOWN = 5
 #: Shorter beginnings of a number than area and birth date say little; one digit more tells ten people apart.
 _DATE_AT, _FRONT_AT = 14, 15
+_FLAGS = ("told", "possible", "twin", "moved")
+_WEIGHED = ("claim", "linked", "person_key", *(f"p_{c}" for c in OF_PERSON), "score", "evidence", "spelt", *_FLAGS)
 _NAMED = ("name_same", "name_form", "name_mark")
 _DATED = ("number_same", "number_near", "number_front", "number_date")
 
 
 def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Pairs (`residue.context` columns and the person's, prefixed `p_`) with `score`, `evidence` and `against`."""
+    """Of pairs (`residue.context` columns, linked, same, and the person's, prefixed `p_`) those that count: claim,
+    linked, person_key, p_ OF_PERSON columns, score, evidence, spelt, and whether they are `told`, `possible`, `twin`,
+    `moved` (see `choose`)."""
     number, names = _number(_near(pairs)), _names(pairs)
     kinds: list[pl.Expr | pl.Series] = [number, names, _birth(), _sex(), _area(), _household(), _source()]
     columns = [f"kind_{i}" for i in range(len(kinds))]
@@ -59,13 +63,14 @@ def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
     bits = [pl.col(c).replace_strict(BITS, default=0, return_dtype=pl.Float32) for c in columns]
     of_number = pl.col("kind_0").is_in(_DATED) & (pl.col("dated") == pl.col("p_birth"))
     twice = pl.when(of_number & (pl.col("kind_2") == "birth_same")).then(-_SAID_TWICE)
-    return frame.with_columns(
+    frame = frame.with_columns(
         score=pl.sum_horizontal(*bits, twice).cast(pl.Float32),
         evidence=pl.concat_str([pl.col(c) for c in columns], separator=",", ignore_nulls=True),
         against=pl.any_horizontal(pl.col(c).is_in(AGAINST) for c in columns).fill_null(value=False),
         named=pl.col("kind_1").is_in(_NAMED).fill_null(value=False),
         spelt=(pl.col("kind_1") == "name_same").fill_null(value=False),
-    ).drop(columns)
+    )
+    return _flagged(frame).select(_WEIGHED)
 
 
 def choose(weighed: pl.DataFrame) -> pl.DataFrame:
@@ -76,15 +81,8 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
     one of this very name and the number's birth date who lives there, where the claim is linked to somebody of another
     spelling.
     """
-    possible, area = pl.col("named") & ~pl.col("against"), pl.col("area")
-    frame = weighed.with_columns(
-        told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
-        possible=possible,
-        twin=_twin() & (area.is_null() | pl.col("p_village").str.starts_with(area)),
-        moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
-    ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
     order = ["claim", "told", "possible", "score", "person_key"]
-    ranked = frame.sort(order, descending=[False, True, True, True, False])
+    ranked = weighed.sort(order, descending=[False, True, True, True, False])
     score = pl.col("score")
     second = score.slice(1).max()
     # By sound or by mark a twin who is not on the roster fits as well.
@@ -103,6 +101,16 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
         namesake=person.filter(pl.col("twin") & (person != pl.col("linked"))).first(),
         **{f"first_{name}": pl.col(f"p_{name}").first() for name in OF_PERSON},
     )
+
+
+def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
+    area = pl.col("area")
+    return frame.with_columns(
+        told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
+        possible=pl.col("named") & ~pl.col("against"),
+        twin=_twin() & (area.is_null() | pl.col("p_village").str.starts_with(area)),
+        moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
+    ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
 
 
 def _twin() -> pl.Expr:
@@ -145,17 +153,22 @@ def _near(pairs: pl.DataFrame) -> pl.Series:
     whole = (number.str.len_chars() == 18) & (theirs.str.len_chars() == 18)
     damaged = pairs.filter(whole & (pl.col("number_state") == "damaged") & pl.col("front").is_null())
     distinct = damaged.select("number", "p_number").unique()
-    differ = [number.str.slice(i, 1) != theirs.str.slice(i, 1) for i in range(18)]
-    count = pl.sum_horizontal(d.cast(pl.Int8) for d in differ)
-    swapped = pl.any_horizontal(
-        differ[i]
-        & differ[i + 1]
-        & (number.str.slice(i, 1) == theirs.str.slice(i + 1, 1))
-        & (number.str.slice(i + 1, 1) == theirs.str.slice(i, 1))
-        for i in range(17)
+    cut = distinct.select(
+        *(number.str.slice(i, 1).alias(f"a{i}") for i in range(18)),
+        *(theirs.str.slice(i, 1).alias(f"b{i}") for i in range(18)),
     )
-    table = distinct.with_columns(near=(count == 1) | ((count == 2) & swapped))
-    joined = pairs.select("number", "p_number").join(table, on=table.columns[:2], how="left", maintain_order="left")
+    cut = cut.with_columns((pl.col(f"a{i}") != pl.col(f"b{i}")).alias(f"d{i}") for i in range(18))
+    swaps = [
+        pl.all_horizontal(f"d{i}", f"d{i + 1}")
+        & (pl.col(f"a{i}") == pl.col(f"b{i + 1}"))
+        & (pl.col(f"a{i + 1}") == pl.col(f"b{i}"))
+        for i in range(17)
+    ]
+    count = pl.sum_horizontal(pl.col(f"d{i}").cast(pl.Int8) for i in range(18))
+    near = cut.select(near=(count == 1) | ((count == 2) & pl.any_horizontal(swaps))).to_series()
+    joined = pairs.select("number", "p_number").join(
+        distinct.with_columns(near), on=["number", "p_number"], how="left", maintain_order="left"
+    )
     return joined["near"].fill_null(value=False)
 
 

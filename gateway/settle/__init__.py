@@ -2,19 +2,23 @@
 
 Takes statements of applied deliveries in the order of their business dates, policy, and what the platform last
 confirmed. Gives recognitions with history, departures, timelines per person and use, and changes. Holds departures
-past the limits. Pure: the same statements give the same result, however often and in whatever order they came.
+past the limits, and says where a list looks like none before it. Pure: the same statements give the same result,
+however often and in whatever order they came.
 """
 
 from gateway.settle.changes import changes, lists
-from gateway.settle.fold import Fold, Limits, fold
+from gateway.settle.fold import Fold, fold
+from gateway.settle.guard import Limits
+from gateway.settle.looks import LookLimits, looks, oddities
 from gateway.settle.statements import statements, unresolved
 from gateway.settle.subsidy import subsidy_intervals
 from gateway.settle.timeline import benefit_intervals, timelines
-from gateway.settle.turns import Said, State, Turn, in_order
+from gateway.settle.turns import Said, State, Turn, in_order, nothing
 
 __all__ = [
     "Fold",
     "Limits",
+    "LookLimits",
     "Said",
     "State",
     "Turn",
@@ -23,6 +27,9 @@ __all__ = [
     "fold",
     "in_order",
     "lists",
+    "looks",
+    "nothing",
+    "oddities",
     "statements",
     "subsidy_intervals",
     "timelines",

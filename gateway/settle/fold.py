@@ -13,30 +13,12 @@ import polars as pl
 
 from gateway.model.deliveries import Mode
 from gateway.model.frames import DEPARTURES, empty
+from gateway.model.holds import Approved, Breach, Place
+from gateway.settle.guard import Counties, Limits, judge, no_counties
 from gateway.settle.turns import KEY, STATE, Said, State, nothing, spoken
 
 #: (people who would depart, rows that may name them) -> person keys that may be named.
 MayName = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Departures of one scope past both of these are held until a person decides."""
-
-    #: Share of the people who hold an identity in the scope, 0 to 1.
-    share: float = 0.10
-    #: People.
-    number: int = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Breach:
-    """A list whose departures pass the limits of a scope."""
-
-    delivery: int
-    scope: str
-    leaving: int
-    holding: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +37,23 @@ def fold(
     deliveries: Sequence[Said],
     *,
     limits: Limits,
-    decided: Mapping[tuple[int, str], str],
+    decided: Mapping[Place, str],
     may_name: MayName,
     months: Mapping[str, int],
+    counties: Counties = no_counties,
     released: pl.DataFrame | None = None,
+    approved: Approved | None = None,
     since: State | None = None,
 ) -> Fold:
     """What deliveries of one instance, in the order of `in_order`, come to; `since`: after those before them.
 
-    `decided` holds what a person said of a delivery's departures in a scope: "released" or "cancelled", and "held"
-    where they were held before and nobody decided yet. `months`: identities that end by themselves. `released`
-    (delivery and KEY): departures that took place; a changed roster or limit does not judge them again.
+    `decided` holds what a person said of departures: "released" or "cancelled", and "held" where they were held before
+    and nobody decided yet. `months`: identities that end by themselves. `counties`: where people live, as far as the
+    scope does not say so. `released` (delivery and KEY): departures that took place; a changed roster or limit does
+    not judge them again. `approved`: of which set of people each release is; where it does not say, of any.
     """
-    run = _Run(limits, decided, may_name, months, _NO_DEPARTURES if released is None else released, since or nothing())
+    over = _NO_DEPARTURES if released is None else released
+    run = _Run(limits, decided, approved or {}, may_name, months, counties, over, since or nothing())
     for said in deliveries:
         run.take(said)
     return Fold(
@@ -88,9 +74,11 @@ class _Run:
     def __init__(
         self,
         limits: Limits,
-        decided: Mapping[tuple[int, str], str],
+        decided: Mapping[Place, str],
+        approved: Approved,
         may_name: MayName,
         months: Mapping[str, int],
+        counties: Counties,
         released: pl.DataFrame,
         since: State,
     ) -> None:
@@ -99,7 +87,7 @@ class _Run:
         self.breaches: list[Breach] = []
         self.unknown_stops: list[pl.DataFrame] = []
         self._limits, self._decided, self._may_name, self._months = limits, decided, may_name, months
-        self._released = released
+        self._counties, self._released, self._approved = counties, released, approved
 
     def take(self, said: Said) -> None:
         """Applies one delivery: who leaves, what stops, what is stated."""
@@ -151,27 +139,24 @@ class _Run:
         )
         gone = gone.join(over, on=KEY, how="left").with_columns(pl.col("over").fill_null(value=False))
         leaving = gone.filter(pl.col("left_out") & ~pl.col("waits") & ~pl.col("over"))
-        counts = leaving.group_by("scope").agg(leaving=pl.col("person_key").n_unique())
-        base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
-        verdicts = {}
-        for scope, number, of in counts.join(base, on="scope").sort("scope").iter_rows():
-            past = number > self._limits.number and number > self._limits.share * of
-            before = self._decided.get((said.delivery, scope))
-            # What was held once waits for a person, and what a person said stays, even where a changed roster leaves
-            # fewer of them.
-            if past or scope in said.empty_scopes or before is not None:
-                verdicts[scope] = before or "held"
-            if verdicts.get(scope) == "held":
-                self.breaches.append(Breach(delivery=said.delivery, scope=scope, leaving=number, holding=of))
-        verdict = pl.col("scope").replace_strict(verdicts, default="released", return_dtype=pl.String)
+        judged = judge(
+            leaving,
+            holding,
+            delivery=said.delivery,
+            empty_scopes=said.empty_scopes,
+            limits=self._limits,
+            decided=self._decided,
+            approved=self._approved,
+            counties=self._counties,
+        )
+        self.breaches += judged.breaches
+        gone = gone.join(judged.verdicts, on=KEY, how="left", maintain_order="left")
         return gone.with_columns(
             state=pl.when("over")
             .then(pl.lit("released"))
             .when("waits")
             .then(pl.lit("waiting"))
-            .when("left_out")
-            .then(verdict)
-            .otherwise(pl.lit("released"))
+            .otherwise(pl.col("verdict").fill_null("released"))
         )
 
     def _maybe_named(self, gone: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:

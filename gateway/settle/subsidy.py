@@ -35,7 +35,7 @@ def _window(own: pl.DataFrame, everything: pl.DataFrame, births: pl.DataFrame, c
         other = everything.filter(pl.col("identity") == condition.identity)
         spans = other.select("person_key", since="first", until="last")
     else:
-        spans = _ages(births, condition)
+        spans = _ages(births.join(own, on="person_key", how="semi"), condition)
     return (
         own.join(spans, on="person_key")
         .with_columns(first=pl.max_horizontal("first", "since"), last=pl.min_horizontal("last", "until"))

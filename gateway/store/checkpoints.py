@@ -33,4 +33,4 @@ def clear(tx: Tx) -> None:
 
 def files_in_use(tx: Tx) -> set[str]:
     """Names of the sealed files that they hold."""
-    return {name for detail in read(tx).values() for name in detail.get("files", {}).values()}
+    return {name for detail in read(tx).values() for names in detail.get("files", {}).values() for name in names}

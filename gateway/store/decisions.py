@@ -8,11 +8,13 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from gateway.model.holds import WHOLE, Breach, Place
 from gateway.model.outcomes import REMARKS
 from gateway.model.verdicts import Verdict
+from gateway.store import approvals, past
 from gateway.store import tables as t
 from gateway.store.dialect import insert_frame, read_frame, update_by_id
-from gateway.store.ledger import Tx, inserted_id, now
+from gateway.store.ledger import Tx, inserted_id, now, record_act
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +28,34 @@ class HoldRow:
     business_date: date
     scope: str
     state: str
+    #: `model.holds.Breach.kind`, and of a group of departures its identity and county.
+    kind: str
+    identity: str
+    county: str
     leaving: int
     holding: int
+    #: `model.holds.set_digest` of what a release lets through; "" = not known before the next settlement.
+    digest: str
+    #: How many people must approve it.
+    approvals: int
     opened_at: datetime
     opened_by: str
+    #: Whose runs made another set of it since.
+    changed_by: Sequence[str]
     decided_at: datetime | None
     decided_by: str | None
     note: str
+
+    @property
+    def place(self) -> Place:
+        """What it covers."""
+        return Place(self.delivery_id, self.scope, self.identity, self.county)
+
+    @property
+    def breach(self) -> Breach:
+        """Why it is held, in the numbers of when it was."""
+        names = ("scope", "identity", "county", "leaving", "holding", "kind", "digest", "approvals")
+        return Breach(delivery=self.delivery_id, **{name: getattr(self, name) for name in names})
 
 
 def holds(tx: Tx, *, state: str | None = None) -> list[HoldRow]:
@@ -43,10 +66,16 @@ def holds(tx: Tx, *, state: str | None = None) -> list[HoldRow]:
         "delivery_id",
         "scope",
         "state",
+        "kind",
+        "identity",
+        "county",
         "leaving",
         "holding",
+        "digest",
+        "approvals",
         "opened_at",
         "opened_by",
+        "changed_by",
         "decided_at",
         "decided_by",
         "note",
@@ -61,38 +90,70 @@ def holds(tx: Tx, *, state: str | None = None) -> list[HoldRow]:
     return [HoldRow(**row._mapping) for row in tx.execute(query)]
 
 
-def decided(tx: Tx) -> dict[tuple[int, str], str]:
-    """(delivery, scope) -> released | cancelled, as people decided; held where they have not yet."""
+def decided(tx: Tx) -> dict[Place, str]:
+    """Place -> released | cancelled, as people decided; held where they have not yet."""
     words = {"released": "released", "cancelled": "cancelled", "open": "held"}
-    return {(h.delivery_id, h.scope): words[h.state] for h in holds(tx) if h.state in words}
+    return {h.place: words[h.state] for h in holds(tx) if h.state in words}
 
 
-def keep_holds(tx: Tx, breaches: Sequence[tuple[int, str, int, int]], actor: str, *, judged: Set[int]) -> int:
-    """Opens a hold for each breach (delivery, scope, leaving, holding) that has none; those of the `judged` deliveries
-    that no longer breach are void. How many are open."""
-    known = {(h.delivery_id, h.scope): h for h in holds(tx)}
-    for delivery, scope, leaving, holding in breaches:
-        values: dict[str, Any] = {"leaving": leaving, "holding": holding}
-        before = known.pop((delivery, scope), None)
+def keep_holds(
+    tx: Tx, breaches: Sequence[Breach], actor: str, *, judged: Set[int], approving: bool = False
+) -> int:
+    """Opens a hold for each breach that has none; those of departures of the `judged` deliveries that no longer breach
+    are void. A whole list that was held once waits for a person. How many are open.
+
+    A hold whose set changed is another one: approvals of it are void, and `actor` has a hand in it, unless their run
+    did nothing but settle what was approved (`approving`).
+    """
+    known = {h.place: h for h in holds(tx)}
+    for breach in breaches:
+        before = known.pop(breach.place, None)
         if before is None:
             tx.execute(
                 sa.insert(t.holds).values(
-                    delivery_id=delivery,
-                    scope=scope,
+                    delivery_id=breach.delivery,
+                    scope=breach.scope,
+                    identity=breach.identity,
+                    county=breach.county,
                     state="open",
                     opened_at=now(),
                     opened_by=actor,
-                    **values,
+                    **_numbers(breach),
                 )
             )
-        elif before.state in ("open", "void"):
-            if before.state == "void":  # who opens it again is its maker
-                values |= {"opened_at": now(), "opened_by": actor}
-            tx.execute(sa.update(t.holds).where(t.holds.c.id == before.id).values(state="open", **values))
+        elif before.state != "cancelled" and (before.state, before.digest) != ("released", breach.digest):
+            _keep_open(tx, before, breach, actor, approving=approving)
     for hold in known.values():
-        if hold.state == "open" and hold.delivery_id in judged:
+        if hold.state == "open" and hold.scope != WHOLE and hold.delivery_id in judged:
+            _void_approvals(tx, hold, actor)
             tx.execute(sa.update(t.holds).where(t.holds.c.id == hold.id).values(state="void"))
     return len(holds(tx, state="open"))
+
+
+def _keep_open(tx: Tx, hold: HoldRow, breach: Breach, actor: str, *, approving: bool) -> None:
+    """A hold goes on, or is open again."""
+    values = _numbers(breach)
+    if hold.state == "void":  # who opens it again is its maker
+        values |= {"opened_at": now(), "opened_by": actor}
+    else:  # what needed two people once does so as long as it is held
+        values["approvals"] = max(breach.approvals, hold.approvals)
+    if breach.digest != hold.digest:
+        _void_approvals(tx, hold, actor)
+        if not approving and hold.state != "void":
+            values["changed_by"] = sorted({*hold.changed_by, actor})
+    if hold.state == "released":
+        values |= {"decided_at": None, "decided_by": None, "note": ""}
+    tx.execute(sa.update(t.holds).where(t.holds.c.id == hold.id).values(state="open", **values))
+
+
+def _numbers(breach: Breach) -> dict[str, Any]:
+    names = ("leaving", "holding", "kind", "digest", "approvals")
+    return {name: getattr(breach, name) for name in names}
+
+
+def _void_approvals(tx: Tx, hold: HoldRow, actor: str) -> None:
+    if approvals.void(tx, hold.id):
+        record_act(tx, actor=actor, act="hold.changed", hold=hold.id, delivery=hold.delivery_id, digest=hold.digest)
 
 
 def decide_hold(tx: Tx, hold: int, state: str, *, actor: str, note: str) -> None:
@@ -134,6 +195,7 @@ def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     over = known.filter(pl.col("state") != "closed").join(found, on="subject", how="anti")
     update_by_id(tx, t.cases, over["id"].to_list(), state="closed", closed_at=now())
     new = open_cases(tx, found)
+    past.remember_cases(tx)
     return new + again.height, over.height
 
 
@@ -162,6 +224,8 @@ def open_cases(tx: Tx, found: pl.DataFrame) -> int:
     known = read_frame(tx, sa.select(c.subject), pl.Schema({"subject": pl.String}))
     new = found.join(known, on="subject", how="anti").select(CASES.names())
     insert_frame(tx, t.cases, new.with_columns(state=pl.lit("open"), opened_at=pl.lit(now())))
+    if new.height:
+        past.remember_cases(tx)
     return new.height
 
 
@@ -169,13 +233,15 @@ def wake_cases(tx: Tx, today: date) -> None:
     """Cases that were put off until today, or before, are open again."""
     c = t.cases.c
     due = sa.update(t.cases).where(c.state == "later", c.later_until <= today)
-    tx.execute(due.values(state="open", later_until=None))
+    if tx.execute(due.values(state="open", later_until=None)).rowcount:
+        past.remember_cases(tx)
 
 
 def answer_case(tx: Tx, case: int, state: str, *, until: date | None = None) -> None:
     """What a decision does to its case: closed, later (`until` its day), or open again."""
     values: dict[str, Any] = {"state": state, "later_until": until, "closed_at": now() if state == "closed" else None}
     tx.execute(sa.update(t.cases).where(t.cases.c.id == case).values(**values))
+    past.remember_cases(tx)
 
 
 def cases(
@@ -225,9 +291,12 @@ def open_case(tx: Tx, **columns: Any) -> int:
     values = {**columns, "state": "open", "opened_at": now(), "closed_at": None, "later_until": None}
     known = case_of_subject(tx, columns["subject"])
     if known is None:
-        return inserted_id(tx.execute(sa.insert(t.cases).values(**values)))
-    tx.execute(sa.update(t.cases).where(t.cases.c.id == known["id"]).values(**values))
-    return int(known["id"])
+        number = inserted_id(tx.execute(sa.insert(t.cases).values(**values)))
+    else:
+        number = int(known["id"])
+        tx.execute(sa.update(t.cases).where(t.cases.c.id == number).values(**values))
+    past.remember_cases(tx)
+    return number
 
 
 def cases_of(tx: Tx, person: int) -> list[dict[str, Any]]:

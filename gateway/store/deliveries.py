@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifest, Mode, PartPromise
+from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifest, Mode, PartPromise, ReadPart
 from gateway.store import tables as t
 from gateway.store.ledger import Tx, inserted_id, now
 
@@ -40,7 +40,10 @@ class DeliveryRow:
     outcomes: Mapping[str, int]
 
 
-def add(tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str]) -> int:
+def add(
+    tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str],
+    read: Sequence[ReadPart] = (),
+) -> int:  # fmt: skip
     """A landed and normalised delivery. Raises StoreFault where the same content is there already."""
     m = landing.manifest
     values = {
@@ -52,7 +55,7 @@ def add(tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, ro
         "scopes": list(scopes),
         "content_digest": landing.content_digest,
         "manifest_digest": manifest_digest,
-        "landing": _landing_json(landing),
+        "landing": {**_landing_json(landing), "read": [asdict(part) for part in read]},
         "state": DeliveryState.LANDED.value,
         "arrived_at": now(),
         "entries_file": entries_file,
@@ -113,6 +116,20 @@ def landing_of(row: DeliveryRow) -> Landing:
     )
 
 
+def parts_read(row: DeliveryRow) -> list[ReadPart]:
+    """What the parts of a delivery came to, in the order of their entries."""
+    read = row.landing.get("read", [])
+    return [ReadPart(**{**part, "remarks": tuple((c, d) for c, d in part["remarks"])}) for part in read]
+
+
+def newest_read(tx: Tx, instance: str, mode: Mode) -> DeliveryRow | None:
+    """The newest delivery of an instance and mode whose entries are kept; None where there is none."""
+    c = t.deliveries.c
+    query = sa.select(t.deliveries).where(c.instance == instance, c.mode == mode.value, c.entries_file.is_not(None))
+    row = tx.execute(query.order_by(c.id.desc()).limit(1)).first()
+    return _row(row) if row else None
+
+
 def select(tx: Tx, *, instance: str | None = None, states: Sequence[str] = ()) -> list[DeliveryRow]:
     """Deliveries by instance and state, oldest first."""
     query = sa.select(t.deliveries).order_by(t.deliveries.c.id)
@@ -121,6 +138,13 @@ def select(tx: Tx, *, instance: str | None = None, states: Sequence[str] = ()) -
     if states:
         query = query.where(t.deliveries.c.state.in_(states))
     return [_row(row) for row in tx.execute(query)]
+
+
+def newest_dates(tx: Tx, until: date) -> dict[str, date]:
+    """Instance -> business date of the newest list, not after that day, that came and was not refused."""
+    c = t.deliveries.c
+    query = sa.select(c.instance, sa.func.max(c.business_date)).where(c.state != "refused", c.business_date <= until)
+    return {row[0]: row[1] for row in tx.execute(query.group_by(c.instance))}
 
 
 def get(tx: Tx, delivery: int) -> DeliveryRow | None:

@@ -1,31 +1,103 @@
 """What differs between databases, and the bulk paths: the one module with dialect code."""
 
 import json
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
 import polars as pl
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+#: Settings of each session in PostgreSQL.
+_SESSION = (
+    "lock_timeout=30s",  # as long as SQLite waits
+    "cursor_tuple_fraction=1",  # a frame is read to its end, so a plan that is quick to begin is no good
+)
+
 
 def make_engine(url: str) -> sa.Engine:
-    """An engine for the ledger. SQLite: write-ahead log, waiting for locks, foreign keys, immediate transactions."""
+    """An engine for the ledger; its transactions see one state of the database from beginning to end.
+
+    SQLite: write-ahead log, waiting for locks, foreign keys, immediate transactions. PostgreSQL: repeatable reads, and
+    connections that are looked at before they are used. Raises ArgumentError for any other address.
+    """
+    backend = sa.make_url(url).get_backend_name()
+    if backend == "postgresql":
+        session = " ".join(f"-c {setting}" for setting in _SESSION)
+        # Seconds; a host that is gone shows after half a minute.
+        wait = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+        options: dict[str, Any] = {"connect_args": {**wait, "options": session}}
+        return sa.create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, **options)
+    if backend != "sqlite":
+        raise sa.exc.ArgumentError(backend)
     engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite_connect)
-        event.listen(engine, "begin", _sqlite_begin)
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _is_sqlite(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+@contextmanager
+def alone_migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction for migrations: a second process that begins one waits, and then sees what the first has made."""
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+        yield connection
+
+
+#: Any number that no other program takes for a lock in this database.
+_MIGRATING = 0x6761_7465_7761_79
+
+
+def said_of(fault: Exception) -> str:
+    """What broke, in the driver's words: its class, and the rule or the server that it names.
+
+    Never the statement, its parameters, or what PostgreSQL adds in further lines: that may be somebody.
+    """
+    origin: Any = getattr(fault, "orig", None) or fault  # the driver's own error
+    words = [type(origin).__name__]
+    if code := getattr(origin, "sqlstate", None):
+        # Its sentence may quote a value, too.
+        words += [code, origin.diag.constraint_name or origin.diag.table_name or ""]
+    elif isinstance(origin, sqlite3.Error | psycopg.OperationalError):
+        words += str(origin).splitlines()[:1]
+    return " ".join(filter(None, words))[:160]
+
+
+def is_overtaken(fault: sa.exc.DBAPIError) -> bool:
+    """Whether another transaction changed first what this one wanted to."""
+    return getattr(fault.orig, "sqlstate", None) == "40001"
+
+
+def clock(connection: sa.Connection, ahead: float = 0.0) -> sa.ColumnElement[datetime]:
+    """The database's time, so many seconds ahead: UTC without zone."""
+    if _is_sqlite(connection):
+        # To the digit in the form in which SQLAlchemy writes times: they are compared as text.
+        text = sa.func.strftime("%Y-%m-%d %H:%M:%f", "now", f"{ahead:+.3f} seconds").op("||")("000")
+        return sa.type_coerce(text, sa.DateTime())
+    at = sa.func.timezone("utc", sa.func.clock_timestamp(), type_=sa.DateTime())
+    return at + sa.literal(timedelta(seconds=ahead))
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:  # the driver's own connection
     connection.isolation_level = None
     for pragma in (
+        "busy_timeout=30000",  # first: two processes may open a new database at once
         "journal_mode=WAL",
         "synchronous=FULL",
-        "busy_timeout=30000",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         "secure_delete=ON",
@@ -45,16 +117,24 @@ _ROWS = 500
 _SLICE = 20_000
 
 
-def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
-    """Many rows at once, through the driver's executemany. Columns of the frame are columns of the table.
+def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame, **same: str | int) -> None:
+    """Many rows at once, through the driver's executemany, or COPY. Columns of the frame are columns of the table;
+    `same`: those that say the same in every row.
 
     Rows sorted by the table's indexes are several times faster than rows in any order.
     """
-    compiled = sa.insert(table).compile(dialect=connection.dialect, column_keys=frame.columns)
+    if not _is_sqlite(connection):
+        _copy(connection, table, frame.with_columns(pl.lit(value).alias(name) for name, value in same.items()))
+        return
+    constants: dict[str, sa.ColumnElement[Any]] = {
+        name: sa.literal_column(_literal(connection, value)) for name, value in same.items()
+    }
+    insert = sa.insert(table).values(constants)
+    compiled = insert.compile(dialect=connection.dialect, column_keys=[*frame.columns, *same])
     one, order = str(compiled), compiled.positiontup or frame.columns
     head, values, row = one.rpartition(" VALUES ")
     many = head + values + ", ".join([row] * _ROWS)
-    portable = frame.lazy().select(_portable(connection, frame)).select(order).collect()
+    portable = frame.lazy().select(_portable(frame)).select(order).collect()
     for part in portable.iter_slices(_SLICE):
         rows = part.rows()
         rest = len(rows) // _ROWS * _ROWS
@@ -65,10 +145,32 @@ def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame
             connection.exec_driver_sql(one, rows[rest:])
 
 
-def _portable(connection: sa.Connection, frame: pl.DataFrame) -> list[pl.Expr]:
+def _copy(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:
+    quoted = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(quoted(name) for name in frame.columns)
+    # Text is quoted and NULL is not, so that a text of these two characters stays one.
+    statement = rf"COPY {quoted(table.name)} ({columns}) FROM STDIN (FORMAT csv, NULL '\N')"
+    driver: Any = connection.connection.driver_connection  # psycopg's own, which has COPY
+    with driver.cursor() as cursor, cursor.copy(statement) as stream:
+        for part in frame.iter_slices(_SLICE):
+            stream.write(
+                part.write_csv(
+                    include_header=False,
+                    null_value=r"\N",
+                    quote_style="non_numeric",
+                    date_format="%Y-%m-%d",
+                    datetime_format="%Y-%m-%d %H:%M:%S.%6f",
+                )
+            )
+
+
+def _literal(connection: sa.Connection, value: str | int) -> str:
+    """The value as the statement's own text: to hand over a parameter takes as long as to write it."""
+    return str(sa.literal(value).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+
+
+def _portable(frame: pl.DataFrame) -> list[pl.Expr]:
     """SQLite's driver takes dates and times as ISO text, in the form in which SQLAlchemy reads them back."""
-    if connection.dialect.name != "sqlite":
-        return [pl.all()]
     return [
         pl.col(name).dt.strftime("%Y-%m-%d") if kind == pl.Date
         else pl.col(name).dt.strftime("%Y-%m-%d %H:%M:%S.%6f") if isinstance(kind, pl.Datetime)
@@ -78,28 +180,36 @@ def _portable(connection: sa.Connection, frame: pl.DataFrame) -> list[pl.Expr]:
 
 
 def read_frame(connection: sa.Connection, query: sa.Select[Any], schema: pl.Schema) -> pl.DataFrame:
-    """The rows of a query as a frame of the schema, columns by position.
-
-    The driver's own tuples, slice by slice: SQLAlchemy's rows, and dates made one by one, take three times as long.
-    """
-    result = connection.execute(query)
+    """The rows of a query as a frame of the schema, columns by position; slice by slice."""
     driver = _driver_schema(connection, schema)
     parts = [pl.DataFrame(schema=driver)]
-    while rows := result.cursor.fetchmany(_SLICE):
+    for rows in _slices(connection, query):
         parts.append(pl.DataFrame(rows, schema=driver, orient="row"))
-    result.close()
     return pl.concat(parts).select(_from_driver(connection, schema))
 
 
+def _slices(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:  # rows as tuples
+    if not _is_sqlite(connection):
+        # The driver would hold the whole answer, did it not ask slice by slice.
+        streamed = connection.execute(query, execution_options={"yield_per": _SLICE})
+        yield from (list(map(tuple, part)) for part in streamed.partitions())
+        return
+    # The driver's own tuples: SQLAlchemy's rows, and dates made one by one, take three times as long.
+    result = connection.execute(query)
+    while rows := result.cursor.fetchmany(_SLICE):
+        yield rows
+    result.close()
+
+
 def _driver_schema(connection: sa.Connection, schema: pl.Schema) -> pl.Schema:
-    if connection.dialect.name != "sqlite":
+    if not _is_sqlite(connection):
         return schema
     text = {name for name, kind in schema.items() if isinstance(kind, pl.Datetime) or kind in (pl.Date, pl.String)}
     return pl.Schema({name: pl.String() if name in text else pl.Int64() for name in schema})
 
 
 def _from_driver(connection: sa.Connection, schema: pl.Schema) -> list[pl.Expr]:
-    if connection.dialect.name != "sqlite":
+    if not _is_sqlite(connection):
         return [pl.all()]
     return [
         pl.col(name).str.to_date("%Y-%m-%d") if kind == pl.Date
@@ -131,7 +241,7 @@ def among(
 ) -> sa.ColumnElement[bool]:
     """Whether a column holds one of these whole numbers; or those that a parameter of type `Numbers` will give."""
     given = numbers if isinstance(numbers, sa.BindParameter) else sa.literal(numbers, Numbers())
-    if connection.dialect.name != "sqlite":
+    if not _is_sqlite(connection):
         return column == sa.any_(given)
     return column.in_(sa.select(sa.func.json_each(given).table_valued("value").c.value))
 
@@ -142,16 +252,22 @@ def listed(connection: sa.Connection, **columns: Sequence[int] | Sequence[str]) 
     One statement over many rows keeps the interpreter's lock for none of them: an executemany asks for it row by row,
     and waits each time while other threads talk to a peer.
     """
-    if connection.dialect.name != "sqlite":
-        return sa.select(sa.func.unnest(*columns.values()).table_valued(*columns)).subquery()
-    rows = sa.func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("value")
-    fields = [sa.func.json_extract(rows.c.value, f"$[{at}]").label(name) for at, name in enumerate(columns)]
+    if not _is_sqlite(connection):
+        kinds = [sa.BigInteger() if values and isinstance(values[0], int) else sa.Text() for values in columns.values()]
+        arrays = [
+            sa.literal(values, postgresql.ARRAY(kind)) for values, kind in zip(columns.values(), kinds, strict=True)
+        ]
+        names = [sa.column(name, kind) for name, kind in zip(columns, kinds, strict=True)]
+        rows = sa.func.unnest(*arrays).table_valued(*names).render_derived()
+        return sa.select(*rows.c).subquery()
+    texts = sa.func.json_each(json.dumps(list(zip(*columns.values(), strict=True)))).table_valued("value")
+    fields = [sa.func.json_extract(texts.c.value, f"$[{at}]").label(name) for at, name in enumerate(columns)]
     return sa.select(*fields).subquery()
 
 
 def upsert_from(connection: sa.Connection, table: sa.Table, columns: list[str], rows: sa.Select[Any]) -> None:
     """Rows of a query into a table; where the key is there, the row is replaced."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    insert = sqlite.insert if _is_sqlite(connection) else postgresql.insert
     statement = insert(table).from_select(columns, rows)
     key = [column.name for column in table.primary_key]
     values = {name: statement.excluded[name] for name in columns if name not in key}

@@ -1,42 +1,112 @@
-"""Opening the ledger, and its transactions."""
+"""Opening the ledger, its transactions, and who works with it: one process at a time, by a lease."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from gateway.errors import StoreFault
+from gateway.errors import SettingsFault, StoreFault, TryLater
+from gateway.store import leases
 from gateway.store import tables as t
-from gateway.store.dialect import make_engine
+from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of
 from gateway.words import _
 
 Tx = sa.Connection
+
+#: Seconds that a lease holds without a sign of life: how long a host that is gone keeps the others waiting.
+LEASE_SECONDS = 60.0
+#: Signs of life within that time: two may be lost.
+BEATS = 3
 
 
 class Ledger:
     """A site's ledger. One per process; threads take transactions of their own."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = make_engine(url)
+    def __init__(self, url: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        """Raises SettingsFault for an address that names no database that is known here."""
+        try:
+            self._engine = make_engine(url)
+        except sa.exc.ArgumentError:
+            # The fault's own text may repeat a password.
+            what, step = _("台账数据库地址不对"), _("应为 sqlite:///… 或 postgresql://…;请更正 [site] database")
+            raise SettingsFault(what, where="gateway.toml", next_step=step) from None
+        self._lease_seconds = lease_seconds
+        #: The serial of the lease that this process holds.
+        self._lease: int | None = None
 
     def migrate(self) -> None:
         """Brings the database to the newest schema; does nothing where it is."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        with self._translated(), self._engine.connect() as connection:
+        with self._translated(), alone_migrating(self._engine) as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
-        """A transaction: all of it commits, or none. Raises StoreFault."""
-        with self._translated(), self._engine.begin() as connection:
+        """A transaction: all of it commits, or none. Raises StoreFault, also where this process held the lease and
+        another has taken it: then it commits nothing any more."""
+        with self._transaction() as connection:
             yield connection
+            if self._lease is not None and not self._still_held(connection, self._lease):
+                raise StoreFault(
+                    _("运行权已由另一台主机接管,本次运行到此为止"),
+                    next_step=_("无需处理:由接管者从已提交处继续;可用 gateway runs 查看"),
+                )
+
+    def _still_held(self, tx: Tx, serial: int) -> bool:
+        try:
+            return leases.held(tx, serial)
+        except sa.exc.DBAPIError as fault:
+            if is_overtaken(fault):  # the lease changed since the transaction began
+                return False
+            raise
+
+    @contextmanager
+    def lease(self, place: str) -> Iterator[None]:
+        """Nobody else works meanwhile, on whatever host. Raises TryLater where somebody does.
+
+        `place`: where the caller holds a lock that no second process has.
+        """
+        serial = self._take(place)
+        if serial is None:
+            what = _("另一台主机上的运行正在进行")
+            step = _("请等它结束后再试;那台主机若已停机,{n} 秒后可接管").format(n=round(self._lease_seconds))
+            raise TryLater(what, next_step=step)
+        self._lease, over = serial, Event()
+        beats = Thread(target=self._beat, args=(serial, over), name="lease", daemon=True)
+        beats.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beats.join()
+            self._lease = None
+            # Where the database is away, the lease runs out by itself.
+            with suppress(StoreFault), self._transaction() as tx:
+                leases.release(tx, serial)
+
+    def _take(self, place: str) -> int | None:
+        with self._transaction() as tx:
+            try:
+                return leases.take(tx, place, self._lease_seconds)
+            except sa.exc.DBAPIError as fault:
+                if is_overtaken(fault):  # another was faster
+                    return None
+                raise
+
+    def _beat(self, serial: int, over: Event) -> None:
+        while not over.wait(self._lease_seconds / BEATS):
+            # A database that is away may be back for the next one.
+            with suppress(StoreFault), self._transaction() as tx:
+                leases.renew(tx, serial, self._lease_seconds)
 
     def check(self) -> None:
         """Asks the database for one thing. Raises StoreFault when it does not answer."""
@@ -48,14 +118,16 @@ class Ledger:
         self._engine.dispose()
 
     @contextmanager
+    def _transaction(self) -> Iterator[Tx]:
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (sa.exc.SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as fault:
-            # Only the driver's class and short message: statements and parameters may be somebody.
-            origin = getattr(fault, "orig", None) or fault
-            detail = f"{type(origin).__name__} {str(origin).splitlines()[0][:120] if origin is not fault else ''}"
-            what = _("台账数据库出错:{detail}").format(detail=detail.strip())
+            what = _("台账数据库出错:{detail}").format(detail=said_of(fault))
             raise StoreFault(what, next_step=_("请运行 gateway doctor 检查数据库与磁盘")) from None
 
 
@@ -73,3 +145,20 @@ def inserted_id(result: sa.CursorResult[Any]) -> int:
 def record_act(tx: Tx, *, actor: str, act: str, **detail: Any) -> None:
     """Writes down what somebody did, in the transaction in which it is done. No names, no numbers in `detail`."""
     tx.execute(sa.insert(t.acts).values(at=now(), actor=actor, act=act, detail=detail))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActRow:
+    """What somebody did."""
+
+    at: datetime
+    actor: str
+    act: str
+    detail: dict[str, Any]
+
+
+def acts(tx: Tx, act: str) -> list[ActRow]:
+    """All that was done of one kind, oldest first."""
+    c = t.acts.c
+    query = sa.select(c.at, c.actor, c.act, c.detail).where(c.act == act).order_by(c.id)
+    return [ActRow(**row._mapping) for row in tx.execute(query)]

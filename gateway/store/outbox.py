@@ -18,12 +18,24 @@ from gateway.model.frames import LISTS
 from gateway.store import tables as t
 from gateway.store.dialect import among, insert_frame, listed, read_frame, update_by_id, upsert_from
 from gateway.store.ledger import Tx, now
+from gateway.store.lists import NUMBERED, numbered, spelled
 from gateway.store.people import of_people
 
 K = TypeVar("K")
 
-#: `LISTS` with the change's id, how often it was tried, and what the last answer said.
-QUEUE = pl.Schema([("id", pl.Int64()), *LISTS.items(), ("attempts", pl.Int64()), ("result", pl.Int64())])
+_LAST = [("attempts", pl.Int64()), ("result", pl.Int64()), ("msgid", pl.String())]
+#: `LISTS` with the change's id, how often it was tried, what the last answer said, and to which message.
+QUEUE = pl.Schema([("id", pl.Int64()), *LISTS.items(), *_LAST])
+#: A change on its way, or refused for good: `LISTS` with all that became of it. Times are UTC.
+ITEMS = pl.Schema(
+    [
+        *QUEUE.items(),
+        ("state", pl.String()),
+        ("next_try", pl.Datetime("us")),
+        ("settled_at", pl.Datetime("us")),
+        ("run_id", pl.Int64()),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +62,32 @@ class Opening:
 class Answered:
     """What the platform said to a message: (state, result, the seqs of which it was said).
 
-    «done» confirms the list, «queued» waits until `next_try`, as does an item without answer; «refused» is final.
+    «done» confirms the list; «queued» waits, as does an item without answer; «refused» is final.
     """
 
     msgid: str
     results: Sequence[tuple[str, int, Sequence[int]]]
     infcode: str
-    next_try: datetime
+    #: When what must wait is tried again, after its first attempt, its second, and so on. After one attempt more than
+    #: there are times it is refused.
+    next_tries: Sequence[datetime]
 
 
-#: What the index of waiting changes is of: a query that says so, in these words, reads only them.
-_UNDER_WAY = sa.text("changes.state IN ('queued', 'sending')")
+@dataclass(frozen=True, kw_only=True)
+class Pause:
+    """Since when nothing is sent, and by whose word."""
+
+    #: UTC.
+    at: datetime
+    actor: str
+    note: str
+
+
+_UNDER_WAY, _OVER = sa.text(f"changes.{t.UNDER_WAY}"), sa.text(f"changes.{t.OVER}")
 _PEOPLE = pl.Schema({"person_key": pl.Int64, "use": pl.String})
+_WAITING = pl.Schema([("id", pl.Int64()), *NUMBERED.items(), *_LAST])
+#: The acts that stop and start sending; the newest of them counts.
+PAUSE, RESUME = "outbox.pause", "outbox.resume"
 
 
 def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series | None = None) -> tuple[int, int]:
@@ -73,16 +99,16 @@ def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series |
     c = t.changes.c
     # The sum keeps a planner from the index by person, which leads through all that was ever sent.
     person = c.person_key + 0
-    waiting = read_frame(tx, of_people(tx, _queue().where(c.state == "queued", _UNDER_WAY), person, people), QUEUE)
+    waiting = read_frame(tx, of_people(tx, _queue().where(c.state == "queued", _UNDER_WAY), person, people), _WAITING)
     sending = sa.select(c.person_key, c.use).where(c.state == "sending", _UNDER_WAY)
     flying = read_frame(tx, of_people(tx, sending, person, people), _PEOPLE)
-    key = LISTS.names()
+    wanted = numbered(tx, wanted)
+    key = NUMBERED.names()
     stale = waiting.join(wanted, on=key, how="anti")
     update_by_id(tx, t.changes, stale["id"].to_list(), state="superseded", settled_at=now())
     fresh = wanted.join(waiting, on=key, how="anti").join(flying, on=["person_key", "use"], how="anti")
     # In the order of the indexes: they grow at their end, now and when the platform confirms.
-    rows = fresh.select(key).sort("person_key", "use")
-    insert_frame(tx, t.changes, rows.with_columns(state=pl.lit("queued"), run_id=pl.lit(run, pl.Int64)))
+    insert_frame(tx, t.changes, fresh.select(key).sort("person_key", "use"), state="queued", run_id=run)
     return fresh.height, stale.height
 
 
@@ -96,15 +122,17 @@ def under_way(tx: Tx, state: str | None = None) -> pl.Series:
 
 def _queue() -> sa.Select[Any]:
     c = t.changes.c
-    return sa.select(c.id, c.person_key, c.use, c.records, c.attempts, c.result)
+    return sa.select(c.id, c.person_key, c.use, c.list_id, c.attempts, c.result, c.msgid)
 
 
-def due(tx: Tx, at: datetime) -> pl.DataFrame:
+def due(tx: Tx, at: datetime, *, people: pl.Series | None = None) -> pl.DataFrame:
     """`QUEUE` rows that may be sent now."""
     c = t.changes.c
     ready = sa.or_(c.next_try.is_(None), c.next_try <= at)
+    waiting = _queue().where(c.state == "queued", _UNDER_WAY, ready)
     # Sorted here: to read in the order of ids, the database would walk through all that was ever sent.
-    return read_frame(tx, _queue().where(c.state == "queued", _UNDER_WAY, ready), QUEUE).sort("id")
+    queue = read_frame(tx, of_people(tx, waiting, c.person_key, people), _WAITING).sort("id")
+    return spelled(tx, queue).select(QUEUE.names())
 
 
 def refused_lists(tx: Tx, since: datetime, *, people: pl.Series | None = None) -> pl.DataFrame:
@@ -113,8 +141,8 @@ def refused_lists(tx: Tx, since: datetime, *, people: pl.Series | None = None) -
     `since` is when the roster in force arrived: another roster may have mended what was refused.
     """
     c = t.changes.c
-    query = sa.select(c.person_key, c.use, c.records).where(_refused_last(), c.settled_at >= since)
-    return read_frame(tx, of_people(tx, query, c.person_key, people), LISTS)
+    query = sa.select(c.person_key, c.use, c.list_id).where(_refused_last(), c.settled_at >= since)
+    return spelled(tx, read_frame(tx, of_people(tx, query, c.person_key, people), NUMBERED)).select(LISTS.names())
 
 
 def _refused_last() -> sa.ColumnElement[bool]:
@@ -125,8 +153,9 @@ def _refused_last() -> sa.ColumnElement[bool]:
         later.c.use == c.use,
         later.c.id > c.id,
         later.c.state.in_(["done", "refused"]),
+        sa.text(f"later.{t.OVER}"),
     )
-    return sa.and_(c.state == "refused", ~newer.exists())
+    return sa.and_(sa.text(f"changes.{t.REFUSED}"), ~newer.exists())
 
 
 def refused_now(tx: Tx) -> pl.DataFrame:
@@ -134,6 +163,52 @@ def refused_now(tx: Tx) -> pl.DataFrame:
     c = t.changes.c
     query = sa.select(c.person_key, c.use, c.result).where(_refused_last())
     return read_frame(tx, query, pl.Schema({"person_key": pl.Int64, "use": pl.String, "result": pl.Int64}))
+
+
+def items(tx: Tx, state: str) -> pl.DataFrame:
+    """`ITEMS` that are queued, sending, or refused as the newest word on a person and use; oldest first."""
+    c = t.changes.c
+    which = _refused_last() if state == "refused" else sa.and_(c.state == state, _UNDER_WAY)
+    more = [name for name in ITEMS if name not in QUEUE]
+    found = read_frame(tx, _queue().add_columns(*(c[name] for name in more)).where(which), _ITEMS).sort("id")
+    return spelled(tx, found).select(ITEMS.names())
+
+
+_ITEMS = pl.Schema([*_WAITING.items(), *((name, kind) for name, kind in ITEMS.items() if name not in QUEUE)])
+
+
+def change(tx: Tx, number: int) -> dict[str, Any] | None:
+    """One change with its list; None where there is none of that number."""
+    query = sa.select(*t.changes.c, t.lists.c.records).select_from(t.changes.join(t.lists))
+    row = tx.execute(query.where(t.changes.c.id == number)).first()
+    return dict(row._mapping) if row else None
+
+
+def supersede(tx: Tx, changes: Sequence[int]) -> None:
+    """These changes, queued or refused, are not sent as they are."""
+    update_by_id(tx, t.changes, list(changes), state="superseded", settled_at=now())
+
+
+def requeue(tx: Tx, refused: Sequence[int]) -> None:
+    """These refused changes are queued anew, but for those behind which another one waits already."""
+    c, other = t.changes.c, t.changes.alias("other")
+    same = (other.c.person_key == c.person_key, other.c.use == c.use, other.c.state == "queued")
+    waits = sa.select(other.c.id).where(*same, sa.text(f"other.{t.UNDER_WAY}")).exists()
+    fresh = {"state": "queued", "attempts": 0, "next_try": None, "result": None}
+    tx.execute(sa.update(t.changes).where(among(tx, c.id, refused), ~waits).values(fresh))
+
+
+def hasten(tx: Tx, changes: Sequence[int]) -> None:
+    """These queued changes are due now."""
+    update_by_id(tx, t.changes, list(changes), next_try=None)
+
+
+def paused(tx: Tx) -> Pause | None:
+    """The pause in force; None where sending goes on."""
+    c = t.acts.c
+    query = sa.select(c.act, c.at, c.actor, c.detail).where(c.act.in_([PAUSE, RESUME])).order_by(c.id.desc()).limit(1)
+    row = tx.execute(query).first()
+    return Pause(at=row.at, actor=row.actor, note=row.detail["note"]) if row and row.act == PAUSE else None
 
 
 def draw_messages(tx: Tx, numbers: Sequence[str]) -> None:
@@ -167,6 +242,15 @@ def open_messages(tx: Tx) -> list[Message]:
     return [Message(**row._mapping) for row in tx.execute(query)]
 
 
+def flying(tx: Tx, msgids: Sequence[str]) -> pl.DataFrame:
+    """msgid, seq and `LISTS` of the changes that are in flight in these messages."""
+    c = t.changes.c
+    query = sa.select(c.msgid, c.seq, c.person_key, c.use, c.list_id)
+    query = query.where(c.msgid.in_(msgids), c.state == "sending", _UNDER_WAY)
+    schema = pl.Schema([("msgid", pl.String()), ("seq", pl.Int64()), *NUMBERED.items()])
+    return spelled(tx, read_frame(tx, query, schema)).select("msgid", "seq", *LISTS)
+
+
 def last_msgid(tx: Tx, prefix: str) -> str | None:
     """The highest msgid drawn with this prefix."""
     m = t.messages.c.msgid
@@ -181,21 +265,44 @@ def settle_wave(tx: Tx, answers: Sequence[Answered]) -> None:
     c, at = t.changes.c, now()
     flying = sa.update(t.changes).where(c.state == "sending")
     said = _together(
-        ((state, result, one.next_try if state == "queued" else None, tuple(numbers)), one.msgid)
+        ((state, result, tuple(one.next_tries) if state == "queued" else (), tuple(numbers)), one.msgid)
         for one in answers
         for state, result, numbers in one.results
     )
-    for (state, result, until, numbers), msgids in said.items():
+    for (state, result, tries, numbers), msgids in said.items():
         items = flying.where(c.msgid.in_(msgids), among(tx, c.seq, numbers))
-        tx.execute(items.values(state=state, result=result, next_try=until, settled_at=at))
-    for until, msgids in _together((one.next_try, one.msgid) for one in answers).items():
+        now_is = _again(tries) if state == "queued" else {"state": state, "next_try": None}
+        tx.execute(items.values(**now_is, result=result, settled_at=at))
+    for tries, msgids in _together((tuple(one.next_tries), one.msgid) for one in answers).items():
         rest = flying.where(c.msgid.in_(msgids))
-        tx.execute(rest.values(state="queued", result=None, next_try=until, settled_at=at))
+        tx.execute(rest.values(**_again(tries), result=None, settled_at=at))
     _confirm(tx, [one.msgid for one in answers], at)
     for infcode, msgids in _together((one.infcode, one.msgid) for one in answers).items():
-        # The input is needed only as long as it may have to be repeated.
-        closed = {"state": "answered", "answered_at": at, "infcode": infcode, "sealed_input": b""}
-        tx.execute(sa.update(t.messages).where(t.messages.c.msgid.in_(msgids)).values(closed))
+        _close(tx, msgids, infcode, at)
+
+
+def _again(tries: Sequence[datetime]) -> dict[str, Any]:
+    """Waits longer after each attempt; after the last it is refused."""
+    attempts = t.changes.c.attempts
+    times = {number: sa.literal(until) for number, until in enumerate(tries, 1)}
+    return {
+        "state": sa.case((attempts <= len(tries), "queued"), else_="refused"),
+        "next_try": sa.case(times, value=attempts, else_=sa.null()) if times else sa.null(),
+    }
+
+
+def put_back(tx: Tx, msgids: Sequence[str], *, result: int | None, infcode: str) -> None:
+    """Takes all changes of these messages out of flight, as if they had not been sent: they are due at once."""
+    c, at = t.changes.c, now()
+    back = {"state": "queued", "result": result, "next_try": None, "attempts": c.attempts - 1, "settled_at": at}
+    tx.execute(sa.update(t.changes).where(c.state == "sending", c.msgid.in_(msgids)).values(back))
+    _close(tx, msgids, infcode, at)
+
+
+def _close(tx: Tx, msgids: Sequence[str], infcode: str, at: datetime) -> None:
+    # The input is needed only as long as it may have to be repeated.
+    closed = {"state": "answered", "answered_at": at, "infcode": infcode, "sealed_input": b""}
+    tx.execute(sa.update(t.messages).where(t.messages.c.msgid.in_(msgids)).values(closed))
 
 
 def _together(said: Iterable[tuple[K, str]]) -> dict[K, list[str]]:
@@ -209,8 +316,8 @@ def _together(said: Iterable[tuple[K, str]]) -> dict[K, list[str]]:
 def _confirm(tx: Tx, msgids: Sequence[str], at: datetime) -> None:
     """What the platform accepted of the messages is what it holds now."""
     c = t.changes.c
-    lists = sa.select(c.person_key, c.use, c.records, sa.literal("receipt"), c.id, sa.literal(at))
-    columns = ["person_key", "use", "records", "origin", "change_id", "confirmed_at"]
+    lists = sa.select(c.person_key, c.use, c.list_id, sa.literal("receipt"), c.id, sa.literal(at))
+    columns = ["person_key", "use", "list_id", "origin", "change_id", "confirmed_at"]
     upsert_from(tx, t.confirmed, columns, lists.where(c.msgid.in_(msgids), c.state == "done"))
 
 
@@ -220,14 +327,42 @@ def counts(tx: Tx) -> dict[str, int]:
     return {row[0]: row[1] for row in tx.execute(sa.select(c.state, sa.func.count()).group_by(c.state))}
 
 
+def before_run(tx: Tx, run: int) -> pl.DataFrame:
+    """What a run's accepted changes replaced, where they are still the platform's newest word: person_key, use, list_id
+    (what stands), instead_id (what stood before: our list before it, else what was read back, else nothing)."""
+    c, other, f, r = t.changes.c, t.changes.alias("other"), t.confirmed.c, t.readbacks.c
+    mine = sa.select(c.id, c.person_key, c.use, c.list_id).where(c.run_id == run, c.state == "done", _OVER)
+    stands = mine.join_from(t.changes, t.confirmed, sa.and_(f.person_key == c.person_key, f.use == c.use))
+    now_is = read_frame(tx, stands.where(f.change_id == c.id), _CHANGED)
+    people = now_is["person_key"].unique().to_list()
+    before = sa.select(other.c.id, other.c.person_key, other.c.use, other.c.list_id)
+    before = before.where(among(tx, other.c.person_key, people), other.c.state == "done", sa.text(f"other.{t.OVER}"))
+    read = sa.select(r.id, r.person_key, r.use, r.list_id).where(among(tx, r.person_key, people))
+    key = ["person_key", "use"]
+    sent = read_frame(tx, before, _CHANGED).join(now_is, on=key, suffix="_now").filter(pl.col("id") < pl.col("id_now"))
+    newest = sent.sort("id").unique(key, keep="last")
+    stood = read_frame(tx, read, _CHANGED).sort("id").unique(key, keep="last").join(newest, on=key, how="anti")
+    known = pl.concat([frame.select(*key, instead_id="list_id") for frame in (newest, stood)])
+    nothing = int(numbered(tx, pl.DataFrame({"records": [""]}))["list_id"].item())
+    both = now_is.join(known, on=key, how="left").with_columns(pl.col("instead_id").fill_null(nothing))
+    return both.filter(pl.col("list_id") != pl.col("instead_id")).select(*key, "list_id", "instead_id")
+
+
+_CHANGED = pl.Schema([("id", pl.Int64()), *NUMBERED.items()])
+
+
 def sent_by_run(tx: Tx, run: int) -> pl.DataFrame:
     """`LISTS` with their state that a run queued."""
     c = t.changes.c
-    query = sa.select(c.person_key, c.use, c.records, c.state).where(c.run_id == run)
-    return read_frame(tx, query, pl.Schema([*LISTS.items(), ("state", pl.String())]))
+    query = sa.select(c.person_key, c.use, c.list_id, c.state).where(c.run_id == run)
+    sent = read_frame(tx, query, pl.Schema([*NUMBERED.items(), ("state", pl.String())]))
+    return spelled(tx, sent).select(*LISTS, "state")
 
 
 def changes_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     """Every change of a person, oldest first."""
-    c = t.changes.c
-    return [dict(row._mapping) for row in tx.execute(sa.select(t.changes).where(c.person_key == person).order_by(c.id))]
+    c, records = t.changes.c, t.lists.c.records
+    of_person = sa.select(*c, records).select_from(t.changes.join(t.lists)).where(c.person_key == person)
+    # One at a time: a query that asks for both finds neither index.
+    rows = [row._mapping for part in (_UNDER_WAY, _OVER) for row in tx.execute(of_person.where(part))]
+    return [dict(row) for row in sorted(rows, key=lambda row: int(row["id"]))]

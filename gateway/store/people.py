@@ -10,9 +10,11 @@ import polars as pl
 import sqlalchemy as sa
 
 from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
+from gateway.store import past
 from gateway.store import tables as t
-from gateway.store.dialect import among, delete_by_id, insert_frame, read_frame, update_by_id
+from gateway.store.dialect import among, delete_by_id, insert_frame, listed, read_frame, update_by_id, upsert_from
 from gateway.store.ledger import Tx, now
+from gateway.store.lists import NUMBERED, numbered, spelled
 
 
 def recognitions(tx: Tx, *, person: int | None = None, people: pl.Series | None = None) -> pl.DataFrame:
@@ -43,7 +45,8 @@ def replace_recognitions(
     ended = before.join(believed, on=key, how="anti", nulls_equal=True)
     added = believed.join(before, on=key, how="anti", nulls_equal=True).sort("person_key")
     update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
-    insert_frame(tx, t.recognitions, added.select(key).with_columns(known_from=pl.lit(run, pl.Int64)))
+    insert_frame(tx, t.recognitions, added.select(key), known_from=run)
+    tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(settled_at=now()))
     return added.height, ended.height
 
 
@@ -64,9 +67,11 @@ def replace_departures(tx: Tx, departures: pl.DataFrame, *, deliveries: Sequence
         query = query.where(among(tx, c.delivery, deliveries))
     before = read_frame(tx, query, schema)
     key = DEPARTURES.names()
-    delete_by_id(tx, t.departures, before.join(departures, on=key, how="anti")["id"].to_list())
+    ended = before.join(departures, on=key, how="anti")["id"].to_list()
+    past.end_departures(tx, ended)
+    delete_by_id(tx, t.departures, ended)
     added = departures.join(before, on=key, how="anti").sort("delivery", "person_key")
-    insert_frame(tx, t.departures, added.select(key))
+    insert_frame(tx, t.departures, added.select(key).with_columns(since=pl.lit(now())))
 
 
 def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
@@ -75,6 +80,14 @@ def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     return [
         dict(row._mapping) for row in tx.execute(sa.select(t.departures).where(c.person_key == person).order_by(c.id))
     ]
+
+
+def departures_in(tx: Tx, delivery: int, scope: str, state: str) -> pl.DataFrame:
+    """scope, person_key, identity of one list's departures of a scope in a state."""
+    c = t.departures.c
+    names = ("scope", "person_key", "identity")
+    query = sa.select(*(c[name] for name in names)).where(c.delivery == delivery, c.scope == scope, c.state == state)
+    return read_frame(tx, query, pl.Schema({name: DEPARTURES[name] for name in names}))
 
 
 def released(tx: Tx) -> pl.DataFrame:
@@ -107,21 +120,38 @@ def adopt(tx: Tx, standing: pl.DataFrame) -> None:
 def confirmed(tx: Tx, *, people: pl.Series | None = None) -> pl.DataFrame:
     """`LISTS` that the platform last confirmed, with `origin`."""
     c = t.confirmed.c
-    query = sa.select(c.person_key, c.use, c.records, c.origin)
-    return read_frame(
-        tx, of_people(tx, query, c.person_key, people), pl.Schema([*LISTS.items(), ("origin", pl.String())])
-    )
+    query = of_people(tx, sa.select(c.person_key, c.use, c.list_id, c.origin), c.person_key, people)
+    found = read_frame(tx, query, pl.Schema([*NUMBERED.items(), ("origin", pl.String())]))
+    return spelled(tx, found).select(*LISTS, "origin")
 
 
 def confirm_readback(tx: Tx, seen: pl.DataFrame) -> None:
     """`LISTS` that L202 showed for people who have no confirmed state yet."""
-    rows = seen.select(LISTS.names()).sort("person_key", "use")
-    insert_frame(tx, t.confirmed, rows.with_columns(origin=pl.lit("readback"), confirmed_at=pl.lit(now())))
+    rows = numbered(tx, seen.select(LISTS.names())).sort("person_key", "use")
+    insert_frame(tx, t.confirmed, rows.with_columns(confirmed_at=pl.lit(now())), origin="readback")
+    insert_frame(tx, t.readbacks, rows.with_columns(at=pl.lit(now())))
+
+
+def reconfirm(tx: Tx, seen: pl.DataFrame, *, origin: str) -> None:
+    """`LISTS` that the platform shows take the place of what it had confirmed; which change it came by stays."""
+    rows = numbered(tx, seen.select(LISTS.names()))
+    told = listed(tx, **{name: rows[name].to_list() for name in NUMBERED})
+    # SQLite needs a condition between a query and its ON CONFLICT, to tell it from a join's.
+    now_is = sa.select(*(told.c[name] for name in NUMBERED), sa.literal(origin), sa.literal(now())).where(sa.true())
+    upsert_from(tx, t.confirmed, [*NUMBERED, "origin", "confirmed_at"], now_is)
+
+
+def readopt(tx: Tx, places: pl.DataFrame, records: pl.DataFrame) -> None:
+    """What others wrote of these people and uses (person_key, use) is now `records` (`TIMELINES`), and nothing else."""
+    c = t.adopted.c
+    for (use,), group in places.group_by("use"):
+        people = among(tx, c.person_key, group["person_key"].to_list())
+        tx.execute(sa.delete(t.adopted).where(c.use == use, people))
+    adopt(tx, records)
 
 
 def confirmed_of(tx: Tx, person: int) -> list[dict[str, Any]]:
     """What the platform confirmed of a person, per use."""
     c = t.confirmed.c
-    return [
-        dict(row._mapping) for row in tx.execute(sa.select(t.confirmed).where(c.person_key == person).order_by(c.use))
-    ]
+    query = sa.select(*c, t.lists.c.records).select_from(t.confirmed.join(t.lists)).where(c.person_key == person)
+    return [dict(row._mapping) for row in tx.execute(query.order_by(c.use))]

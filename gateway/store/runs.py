@@ -49,9 +49,28 @@ def close_orphans(tx: Tx) -> None:
     tx.execute(sa.update(t.runs).where(t.runs.c.state == "running").values(state="interrupted", ended_at=now()))
 
 
+def kind(tx: Tx, run: int) -> str:
+    """What a run was started for."""
+    return str(tx.execute(sa.select(t.runs.c.kind).where(t.runs.c.id == run)).scalar_one())
+
+
 def slot_state(tx: Tx, slot: str) -> str | None:
     """The state of the run that took the slot; None where it is free."""
     return tx.execute(sa.select(t.runs.c.state).where(t.runs.c.slot == slot)).scalar_one_or_none()
+
+
+def kind_of(tx: Tx, run: int) -> str | None:
+    """What kind of run it was; None where there was none of that number."""
+    return tx.execute(sa.select(t.runs.c.kind).where(t.runs.c.id == run)).scalar_one_or_none()
+
+
+def last_verified(tx: Tx) -> RunRow | None:
+    """The newest run that compared the ledger with the platform to its end."""
+    c = t.runs.c
+    columns = (c.id, c.kind, c.actor, c.today, c.state, c.started_at, c.ended_at, c.detail)
+    newest = sa.select(*columns).where(c.kind == "verify", c.state.in_(["done", "held"])).order_by(c.id.desc())
+    row = tx.execute(newest.limit(1)).first()
+    return RunRow(**row._mapping) if row else None
 
 
 def started(tx: Tx, numbers: Collection[int]) -> dict[int, datetime]:

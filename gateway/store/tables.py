@@ -2,25 +2,19 @@
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from gateway.store.base import Id as _Id
+from gateway.store.base import Key as _Key
+from gateway.store.base import id_column as _id
+from gateway.store.base import metadata as metadata
+from gateway.store.sending import OVER as OVER
+from gateway.store.sending import REFUSED as REFUSED
+from gateway.store.sending import UNDER_WAY as UNDER_WAY
+from gateway.store.sending import changes as changes
+from gateway.store.sending import messages as messages
+from gateway.store.sending import withdrawals as withdrawals
+from gateway.store.sending import withdrawn as withdrawn
 
-#: SQLite counts rows only in INTEGER columns; elsewhere keys are 64 bits.
-_Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_Key = sa.BigInteger()
 OUTCOMES = ("matched", "no_identity", "duplicate", "review", "unmatched", "invalid", "deceased")
-
-
-def _id() -> sa.Column[int]:
-    return sa.Column("id", _Id, primary_key=True, autoincrement=True)
-
 
 runs = sa.Table(
     "runs",
@@ -35,6 +29,8 @@ runs = sa.Table(
     sa.Column("started_at", sa.DateTime, nullable=False),
     sa.Column("ended_at", sa.DateTime),
     sa.Column("detail", sa.JSON, nullable=False),
+    # When it wrote down what is believed.
+    sa.Column("settled_at", sa.DateTime),
 )
 
 deliveries = sa.Table(
@@ -87,15 +83,37 @@ holds = sa.Table(
     sa.Column("delivery_id", _Id, sa.ForeignKey("deliveries.id"), nullable=False),
     sa.Column("scope", sa.String(12), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
+    # Why: model.holds.Breach. Of departures of one identity in one county both are given.
+    sa.Column("kind", sa.String(32), nullable=False, server_default="scope"),
+    sa.Column("identity", sa.String(32), nullable=False, server_default=""),
+    sa.Column("county", sa.String(6), nullable=False, server_default=""),
     sa.Column("leaving", sa.Integer, nullable=False),
     sa.Column("holding", sa.Integer, nullable=False),
+    # model.holds.set_digest of what a release lets through, and how many people must approve it.
+    sa.Column("digest", sa.String(64), nullable=False, server_default=""),
+    sa.Column("approvals", sa.Integer, nullable=False, server_default="1"),
     sa.Column("opened_at", sa.DateTime, nullable=False),
     sa.Column("opened_by", sa.String(64), nullable=False),
+    # Whose runs made another set of it since.
+    sa.Column("changed_by", sa.JSON, nullable=False, server_default="[]"),
     sa.Column("decided_at", sa.DateTime),
     sa.Column("decided_by", sa.String(64)),
     sa.Column("note", sa.String(500), nullable=False, server_default=""),
-    sa.UniqueConstraint("delivery_id", "scope"),
+    sa.UniqueConstraint("delivery_id", "scope", "identity", "county"),
     sa.CheckConstraint("state IN ('open', 'released', 'cancelled', 'void')", name="state"),
+)
+
+# Who let which set of a hold through. Nothing is deleted: an approval of a set that changed is void.
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    _id(),
+    sa.Column("hold_id", _Id, sa.ForeignKey("holds.id"), nullable=False, index=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("note", sa.String(500), nullable=False),
+    sa.Column("void_at", sa.DateTime),
 )
 
 cases = sa.Table(
@@ -193,8 +211,11 @@ recognitions = sa.Table(
     sa.Column("ended_by", sa.String(16), nullable=False),
     # Which run believed it first, and which no longer did.
     sa.Column("known_from", _Id, sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("known_to", _Id, sa.ForeignKey("runs.id"), index=True),
+    sa.Column("known_to", _Id, sa.ForeignKey("runs.id")),
 )
+# Nearly every row is believed still: an index of those that are not costs nothing while the others are written.
+_ended = recognitions.c.known_to.is_not(None)
+sa.Index("ix_recognitions_known_to", recognitions.c.known_to, sqlite_where=_ended, postgresql_where=_ended)
 
 departures = sa.Table(
     "departures",
@@ -208,6 +229,35 @@ departures = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("left_out", sa.Boolean, nullable=False),
     sa.CheckConstraint("state IN ('released', 'waiting', 'held', 'cancelled')", name="state"),
+    # NULL = since before the past was kept.
+    sa.Column("since", sa.DateTime),
+)
+
+past_departures = sa.Table(
+    "past_departures",
+    metadata,
+    _id(),
+    sa.Column("delivery", _Id, sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("scope", sa.String(12), nullable=False),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("identity", sa.String(32), nullable=False),
+    sa.Column("last", sa.Date, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("left_out", sa.Boolean, nullable=False),
+    sa.Column("since", sa.DateTime),
+    sa.Column("until", sa.DateTime, nullable=False),
+)
+
+# Whom a case that is not closed was about, and how it stood, and when.
+case_states = sa.Table(
+    "case_states",
+    metadata,
+    _id(),
+    sa.Column("case_id", _Id, sa.ForeignKey("cases.id"), nullable=False, index=True),
+    sa.Column("person_key", _Key, nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("since", sa.DateTime),
+    sa.Column("until", sa.DateTime),
 )
 
 adopted = sa.Table(
@@ -223,57 +273,30 @@ adopted = sa.Table(
     sa.Column("source", sa.String(64), nullable=False),
 )
 
+# The text of a list, once: in a city two million lists have some ten thousand texts. None is ever taken away.
+lists = sa.Table("lists", metadata, _id(), sa.Column("records", sa.Text, nullable=False, unique=True))
+
 confirmed = sa.Table(
     "confirmed",
     metadata,
     sa.Column("person_key", _Key, primary_key=True, autoincrement=False),
     sa.Column("use", sa.String(1), primary_key=True),
-    sa.Column("records", sa.Text, nullable=False),
+    sa.Column("list_id", _Id, sa.ForeignKey("lists.id"), nullable=False),
     # receipt: the platform accepted it from us; readback: L202 showed it before our first upload.
     sa.Column("origin", sa.String(16), nullable=False),
     sa.Column("change_id", _Id),
     sa.Column("confirmed_at", sa.DateTime, nullable=False),
 )
 
-changes = sa.Table(
-    "changes",
+# What L202 showed before our first upload; a receipt takes its place in `confirmed`.
+readbacks = sa.Table(
+    "readbacks",
     metadata,
     _id(),
     sa.Column("person_key", _Key, nullable=False, index=True),
     sa.Column("use", sa.String(1), nullable=False),
-    sa.Column("records", sa.Text, nullable=False),
-    # Not indexed by itself: a planner would take that index where the msgid leads to a hundred rows at once.
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("next_try", sa.DateTime),
-    sa.Column("msgid", sa.String(30), index=True),
-    sa.Column("seq", sa.Integer),
-    sa.Column("result", sa.Integer),
-    sa.Column("run_id", _Id, sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("settled_at", sa.DateTime),
-    sa.CheckConstraint("state IN ('queued', 'sending', 'done', 'refused', 'superseded')", name="state"),
-)
-# Per person and use at most one change waits and at most one is in flight.
-sa.Index(
-    "uq_changes_waiting",
-    changes.c.person_key,
-    changes.c.use,
-    changes.c.state,
-    unique=True,
-    sqlite_where=changes.c.state.in_(["queued", "sending"]),
-    postgresql_where=changes.c.state.in_(["queued", "sending"]),
-)
-
-messages = sa.Table(
-    "messages",
-    metadata,
-    sa.Column("msgid", sa.String(30), primary_key=True),
-    sa.Column("infno", sa.String(8), nullable=False),
-    sa.Column("sealed_input", sa.LargeBinary, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),
-    sa.Column("created_at", sa.DateTime, nullable=False),
-    sa.Column("answered_at", sa.DateTime),
-    sa.Column("infcode", sa.String(16)),
+    sa.Column("list_id", _Id, sa.ForeignKey("lists.id"), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
 )
 
 rosters = sa.Table(
@@ -305,4 +328,22 @@ checkpoints = sa.Table(
     # "" = of the whole site.
     sa.Column("instance", sa.String(64), primary_key=True),
     sa.Column("detail", sa.JSON, nullable=False),
+)
+
+# Who works for the site: one row, taken in turn. `serial` counts the takings.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    # The host, and where on it; "" = nobody.
+    sa.Column("holder", sa.String(160), nullable=False),
+    sa.Column("serial", sa.Integer, nullable=False),
+)
+
+# Until when the holder holds without another sign of life, by the database's clock.
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("name", sa.String(16), sa.ForeignKey("leases.name"), primary_key=True),
+    sa.Column("until", sa.DateTime, nullable=False),
 )

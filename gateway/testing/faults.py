@@ -5,8 +5,8 @@ time it asks whether it shall misbehave now, and refuses a name or an option tha
 (ValueError), since a misspelt fault would make a test pass for nothing.
 
 `where` narrows a fault to requests whose label contains it; the label is `METHOD path` over HTTP, followed by
-the infno on the insurance platform, the file's path over SFTP, and the psn_no for `lock` and `unfit`. `after` lets that
-many matching requests pass first.
+the infno on the insurance platform, the file's path over SFTP, and the psn_no for `lock`, `refuse` and
+`unfit`. `after` lets that many matching requests pass first.
 
 | servers | fault | options | what happens |
 | --- | --- | --- | --- |
@@ -22,6 +22,8 @@ many matching requests pass first.
 | federation, platform | expire_token | | every token (sign_no) so far is forgotten |
 | federation | expire_cursor | | 410 |
 | federation | repeat_page | holders=1 | the page begins with that many holders of the page before |
+| federation | short_page | holders=1 | the page ends after that many holders, though more were asked for |
+| federation | reorder | | the page's holders come in the reverse order |
 | federation, tax, platform | lie_total | by=1 | `total` (`rows`) is that much too high |
 | tax, platform | wrong_digest | | a digest that doesn't fit the file |
 | tax, platform | gone | | 404 for a prepared file |
@@ -29,7 +31,9 @@ many matching requests pass first.
 | platform | string_zero | | `infcode` comes as `"0"` |
 | platform | preparing | retry_after=1 | -425 |
 | platform | lock | | 19 for an item |
+| platform | refuse | code=12 | that `rslt` for an item; the others of its message are carried out |
 | platform | unfit | | -400 for the whole message because of one of its items |
+| SFTP | drop | | the connection closes before a word is said |
 | SFTP | refuse_login | | every password and key is wrong for one connection |
 | SFTP | garbage_banner | | bytes that are no SSH, then the connection closes |
 | SFTP | other_host_key | | one connection sees another host key |
@@ -37,6 +41,11 @@ many matching requests pass first.
 | SFTP | cut | bytes=0 | the connection breaks after that many bytes of the file |
 | SFTP | truncate | bytes (half) | the file ends early, though its size says otherwise |
 | SFTP | grow | bytes=1024 | the file on disk grows for good after the first read of it |
+| SFTP | replace | | another file of the same size takes its place for good after the first read of it |
+| SFTP | reorder | | a folder's names come in the reverse order |
+
+A slow server is `stall` with a few seconds. What goes wrong with the gateway's own machine, its disk, its database and
+its clock, is no server's doing: tests/torture/ does that.
 """
 
 import threading
@@ -63,6 +72,8 @@ FEDERATION_FAULTS: FaultTable = {
     "expire_token": frozenset(),
     "expire_cursor": frozenset(),
     "repeat_page": frozenset({"holders"}),
+    "short_page": frozenset({"holders"}),
+    "reorder": frozenset(),
     "lie_total": frozenset({"by"}),
 }
 TAX_FAULTS: FaultTable = {
@@ -82,9 +93,11 @@ PLATFORM_FAULTS: FaultTable = {
     "gone": frozenset(),
     "preparing": frozenset({"retry_after"}),
     "lock": frozenset(),
+    "refuse": frozenset({"code"}),
     "unfit": frozenset(),
 }
 SFTP_FAULTS: FaultTable = {
+    "drop": frozenset(),
     "refuse_login": frozenset(),
     "garbage_banner": frozenset(),
     "other_host_key": frozenset(),
@@ -92,6 +105,8 @@ SFTP_FAULTS: FaultTable = {
     "cut": frozenset({"bytes"}),
     "truncate": frozenset({"bytes"}),
     "grow": frozenset({"bytes"}),
+    "replace": frozenset(),
+    "reorder": frozenset(),
 }
 
 

@@ -166,9 +166,11 @@ class FederationServer(WebServer):
         repeat = self.faults.take("repeat_page", label) if start else None
         if repeat:
             start = max(start - min(repeat.whole("holders", 1), size - 1), 0)
-        end = start + size
+        short = self.faults.take("short_page", label)
+        end = start + (min(size, short.whole("holders", 1)) if short else size)
         lie = self.faults.take("lie_total", label)
-        page = self._seal(whole, whole.holders[start:end], cursor, label)
+        step = -1 if self.faults.take("reorder", label) else 1
+        page = self._seal(whole, whole.holders[start:end][::step], cursor, label)
         total = whole.total + (lie.whole("by", 1) if lie else 0)
         follow = self._remember(whole, end) if end < len(whole.holders) else None
         return Answer.json({"total": total, "as_of": whole.as_of, "next_cursor": follow, **page})

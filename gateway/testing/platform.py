@@ -17,7 +17,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -118,6 +118,11 @@ class PlatformServer(WebServer):
         """Every record in the columns of L202, sorted by psn_no, use and begin."""
         with self._lock:
             return [dict(zip(COLUMNS, row, strict=True)) for row in self._register.rows()]
+
+    def write(self, psn_no: str, use: str, records: Sequence[tuple[str, str, str, str, str]]) -> None:
+        """Somebody else than the gateway replaces a list: code, level, begin, end, src_dept of each record."""
+        with self._lock:
+            self._register.write(psn_no, use, records)
 
     def _call(self, request: Request, found: re.Match[str]) -> Answer:
         label = self.label(request)

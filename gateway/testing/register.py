@@ -112,6 +112,11 @@ class Register:
         locked = self._locked_now()
         return [self._upload_one(item, roster, locked, now) for item in items]
 
+    def write(self, psn_no: str, use: str, records: Sequence[tuple[str, str, str, str, str]]) -> None:
+        """Somebody else than the gateway replaces a list: code, level, begin, end, src_dept of each record."""
+        self._records[psn_no, use] = tuple(_standing(*says) for says in records)
+        self.version += 1
+
     def rows(self) -> Iterator[tuple[str, ...]]:
         """Every record in the order of `COLUMNS`, sorted by psn_no, use and begin."""
         for (psn_no, use), records in sorted(self._records.items()):
@@ -122,6 +127,8 @@ class Register:
         self, item: Mapping[str, Any], roster: Mapping[str, Person], locked: Callable[[str], bool], now: str
     ) -> Outcome:
         psn_no, use = item["psn_no"], item["idet_use"]
+        if refusal := self._faults.take("refuse", psn_no):
+            return Outcome(rslt=refusal.whole("code", NO_FIT))
         fault = _person_fault(roster.get(psn_no), item) or self._records_fault(use, item["records"])
         if fault or locked(psn_no):
             return Outcome(rslt=fault or LOCKED)

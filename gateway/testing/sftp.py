@@ -2,7 +2,7 @@
 
 Takes a folder, which is all that a client sees (chroot); gives what OpenSSH's server would: reading, writing,
 `posix-rename`; refuses every other user, password and key. Its faults are listed in `faults.py`; `where` is
-sought in the file's path as the client sees it, and counts for the faults of files only.
+sought in the file's path as the client sees it, and counts for the faults of files and folders only.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import hmac
 import os
 import socket
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ HOST = "127.0.0.1"
 #: bytes that begin no SSH conversation (RFC 4253 §4.2 wants `SSH-2.0-` within the first lines)
 GARBAGE_BANNER = b"\x15\x03\x01\x00\x02\x02\x46 550 who are you?\r\n" * 4
 #: faults that are decided when a file is opened
-FILE_FAULTS = ("stall", "cut", "truncate", "grow")
+FILE_FAULTS = ("stall", "cut", "truncate", "grow", "replace")
 #: seconds that a stalled read waits when the order names none: longer than any client's patience
 LONG = 3600.0
 #: connections that may wait to be accepted
@@ -122,6 +123,9 @@ class SftpServer:
             task.add_done_callback(self._connections.discard)
 
     async def _talk(self, loop: asyncio.AbstractEventLoop, connection: socket.socket) -> None:
+        if self.faults.take("drop"):
+            connection.close()
+            return
         if self.faults.take("garbage_banner"):
             await loop.sock_sendall(connection, GARBAGE_BANNER)
             connection.close()
@@ -198,6 +202,12 @@ class _Folder(asyncssh.SFTPServer):
             self._opened[id(opened)] = _Opened(fault=fault, path=local, size=local.stat().st_size)
         return opened
 
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        names = [name async for name in super().scandir(path)]
+        step = -1 if self._faults.take("reorder", os.fsdecode(path)) else 1
+        for name in sorted(names, key=lambda name: name.filename)[::step]:
+            yield name
+
     def close(self, file_obj: object) -> None:
         self._opened.pop(id(file_obj), None)
         super().close(file_obj)
@@ -221,4 +231,13 @@ class _Folder(asyncssh.SFTPServer):
             case "grow" if first:
                 with opened.path.open("ab") as file:
                     file.write(b"\0" * fault.whole("bytes", 1024))
+            case "replace" if first:
+                _replace(opened.path)
         return data
+
+
+def _replace(path: Path) -> None:
+    """Another file of the same name and size, as a department puts a corrected one over it."""
+    other = path.with_name(f".{path.name}.other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.replace(other, path)

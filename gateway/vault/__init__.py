@@ -6,7 +6,7 @@ open). SM2, SM3 and SM4 only; every seal names its algorithm and its key. What l
 locked as these can open it (`office`).
 """
 
-from gateway.vault.frames import read_sealed_frame, write_sealed_frame
+from gateway.vault.frames import read_sealed_frame, read_sealed_rows, write_sealed_frame
 from gateway.vault.keys import KeyInfo, KeyKind, Keyring, read_secret
 from gateway.vault.seal import Sealer
 from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm3_hex, sm3_new, sm4_gcm_open, sm4_gcm_seal
@@ -22,6 +22,7 @@ __all__ = [
     "Sm2PrivateKey",
     "Sm2PublicKey",
     "read_sealed_frame",
+    "read_sealed_rows",
     "read_secret",
     "sm3_hex",
     "sm3_new",

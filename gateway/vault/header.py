@@ -4,10 +4,10 @@ Takes a site's key, gives headers, and records sealed and opened one at a time; 
 `SealBroken` for what does not open. All numbers are big-endian:
 
 ```
-header   8  GWSEAL1F
+header   8  GWSEAL1F; GWSEAL1T for a frame, of which `frames.py` has the rest
         16  algorithm, ASCII, filled up with zeros: SM4-GCM
         16  id of the site's key that wraps the data key, ASCII, filled up with zeros
-         4  plain bytes in a chunk
+         4  plain bytes in a chunk; 0 in a frame
         12  nonce of the wrapping
         32  the file's own random data key, SM4-GCM under the site's key; bound to the first 44 bytes
 record   7  nonce prefix, random, drawn by every writer that opened the file
@@ -92,17 +92,17 @@ class FileHeader:
     chunk_bytes: int
 
     @classmethod
-    def new(cls, site: SiteKey, chunk_bytes: int) -> Self:
+    def new(cls, site: SiteKey, chunk_bytes: int, magic: bytes = FILE_MAGIC) -> Self:
         """A header with a data key of its own."""
-        bound = site.head(FILE_MAGIC) + _CHUNK_SIZE.pack(chunk_bytes)
+        bound = site.head(magic) + _CHUNK_SIZE.pack(chunk_bytes)
         nonce, data_key = secrets.token_bytes(NONCE_BYTES), secrets.token_bytes(SM4_KEY_BYTES)
         wrapped = sm4_gcm_seal(site.key, nonce, data_key, bound)
         return cls(raw=bound + nonce + wrapped, data_key=data_key, chunk_bytes=chunk_bytes)
 
     @classmethod
-    def parse(cls, raw: bytes, site: SiteKey, where: str) -> Self:
+    def parse(cls, raw: bytes, site: SiteKey, where: str, magic: bytes = FILE_MAGIC) -> Self:
         """The header of a file's first 88 bytes. `SealBroken` if it isn't one under this site's key."""
-        site.check_head(raw, FILE_MAGIC, where)
+        site.check_head(raw, magic, where)
         bound, nonce = raw[:_BOUND_BYTES], raw[_BOUND_BYTES : _BOUND_BYTES + NONCE_BYTES]
         try:
             if len(raw) != HEADER_BYTES:

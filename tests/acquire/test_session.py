@@ -9,6 +9,7 @@ import pytest
 from gateway.acquire import SourceSession
 from gateway.errors import KeyFault, SealBroken
 from gateway.vault import Keyring
+from gateway.vault.sm import sm3_hex
 
 BLOCK = b"0123456789abcdef" * (1 << 16)
 
@@ -88,3 +89,33 @@ def test_a_secret_that_is_not_there_is_told(session: SourceSession) -> None:
     """A reference that leads nowhere is a fault of the configuration that names it."""
     with pytest.raises(KeyFault, match="nowhere"):
         session.secret("file:keys/nowhere")
+
+
+def test_a_part_that_came_whole_is_digested_on_its_way(session: SourceSession) -> None:
+    """The digest of a part is that of its bytes, also where it was begun anew; another sitting's bytes are not in it,
+    so that such a part has none."""
+    with session.part("a.zip") as sink:
+        sink.write(b"first try")
+        sink.restart()
+        sink.write(BLOCK)
+    assert sm3_hex(BLOCK) == session.part_digest("a.zip")
+    with session.part("a.zip") as sink:
+        sink.write(b"more")
+    assert "" == session.part_digest("a.zip")
+    with session.part("a.zip") as sink:
+        sink.restart()
+    assert sm3_hex(b"") == session.part_digest("a.zip")
+
+
+def test_a_part_that_broke_off_has_no_digest(session: SourceSession) -> None:
+    """Neither a part that was cut, nor the same part once the rest came, is taken for digested; another offer's part of
+    that name is none of this one."""
+    _cut(session, "a.zip")
+    assert "" == session.part_digest("a.zip")
+    with session.part("a.zip") as sink:
+        sink.write(b"end")
+    assert "" == session.part_digest("a.zip")
+    with session.part("b.zip") as sink:
+        sink.write(b"b")
+    session.begin("second")
+    assert "" == session.part_digest("b.zip")

@@ -7,7 +7,8 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.daemon.service import ZONE, last_planned
+from gateway.calendar import ZONE
+from gateway.daemon.service import last_planned
 
 AT = datetime(2026, 11, 4, 12, 0, 30, tzinfo=ZONE)  # a Wednesday
 

@@ -28,6 +28,7 @@ def packed(
                 "records": records,
                 "attempts": 0,
                 "result": (results or {}).get(i),
+                "msgid": "m2" if i > 250 else "m1",
             }
             for i in range(1, count + 1)
         ],
@@ -91,21 +92,25 @@ def test_an_empty_list_takes_everything_away() -> None:
     assert [[]] == [person["records"] for person in persons(batch)]
 
 
-def test_refused_items_go_alone() -> None:
-    """An item for which a whole batch was refused goes by itself, with seq 1; the others stay together."""
-    made = packed(5, results={2: -400, 4: -400, 3: 19})
-    assert [(2,), (4,), (1, 3, 5)] == [batch.changes for batch in made]
-    assert [[1], [1], [1, 2, 3]] == [[item["seq"] for item in persons(batch)] for batch in made]
+def test_a_message_that_failed_as_a_whole_is_halved() -> None:
+    """Items of one refused message, or of one without an outcome, go in two halves, apart from other messages' items
+    and behind those that were not refused; the last one goes alone, with seq 1."""
+    made = packed(5, results={1: -400, 2: -400, 4: -2, 3: 19})
+    assert [(3, 5), (1, 2), (4,)] == [batch.changes for batch in made]
+    assert [[1, 2], [1, 2], [1]] == [[item["seq"] for item in persons(batch)] for batch in made]
+    apart = packed(252, results=dict.fromkeys((1, 2, 251, 252), -400))
+    assert [(1,), (2,), (251,), (252,)] == [batch.changes for batch in apart[-4:]]
+    assert [(7,)] == [batch.changes for batch in packed(7, results={7: -400})[1:]]
 
 
 def test_people_who_left_the_roster_are_left_out() -> None:
     """A change of somebody whom the roster no longer has is not sent."""
-    queue = pl.DataFrame([(1, 7, "1", "", 0, None)], schema=QUEUE, orient="row")
+    queue = pl.DataFrame([(1, 7, "1", "", 0, None, None)], schema=QUEUE, orient="row")
     people = pl.DataFrame(schema={"person_key": pl.Int64, "psn_no": pl.String, "name": pl.String, "certno": pl.String})
     assert [] == list(batches(items(queue, people)))
 
 
 def test_verdicts() -> None:
-    """0 is done, a lock passes, everything else is final."""
-    assert Verdict.REFUSED == verdict(-400)
+    """0 is done; a lock passes, and what has no answer; everything else is final."""
+    assert [Verdict.REFUSED, Verdict.LATER, Verdict.LATER] == [verdict(n) for n in (-400, -1, -2)]
     assert {0: Verdict.DONE, 19: Verdict.LATER} == {n: v for n in range(20) if (v := verdict(n)) is not Verdict.REFUSED}

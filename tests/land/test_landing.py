@@ -1,5 +1,6 @@
 """Landing: originals are kept whatever comes of them, promises are verified, archives are unpacked within bounds."""
 
+import hashlib
 import io
 import os
 import random
@@ -13,7 +14,7 @@ import pytest
 import pyzipper
 from pydantic import SecretStr
 
-from gateway.errors import DeliveryRefused
+from gateway.errors import DeliveryRefused, SealBroken
 from gateway.land import Landed, keep_bytes, keep_original, land
 from gateway.land.landing import MEMBERS_LIMIT
 from gateway.model.deliveries import LandedFile, Manifest, Mode, PartPromise
@@ -61,12 +62,6 @@ def landed(sealer: Sealer, folder: Path, archive: bytes, promised: Manifest | No
     )
 
 
-def opened(sealer: Sealer, path: Path) -> bytes:
-    """The plain bytes of a sealed file."""
-    with sealer.open(path) as reader:
-        return reader.read()
-
-
 def refusal(sealer: Sealer, folder: Path, archive: bytes, promised: Manifest | None = None) -> str:
     """The code with which an archive is refused."""
     with pytest.raises(DeliveryRefused) as caught:
@@ -86,10 +81,34 @@ def test_an_original_is_named_by_its_sealed_bytes(sealer: Sealer, tmp_path: Path
     assert [kept.sealed] == os.listdir(tmp_path)
 
 
+def test_an_unfinished_part_is_no_original(sealer: Sealer, tmp_path: Path) -> None:
+    """A part that was never finished is not kept, whatever digest is told of it, and stays where it is."""
+    part = tmp_path / "x.part"
+    writer = sealer.create(part)
+    writer.write(CSV)
+    writer.abort()
+    with pytest.raises(SealBroken):
+        keep_original(sealer, tmp_path, NAME, part, sm3_hex(CSV))
+    assert ["x.part"] == os.listdir(tmp_path)
+
+
+def test_a_promise_in_another_digest_is_held_against_the_member(sealer: Sealer, tmp_path: Path) -> None:
+    """SHA-256 of a member, right or wrong, is compared with that member's bytes, and not with the archive's."""
+    right, wrong = (
+        replace(manifest(), parts=(PartPromise(name=NAME, digest=digest, algorithm="sha256"),))
+        for digest in (hashlib.sha256(CSV).hexdigest(), "0" * 64)
+    )
+    assert CSV == landed(sealer, tmp_path, packed(), right).parts[NAME]()
+    assert "digest_differs" == refusal(sealer, tmp_path, packed(), wrong)
+
+
 def test_members_come_out_as_they_went_in(sealer: Sealer, tmp_path: Path) -> None:
-    """A whole archive lands with each promised member sealed, and no plain byte of it on the disk."""
+    """A whole archive gives each promised member out of the one sealed original, and no plain byte is on the disk."""
     result = landed(sealer, tmp_path, packed())
-    assert CSV == opened(sealer, result.parts[NAME])
+    original, member = result.landing.files
+    assert CSV == result.parts[NAME]()
+    assert LandedFile(name=NAME, sealed=original.sealed, digest=sm3_hex(CSV), size=len(CSV)) == member
+    assert [original.sealed] == os.listdir(tmp_path)
     assert not any(CSV[:40] in path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -106,7 +125,7 @@ def test_a_folder_entry_is_no_member(sealer: Sealer, tmp_path: Path) -> None:
     memory = io.BytesIO(packed())
     with zipfile.ZipFile(memory, "a") as archive:
         archive.mkdir("folder")
-    assert CSV == opened(sealer, landed(sealer, tmp_path, memory.getvalue()).parts[NAME])
+    assert CSV == landed(sealer, tmp_path, memory.getvalue()).parts[NAME]()
 
 
 def test_a_name_that_comes_twice_is_refused(sealer: Sealer, tmp_path: Path) -> None:
@@ -149,6 +168,6 @@ def test_any_damage_is_a_refusal(sealer: Sealer, tmp_path: Path, seed: int) -> N
             spoilt[rng.randrange(len(spoilt))] = rng.randrange(256)
         cut = bytes(spoilt[: rng.choice((len(spoilt), rng.randrange(len(spoilt))))])
         try:
-            assert CSV == opened(sealer, landed(sealer, tmp_path, cut).parts[NAME])
+            assert CSV == landed(sealer, tmp_path, cut).parts[NAME]()
         except DeliveryRefused as fault:
             assert fault.code in {"bad_archive", "wrong_password", "digest_differs", "bomb"}

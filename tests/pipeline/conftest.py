@@ -5,12 +5,14 @@ import gzip
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from gateway.demo.generate import generate
 from gateway.peers import retry
+from tests.conftest import NewDatabase
 from tests.pipeline import forge
 from tests.pipeline.rig import Records, Rig, open_rig
 
@@ -57,12 +59,25 @@ def quiet(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
 
 
 @pytest.fixture
-def new_rig(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewRig]:
+def database() -> str:
+    """Sites keep their ledger in SQLite, but for tests marked `on_both_databases`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def new_rig(
+    city: Path, tmp_path_factory: pytest.TempPathFactory, database: str, new_database: NewDatabase
+) -> Iterator[NewRig]:
     """Sites that are closed after the test."""
     with ExitStack() as stack:
-        yield lambda *sources, **kind: stack.enter_context(
-            open_rig(city, tmp_path_factory.mktemp("rig"), *sources, **kind)
-        )
+
+        def rig(*sources: str, **kind: Any) -> Rig:
+            address = "" if database == "sqlite" else new_database(database, at_head=True)
+            return stack.enter_context(
+                open_rig(city, tmp_path_factory.mktemp("rig"), *sources, database=address, **kind)
+            )
+
+        yield rig
 
 
 @pytest.fixture

@@ -115,7 +115,9 @@ def later(**passed: float) -> Iterator[None]:
 
 
 @contextmanager
-def open_rig(city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT) -> Iterator[Rig]:
+def open_rig(
+    city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT, database: str = ""
+) -> Iterator[Rig]:
     """A new site with these sources (all where none is named), and its peers; nothing is staged yet."""
     root = folder / "site"
     public = new_site(root)
@@ -123,6 +125,8 @@ def open_rig(city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT) 
         wanted = {*(sources or peers.addresses), PLATFORM}
         write_site(root, {name: peers.addresses[name] for name in peers.addresses if name in wanted})
         _less_patient(root / FILE, timeout)
+        if database:
+            keep_in(root / FILE, database)
         site = open_site(root)
         try:
             yield Rig(peers=peers, site=site)
@@ -132,6 +136,12 @@ def open_rig(city: Path, folder: Path, *sources: str, timeout: float = TIMEOUT) 
 
 def _less_patient(file: Path, timeout: float) -> None:
     text = file.read_text("utf-8").replace("\nplugin =", f"\ntimeout = {timeout}\nplugin =")
+    file.write_text(text, "utf-8")
+
+
+def keep_in(file: Path, database: str) -> None:
+    """The site's ledger is in that database."""
+    text = file.read_text("utf-8").replace("[site]\n", f'[site]\ndatabase = "{database}"\n', 1)
     file.write_text(text, "utf-8")
 
 

@@ -1,15 +1,20 @@
 """Settling goes on from where it was, and comes to what it would come to from the first delivery on."""
 
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from gateway.errors import ExitCode
 from gateway.model.frames import RECOGNITIONS
+from gateway.pipeline.checkpoint import MOST_LAYERS, laid, layer
 from gateway.pipeline.platform import open_channel
-from gateway.pipeline.settlement import Settled, settle_site
+from gateway.pipeline.settlement import Settled, settle_dry, settle_site
+from gateway.settle import nothing
+from gateway.settle.turns import STATE
 from gateway.store import checkpoints, decisions, outbox, people
+from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, table, without
 from tests.pipeline.rig import PLATFORM, Rig, flagged, later
@@ -17,10 +22,16 @@ from tests.pipeline.rig import PLATFORM, Rig, flagged, later
 KEY = RECOGNITIONS.names()
 
 
-def settle(rig: Rig, *, dry: bool = False) -> Settled:
+def settle(rig: Rig) -> Settled:
     """A settlement by itself."""
     with open_channel(rig.site, date(2026, 11, 9)) as channel:
-        return settle_site(rig.site, channel, 1, date(2026, 11, 9), "test", dry=dry)
+        return settle_site(rig.site, channel, 1, "test")
+
+
+def derived_anew(rig: Rig) -> Settled:
+    """What stands when everything is derived from the first delivery on."""
+    with open_channel(rig.site, date(2026, 11, 9)) as channel:
+        return settle_dry(rig.site, channel)
 
 
 def believed(rig: Rig) -> pl.DataFrame:
@@ -31,7 +42,7 @@ def believed(rig: Rig) -> pl.DataFrame:
 
 def is_as_if_anew(rig: Rig) -> None:
     """Everything derived from the first delivery on is what stands."""
-    anew = settle(rig, dry=True)
+    anew = derived_anew(rig)
     assert anew.people is None
     assert believed(rig).equals(anew.recognitions.select(KEY).sort(KEY))
     assert 0 == anew.wanted.height
@@ -41,6 +52,7 @@ def is_as_if_anew(rig: Rig) -> None:
     assert known == {(delivery, state) for delivery, state in pl.concat(judged).select("delivery", "state").rows()}
 
 
+@on_both_databases
 def test_every_day_is_as_if_derived_anew(new_rig: NewRig) -> None:
     """After each day of full lists, deltas, departures and cases, what stands is what all deliveries come to anew."""
     rig = new_rig()
@@ -75,6 +87,38 @@ def test_a_delta_is_folded_alone(civil_rig: Rig, civil_csv: bytes) -> None:
     assert [] == settle(civil_rig).work
 
 
+@on_both_databases
+def test_many_deltas_are_as_if_derived_anew(civil_rig: Rig, civil_csv: bytes) -> None:
+    """More deltas than lie upon a whole frame, come to what all
+    deliveries come to anew; after so many the frame is whole again."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    once = table(civil_csv).filter(pl.col("身份证号码").is_unique())
+    stopped = once.with_columns(pl.lit("2026-10-31").alias("停止日期"), 变动类型=pl.lit("停发"))
+    layers = []
+    for n in range(MOST_LAYERS + 1):
+        delta = csv_of(stopped.slice(4 * n, 4))
+        civil(2 + n, delta, day=date(2026, 11, 2), mode="D").put(civil_rig.outbox)
+        civil_rig.run(2, only=["civil_affairs"])
+        layers.append(len(_point(civil_rig)["files"]["recognitions"]))
+    assert [*range(2, MOST_LAYERS + 2), 1] == layers
+    is_as_if_anew(civil_rig)
+
+
+def test_whose_recognitions_are_gone_has_none() -> None:
+    """What lies upon recognitions replaces all of its people's, also of those who have none now, and nobody else's."""
+    under = recognised([(1, "A"), (1, "B"), (2, "A"), (3, "A")])
+    changed = layer(pl.Series([1, 2]), recognised([(1, "C"), (3, "Z")]))
+    assert [(3, "A"), (1, "C")] == laid(under, changed).select("person_key", "identity").rows()
+
+
+def recognised(rows: list[tuple[int, str]]) -> pl.DataFrame:
+    """Recognitions of (person, identity), with nothing else said."""
+    known = pl.DataFrame(rows, schema={"person_key": pl.Int64, "identity": pl.String}, orient="row")
+    return pl.concat([nothing().recognitions, known], how="diagonal").select(STATE)
+
+
+@on_both_databases
 def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
     """Without its checkpoints, or with files that do not open, a site settles from the first delivery on and sends
     nothing."""
@@ -83,7 +127,7 @@ def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
         rig.peers.stage(day)
         rig.run(day)
     before, sent = believed(rig), len(rig.uploads())
-    for name in _point(rig)["files"].values():
+    for name in chain.from_iterable(_point(rig)["files"].values()):
         (rig.site.frames / name).write_bytes(b"broken")
     rig.peers.stage(3)
     rig.run(3)
@@ -109,6 +153,7 @@ def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) 
         assert {"done"} == set(outbox.counts(tx))
 
 
+@on_both_databases
 def test_a_list_that_waits_behind_one_in_flight_is_sent(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:
     """What changed while an earlier list was in flight is looked at again, and sent, when the platform is back."""
     civil(1, civil_csv).put(civil_rig.outbox)

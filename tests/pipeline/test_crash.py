@@ -7,16 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import ExitCode, TryLater
 from gateway.store import runs
+from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
+from tests.pipeline.dying import moments, run_until
 from tests.pipeline.rig import PLATFORM, Records, Rig
 
-CIVIL, FEDERATION = "civil_affairs", "disabled_federation"
+CIVIL, FEDERATION, TAX = "civil_affairs", "disabled_federation", "tax"
+DAY = date(2026, 11, 1)
 HERE = Path(__file__).parents[2]
 #: Seconds until the child is where it shall die.
 PATIENCE = 30.0
@@ -29,6 +33,43 @@ PLACES = {
     "later_upload_carried_out_but_not_answered": (PLATFORM, "L201", 1),
     "feedback_given_but_not_answered": (FEDERATION, "/feedback", 0),
 }
+#: Every commit of a run that writes, by the module of the pipeline that makes it, with its number.
+COMMITS = (
+    "run 1",
+    "run 2",
+    "roster 1",
+    "roster 2",
+    "roster 3",
+    "intake 1",
+    "intake 2",
+    "intake 3",
+    "payments 1",
+    "standing 1",
+    "settlement 1",
+    "push 1",
+    "push 2",
+    "push 3",
+    "receipts 1",
+    "receipts 2",
+    "receipts 3",
+    "run 3",
+    "run 4",
+)
+#: Every boundary between rooms: the room, and the module of the pipeline that comes out of it.
+BOUNDARIES = (
+    "out of normalise in roster",
+    "out of land in intake",
+    "out of normalise in reading",
+    "out of reconcile in work",
+    "out of settle in work",
+    "out of settle in settlement",
+    "out of settle in folding",
+    "out of settle in wanted",
+    "out of settle in standing",
+    "out of deliver in push",
+    "out of feedback in receipts",
+)
+MOMENTS = [*(f"{side} {commit}" for commit in COMMITS for side in ("before", "after")), *BOUNDARIES]
 
 
 @contextmanager
@@ -65,6 +106,7 @@ def receipts(city: Path, quiet: Callable[..., Records]) -> Records:
     return quiet(CIVIL, FEDERATION)
 
 
+@on_both_databases
 @pytest.mark.parametrize("place", PLACES)
 def test_a_killed_run_is_made_good_by_the_next(two: Rig, receipts: Records, place: str) -> None:
     """Wherever it is killed, the next run ends where an undisturbed one ends, and no message was applied twice."""
@@ -91,13 +133,46 @@ def test_a_run_killed_at_any_time_is_made_good_by_the_next(two: Rig, receipts: R
     _whole(two, receipts)
 
 
-def _whole(rig: Rig, wanted: Records) -> None:
+@pytest.fixture
+def three(new_rig: NewRig) -> Rig:
+    """A site with two departments' lists, and with payments."""
+    rig = new_rig(CIVIL, FEDERATION, TAX, timeout=30.0)
+    rig.peers.stage(1)
+    return rig
+
+
+@pytest.fixture(scope="session")
+def receipts_of_three(city: Path, quiet: Callable[..., Records]) -> Records:
+    """What the platform holds after a run of all three that nobody killed."""
+    return quiet(CIVIL, FEDERATION, TAX)
+
+
+def test_the_table_of_moments_is_whole(three: Rig) -> None:
+    """Every commit that a run makes and every boundary between rooms that it crosses is in the table below which it
+    is killed."""
+    assert sorted(MOMENTS) == sorted(moments(three.site.settings.root, DAY))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_run_killed_at_a_boundary_is_made_good_by_the_next(
+    three: Rig, receipts_of_three: Records, moment: str
+) -> None:
+    """Killed around any one commit, or between any two rooms, a plain run ends where an undisturbed one ends."""
+    process = run_until(three.site.settings.root, DAY, moment)
+    process.join(2 * PATIENCE)
+    assert -signal.SIGKILL == process.exitcode
+    assert (ExitCode.DONE, "") == three.told()
+    _whole(three, receipts_of_three, TAX)
+
+
+def _whole(rig: Rig, wanted: Records, *more: str) -> None:
     """All that an undisturbed run leaves: records, deliveries, receipts, and no message applied twice."""
     assert wanted == rig.records()
     assert [] == rig.applied_twice()
     # A full list of holders that was landed before the kill is followed by what changed since: an empty delta.
     assert {"applied"} == {row.state for row in rig.rows()}
-    assert {CIVIL, FEDERATION} == {row.instance for row in rig.rows()}
+    assert {CIVIL, FEDERATION, *more} == {row.instance for row in rig.rows()}
     assert all(row.rows == sum(row.outcomes.values()) for row in rig.rows())
     assert 1 == len(list((rig.peers.workdir / "mz" / "inbox").glob("*.receipt.zip")))
     told = Counter(row["cert_no"] for row in rig.peers.feedback())

@@ -28,6 +28,7 @@ class Trouble:
 SFTP: Mapping[str, Trouble] = {
     "refuses_login": Trouble(fault="refuse_login", says="拒绝登录"),
     "garbage": Trouble(fault="garbage_banner", says="sftp://127.0.0.1"),
+    "drops": Trouble(fault="drop", says="sftp://127.0.0.1"),
     "other_key": Trouble(fault="other_host_key", says="主机密钥与登记的不同", code=ExitCode.FAILED),
     "stalls": Trouble(fault="stall", says="中断或超时", order={"where": ".zip"}),
     "cuts": Trouble(fault="cut", says="中断或超时", order={"where": ".zip", "bytes": 100}),
@@ -44,6 +45,7 @@ FEDERATION_TROUBLES: Mapping[str, Trouble] = {
     "signs_wrongly": Trouble(fault="bad_signature", says="签名未通过验证", code=ExitCode.FAILED),
     "counts_wrongly": Trouble(fault="lie_total", says="都不完整"),
     "forgets_tokens": Trouble(fault="expire_token", says="HTTP 401"),
+    "drops": Trouble(fault="drop", says="中断"),
 }
 TAX_TROUBLES: Mapping[str, Trouble] = {
     "status_500": HTTP["status_500"],
@@ -120,6 +122,50 @@ def test_a_file_that_grows_is_left_for_later_and_then_refused(civil_rig: Rig, qu
     civil_rig.peers.stage(1)
     assert (ExitCode.DONE, "") == civil_rig.told()
     assert quiet(CIVIL) == civil_rig.records()
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_whole_or_refused(
+    civil_rig: Rig, quiet: Callable[..., Records]
+) -> None:
+    """A file of the same size that takes the place of one under way is never mixed with it: the list that is used is
+    the one that its manifest promises, or none."""
+    civil_rig.peers.servers[CIVIL].faults.add("replace", where=".zip")
+    civil_rig.peers.stage(1)
+    civil_rig.told()
+    assert {"digest_differs", ""} >= {row.code for row in civil_rig.rows()}
+    civil_rig.peers.stage(1)
+    assert (ExitCode.DONE, "") == civil_rig.told()
+    assert quiet(CIVIL) == civil_rig.records()
+
+
+def test_another_order_changes_nothing(new_rig: NewRig, quiet: Callable[..., Records]) -> None:
+    """Files listed and holders told from the end of the list, in short pages, come to the same records."""
+    rig = new_rig(CIVIL, RURAL, FEDERATION, TAX)
+    rig.peers.stage(1)
+    for name in (CIVIL, RURAL):
+        rig.peers.servers[name].faults.add("reorder", times=ALWAYS)
+    holders = rig.peers.servers[FEDERATION].faults
+    holders.add("reorder", times=ALWAYS)
+    holders.add("short_page", times=ALWAYS, holders=5)
+    assert (ExitCode.DONE, "") == rig.told()
+    assert 1 < holders.happened["short_page"]
+    assert quiet(CIVIL, RURAL, FEDERATION, TAX) == rig.records()
+
+
+@pytest.mark.parametrize("fault", ["expire_cursor", "repeat_page"])
+def test_a_list_that_comes_apart_is_asked_for_anew(
+    new_rig: NewRig, quiet: Callable[..., Records], fault: str
+) -> None:
+    """A cursor that has expired, and a page that begins with holders of the page before, leave nobody out and name
+    nobody twice."""
+    rig = new_rig(FEDERATION)
+    rig.peers.stage(1)
+    holders = rig.peers.servers[FEDERATION].faults
+    holders.add("short_page", times=ALWAYS, holders=5)
+    holders.add(fault)
+    assert (ExitCode.DONE, "") == rig.told()
+    assert 1 == holders.happened[fault]
+    assert quiet(FEDERATION) == rig.records()
 
 
 def test_a_cut_download_goes_on_where_it_stopped(civil_rig: Rig, quiet: Callable[..., Records]) -> None:

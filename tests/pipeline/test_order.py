@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from gateway.errors import ExitCode
+from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import Civil, civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
@@ -45,6 +46,7 @@ def _end_of_list(csv: bytes) -> int:
     return int(once["at"][0])
 
 
+@on_both_databases
 def test_an_empty_list_is_recorded_and_its_departures_are_held(settled: Rig, civil_csv: bytes) -> None:
     """A full list with a header and no row is taken as an empty list; that everybody left waits for a person."""
     before = settled.records()
@@ -57,6 +59,7 @@ def test_an_empty_list_is_recorded_and_its_departures_are_held(settled: Rig, civ
     assert before == settled.records()
 
 
+@on_both_databases
 def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     """A full list that leaves out more people than the limits allow ends none of them; the exit code says held."""
     before = settled.records()
@@ -67,6 +70,7 @@ def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
+@on_both_databases
 def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     """A full list that is refused ends no identity of those whom it leaves out."""
     before = settled.records()
@@ -76,6 +80,7 @@ def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
+@on_both_databases
 def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) -> None:
     """A list of which most rows name nobody insured is held entirely, with the numbers, and changes nothing."""
     before = settled.records()
@@ -93,6 +98,7 @@ def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) 
     assert before == settled.records()
 
 
+@on_both_databases
 def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> None:
     """A delta whose predecessor has not come waits and says for whom; when it comes, both are applied in order."""
     at, before = _end_of_list(civil_csv), settled.records()
@@ -110,6 +116,7 @@ def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> 
     assert before != settled.records()
 
 
+@on_both_databases
 def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_csv: bytes) -> None:
     """Deltas that arrive the wrong way round come to what they come to in their order."""
     at = _end_of_list(civil_csv)
@@ -126,6 +133,7 @@ def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_c
     assert held[0] == held[1]
 
 
+@on_both_databases
 def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig, civil_csv: bytes) -> None:
     """A full list that comes after a later one changes nothing that the later one says."""
     rows = table(civil_csv)
@@ -144,6 +152,7 @@ def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig
     assert held[0] == held[1]
 
 
+@on_both_databases
 def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], civil_csv: bytes) -> None:
     """The same list in another archive is another delivery, and moves not one record and sends nothing."""
     before, sent = settled.records(), len(settled.uploads())
@@ -152,6 +161,7 @@ def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], c
     assert (before, sent) == (settled.records(), len(settled.uploads()))
 
 
+@on_both_databases
 def test_outcomes_add_up(settled: Rig) -> None:
     """Each delivery's rows by outcome come to the rows received."""
     assert all(row.rows == sum(row.outcomes.values()) for row in settled.rows())

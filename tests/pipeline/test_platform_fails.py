@@ -33,7 +33,6 @@ class Trouble:
 #: Longer than the patience of a run: it ends with the code, and says so.
 LASTING: Mapping[str, Trouble] = {
     "upload_500": Trouble(fault="status", where="L201", order={"code": 500}),
-    "upload_maintenance": Trouble(fault="maintenance", where="L201"),
     "upload_dropped": Trouble(fault="drop", where="L201"),
     "upload_garbage": Trouble(fault="garbage", where="L201"),
     "upload_endless": Trouble(fault="endless", where="L201"),
@@ -194,6 +193,24 @@ def test_one_item_that_does_not_fit_stops_no_other(civil_rig: Rig, quiet: Callab
     assert report.pushed.refused == _changes(civil_rig)["refused"] > 0
     with civil_rig.site.ledger.begin() as tx:
         assert ("platform", "platform_400", report.pushed.refused) in decisions.case_counts(tx)
+    sent = len(civil_rig.uploads())
+    assert ExitCode.DONE == civil_rig.run().exit_code
+    assert sent == len(civil_rig.uploads())
+
+
+def test_an_item_that_is_refused_stops_no_other(civil_rig: Rig, quiet: Callable[..., Records]) -> None:
+    """Of a message that is carried out in part, the item that the platform refuses becomes a case and is not sent
+    again; the others stand."""
+    civil_rig.peers.stage(1)
+    poison = next(record[0] for record in quiet(CIVIL) if record[-1] == CIVIL)
+    _arm(civil_rig, Trouble(fault="refuse", where=poison), ALWAYS)
+    report = civil_rig.run()
+    assert [record for record in quiet(CIVIL) if record[0] != poison] == [
+        record for record in civil_rig.records() if record[0] != poison
+    ]
+    assert report.pushed.refused == _changes(civil_rig)["refused"] > 0
+    with civil_rig.site.ledger.begin() as tx:
+        assert ("platform", "platform_12", report.pushed.refused) in decisions.case_counts(tx)
     sent = len(civil_rig.uploads())
     assert ExitCode.DONE == civil_rig.run().exit_code
     assert sent == len(civil_rig.uploads())

@@ -7,8 +7,10 @@ import polars as pl
 
 from gateway.mappings import MappingFiles
 from gateway.model.deliveries import Mode
+from gateway.model.holds import Place
 from gateway.settle import Fold, Limits, Said, fold, in_order
 from gateway.settle.fold import MayName
+from gateway.settle.guard import Counties, no_counties
 from gateway.settle.statements import STATEMENTS, UNRESOLVED
 
 POLICY = MappingFiles().policy("baise")
@@ -99,12 +101,15 @@ def everybody(people: pl.DataFrame, _rows: pl.DataFrame) -> pl.DataFrame:
 def folded(
     *deliveries: Said,
     limits: Limits | None = None,
-    decided: Mapping[tuple[int, str], str] | None = None,
+    decided: Mapping[Place, str] | None = None,
     may_name: MayName = nobody,
+    counties: Counties = no_counties,
 ) -> Fold:
     """The fold of these deliveries."""
     ordered, limits = in_order(deliveries), limits or Limits()
-    return fold(ordered, limits=limits, decided=decided or {}, may_name=may_name, months=MONTHS)
+    return fold(
+        ordered, limits=limits, decided=decided or {}, may_name=may_name, months=MONTHS, counties=counties
+    )
 
 
 def periods(result: Fold) -> list[tuple[object, ...]]:

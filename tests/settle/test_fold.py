@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from gateway.model.holds import Place
 from gateway.settle import Fold, Limits, fold
 from tests.settle.said import (
     ALLOWANCE,
@@ -276,7 +277,7 @@ def test_a_person_decides_on_held_departures() -> None:
     """Released departures end, cancelled ones never do; the list's statements went on all the time."""
     lists = (said(1, D1, *many(60), full=True), said(2, D2, *many(60, start=30), row(77), full=True))
     ended = {
-        verdict: sum(p[4] == D1 for p in periods(folded(*lists, decided={(2, ""): verdict} if verdict else {})))
+        verdict: sum(p[4] == D1 for p in periods(folded(*lists, decided={Place(2, ""): verdict} if verdict else {})))
         for verdict in ("", "released", "cancelled")
     }
     assert {"": 0, "released": 30, "cancelled": 0} == ended
@@ -287,7 +288,7 @@ def test_what_was_held_waits_for_a_person() -> None:
     """A changed roster that leaves fewer leavers than the limits does not let the rest through: they were held."""
     lists = (said(1, D1, *many(60), full=True), said(2, D2, *many(60, start=18), full=True))
     assert {"released"} == set(folded(*lists).departures["state"])
-    still = folded(*lists, decided={(2, ""): "held"})
+    still = folded(*lists, decided={Place(2, ""): "held"})
     assert ({"held"}, [18]) == (set(still.departures["state"]), [b.leaving for b in still.breaches])
 
 
@@ -365,7 +366,7 @@ def test_what_was_released_is_not_judged_again() -> None:
 def test_a_rejection_stands_where_fewer_would_leave_by_now() -> None:
     """What a person rejected is not released because a changed roster brings it under the limits."""
     lists = [said(1, D1, *many(100), full=True), said(2, D2, *many(100, start=15), full=True)]
-    assert {"cancelled": 15} == _states(folded(*lists, decided={(2, ""): "cancelled"}))
+    assert {"cancelled": 15} == _states(folded(*lists, decided={Place(2, ""): "cancelled"}))
 
 
 def _states(result: Fold) -> dict[str, int]:

@@ -10,7 +10,9 @@ from gateway.errors import StoreFault
 from gateway.model.frames import LISTS
 from gateway.store import Ledger, Tx, outbox, people
 from gateway.store import tables as t
+from gateway.store.ledger import record_act
 from gateway.store.outbox import Answered, Opening
+from tests.store import plans
 from tests.store.test_schema import run
 
 FAR = datetime(2099, 1, 1)
@@ -32,7 +34,7 @@ def send(tx: Tx, msgid: str = "m1") -> list[int]:
 def answer(tx: Tx, *results: tuple[int, str, int], msgid: str = "m1", later: datetime = FAR) -> None:
     """The platform's answer to one message."""
     said = [(state, result, [seq]) for seq, state, result in results]
-    outbox.settle_wave(tx, [Answered(msgid=msgid, results=said, infcode="0", next_try=later)])
+    outbox.settle_wave(tx, [Answered(msgid=msgid, results=said, infcode="0", next_tries=[later])])
 
 
 def test_the_newer_wish_supersedes(ledger: Ledger) -> None:
@@ -78,22 +80,35 @@ def test_many_changes_at_once(ledger: Ledger) -> None:
 
 def test_what_waits_is_found_by_its_index(ledger: Ledger) -> None:
     """Of all that was ever sent, looking for what waits reads nothing: it goes by the index of waiting changes."""
-    asked: list[str] = []
     with ledger.begin() as tx:
         number = run(tx)
-        sa.event.listen(tx, "before_cursor_execute", lambda *said: asked.append(said[2]))
-        outbox.due(tx, FAR)
-        outbox.replace_queue(tx, wanted((1, "a")), number)
-        outbox.replace_queue(tx, wanted((1, "b")), number, people=pl.Series([1]))
-        queries = [said for said in asked if said.startswith("SELECT")]
-        plans = [tx.exec_driver_sql("EXPLAIN QUERY PLAN " + query, _blank(query)).all() for query in queries]
-    assert 5 == len(plans)
-    assert all(any("uq_changes_waiting" in step[3] for step in plan) for plan in plans)
+        queries = plans.asked(tx, lambda: outbox.due(tx, FAR))
+        queries += plans.asked(tx, lambda: outbox.replace_queue(tx, wanted((1, "a")), number))
+        queries += plans.asked(tx, lambda: outbox.replace_queue(tx, wanted((1, "b")), number, people=pl.Series([1])))
+        assert [{"uq_changes_waiting"}] * 5 == [plans.indexes(tx, query) for query in queries]
 
 
-def _blank(query: str) -> tuple[None, ...]:
-    """A value for each parameter of a statement that is only explained."""
-    return (None,) * query.count("?")
+def test_what_is_over_is_found_by_an_index(ledger: Ledger) -> None:
+    """All changes of one person, and what was refused of anybody, are found without reading everybody's changes."""
+    with ledger.begin() as tx:
+        queries = plans.asked(tx, lambda: outbox.changes_of(tx, 1))
+        queries += plans.asked(tx, lambda: outbox.refused_lists(tx, FAR))
+        found = [plans.indexes(tx, query) for query in queries]
+    assert [{"uq_changes_waiting"}, {"ix_changes_over"}, {"ix_changes_refused", "ix_changes_over"}] == found
+
+
+def test_many_lists_have_one_text(ledger: Ledger) -> None:
+    """The same text of many people is kept once, whoever it was first said of, and is given back for each of them."""
+    with ledger.begin() as tx:
+        number = run(tx)
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "a"), (3, "b")), number)
+        people.confirm_readback(tx, wanted((4, "a"), (5, "")))
+        assert {"a", "b", ""} == set(tx.execute(sa.select(t.lists.c.records)).scalars())
+        assert 3 == tx.execute(sa.select(sa.func.count()).select_from(t.lists)).scalar_one()
+        assert ["a", "a", "b"] == outbox.due(tx, FAR)["records"].to_list()
+        assert [(4, "a"), (5, "")] == people.confirmed(tx).select("person_key", "records").sort("person_key").rows()
+        assert ["a"] == [row["records"] for row in outbox.changes_of(tx, 2)]
+        assert ["a"] == [row["records"] for row in people.confirmed_of(tx, 4)]
 
 
 def test_nothing_follows_what_is_in_flight(ledger: Ledger) -> None:
@@ -171,7 +186,7 @@ def test_a_wave_is_settled_at_once(ledger: Ledger) -> None:
         wave = [Opening(msgid=m, infno="L201", sealed_input=b"s", items=part) for m, part in parts.items()]
         outbox.open_wave(tx, wave)
         said = {"m1": [("refused", 12, [1]), ("done", 0, [2])], "m2": [("done", 0, [1])]}
-        answers = [Answered(msgid=m, results=results, infcode="0", next_try=FAR) for m, results in said.items()]
+        answers = [Answered(msgid=m, results=results, infcode="0", next_tries=[FAR]) for m, results in said.items()]
         outbox.settle_wave(tx, answers)
         states = [outbox.changes_of(tx, person)[0] for person in (1, 2, 3, 4)]
         assert [("refused", 12), ("done", 0), ("done", 0), ("sending", None)] == [
@@ -190,3 +205,51 @@ def test_answering_twice_changes_nothing(ledger: Ledger) -> None:
         answer(tx, (1, "refused", 11))
         assert {"done": 1} == outbox.counts(tx)
         assert [(1, "1", "a", "receipt")] == people.confirmed(tx).rows()
+
+
+def test_each_attempt_waits_longer_and_the_last_is_a_dead_letter(ledger: Ledger) -> None:
+    """After its n-th attempt an item waits until the n-th time; one attempt more, and it is refused with its result."""
+    tries = [datetime(2026, 11, day) for day in (1, 3)]
+    seen = []
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a")), run(tx))
+        for msgid in ("m1", "m2", "m3"):
+            send(tx, msgid)
+            said = [("queued", 19, [1])]
+            outbox.settle_wave(tx, [Answered(msgid=msgid, results=said, infcode="0", next_tries=tries)])
+            (row,) = outbox.changes_of(tx, 1)
+            seen.append((row["state"], row["next_try"], row["result"]))
+        assert [("queued", tries[0], 19), ("queued", tries[1], 19), ("refused", None, 19)] == seen
+        assert [(1, "a", 3)] == outbox.items(tx, "refused").select("person_key", "records", "attempts").rows()
+
+
+def test_what_was_put_back_was_never_tried(ledger: Ledger) -> None:
+    """A message refused for its keys or its form costs its items no attempt; they are due at once, with its number."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b")), run(tx))
+        send(tx)
+        outbox.put_back(tx, ["m1"], result=-400, infcode="-400")
+        due = outbox.due(tx, datetime(2000, 1, 1))
+        assert [(0, -400, "m1")] * 2 == due.select("attempts", "result", "msgid").rows()
+        assert [] == outbox.open_messages(tx)
+
+
+def test_the_newest_word_pauses_or_resumes(ledger: Ledger) -> None:
+    """Sending is paused from a pause until a resumption, with who said so and why."""
+    with ledger.begin() as tx:
+        assert outbox.paused(tx) is None
+        for act, note in ((outbox.PAUSE, "one"), (outbox.RESUME, "two"), (outbox.PAUSE, "three")):
+            record_act(tx, actor="clerk", act=act, note=note)
+            pause = outbox.paused(tx)
+            assert (act == outbox.PAUSE) == (pause is not None)
+        assert pause is not None
+        assert ("clerk", "three") == (pause.actor, pause.note)
+
+
+def test_what_is_in_flight_is_found_by_its_messages(ledger: Ledger) -> None:
+    """Of the messages asked for, each change that is in flight, with its place and its list."""
+    with ledger.begin() as tx:
+        outbox.replace_queue(tx, wanted((1, "a"), (2, "b")), run(tx))
+        send(tx)
+        assert [("m1", 1, 1, "1", "a"), ("m1", 2, 2, "1", "b")] == outbox.flying(tx, ["m1"]).sort("seq").rows()
+        assert [] == outbox.flying(tx, ["m2"]).rows()

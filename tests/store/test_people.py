@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 
 from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
+from gateway.model.holds import WHOLE, Breach, Place
 from gateway.store import Ledger, decisions, people
 from tests.store.test_schema import delivery, run
 
@@ -135,19 +136,39 @@ def test_holds_follow_breaches(ledger: Ledger) -> None:
     """A breach opens one hold; one that no longer is is void; what a person decided stays decided."""
     with ledger.begin() as tx:
         one = delivery(tx, business_date=FIRST)
-        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run", judged={one})
-        assert 1 == decisions.keep_holds(tx, [(one, "", 31, 60)], "run", judged={one})
+
+        def breach(leaving: int) -> Breach:
+            return Breach(delivery=one, scope="", leaving=leaving, holding=60)
+
+        assert 1 == decisions.keep_holds(tx, [breach(30)], "run", judged={one})
+        assert 1 == decisions.keep_holds(tx, [breach(31)], "run", judged={one})
         assert [("open", 31)] == [(h.state, h.leaving) for h in decisions.holds(tx)]
         assert 0 == decisions.keep_holds(tx, [], "run", judged={one})
         assert ["void"] == [h.state for h in decisions.holds(tx)]
-        assert 1 == decisions.keep_holds(tx, [(one, "", 30, 60)], "run", judged={one})
+        assert 1 == decisions.keep_holds(tx, [breach(30)], "run", judged={one})
         (hold,) = decisions.holds(tx, state="open")
-        assert {(one, ""): "held"} == decisions.decided(tx)
+        assert {Place(one, ""): "held"} == decisions.decided(tx)
         decisions.decide_hold(tx, hold.id, "cancelled", actor="li", note="n")
-        assert {(one, ""): "cancelled"} == decisions.decided(tx)
-        for breaches in ([(one, "", 30, 60)], []):
+        assert {Place(one, ""): "cancelled"} == decisions.decided(tx)
+        for breaches in ([breach(30)], []):
             assert 0 == decisions.keep_holds(tx, breaches, "run", judged={one})
-            assert {(one, ""): "cancelled"} == decisions.decided(tx)
+            assert {Place(one, ""): "cancelled"} == decisions.decided(tx)
+
+
+def test_a_hold_covers_a_scope_or_a_group_in_it(ledger: Ledger) -> None:
+    """Each group of one list has its own hold, beside that of its scope; a whole list that was held is never void."""
+    with ledger.begin() as tx:
+        one = delivery(tx, business_date=FIRST)
+        places = [("", "", ""), ("", "低保对象", "451024"), ("", "低保对象", ""), (WHOLE, "", "")]
+        found = [
+            Breach(delivery=one, scope=scope, identity=identity, county=county, leaving=30, holding=60, kind="identity")
+            for scope, identity, county in places
+        ]
+        for _again in range(2):
+            assert 4 == decisions.keep_holds(tx, found, "run", judged={one})
+        assert {Place(one, *place): "held" for place in places} == decisions.decided(tx)
+        assert 1 == decisions.keep_holds(tx, [], "run", judged={one})
+        assert {Place(one, WHOLE): "held"} == decisions.decided(tx)
 
 
 def test_cases_open_close_and_open_again(ledger: Ledger) -> None:

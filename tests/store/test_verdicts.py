@@ -1,21 +1,17 @@
 """What people decided is kept, and what it does to the cases that runs find."""
 
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
-from gateway import store
 from gateway.errors import StoreFault
 from gateway.model.verdicts import Verdict
 from gateway.store import Ledger, Tx, decisions, verdicts
 from gateway.store import tables as t
 from gateway.store.dialect import make_engine
-from tests.store.test_schema import delivery
+from tests.store.test_schema import delivery, upgrade
 
 MONDAY = date(2026, 11, 2)
 
@@ -132,15 +128,10 @@ def test_cases_are_found_by_county_and_age(ledger: Ledger) -> None:
         assert [1, 0] == [decisions.aged_cases(tx, before, county=c) for c in ("451022", "451023")]
 
 
-def test_cases_survive_the_migration(tmp_path: Path) -> None:
+def test_cases_survive_the_migration(url: str) -> None:
     """A ledger of the first schema keeps its cases; their county is unknown, and they can be decided."""
-    url = f"sqlite:///{tmp_path}/ledger.db"
+    upgrade(url, "0001")
     engine = make_engine(url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(store.__file__).parent / "migrations"))
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
     columns = {"instance": "mz", "code": "name_differs", "opened_at": datetime(2026, 11, 1)}
     old = sa.table("cases", *(sa.column(name) for name in (*columns, "subject", "state", "person_key")))
     with engine.begin() as connection:

@@ -118,3 +118,13 @@ def test_pages_can_be_spoilt(federation: FederationServer, federation_client: Fe
     assert {"bad_signature", "lie_total", "repeat_page", "expire_cursor", "expire_token"} == set(
         faults.happened
     )
+
+
+def test_pages_can_be_short_and_in_another_order(
+    federation: FederationServer, federation_client: FederationClient
+) -> None:
+    """`short_page` gives fewer holders than were asked for, `reorder` the page's from its end; nobody is left out."""
+    federation.faults.add("short_page", holders=5)
+    federation.faults.add("reorder")
+    assert (["C4", "C3", "C2", "C1", "C0", "C5", "C6"], 7) == federation_client.all()
+    assert {"short_page": 1, "reorder": 1} == federation.faults.happened

@@ -113,6 +113,15 @@ def test_a_locked_person_is_refused_for_a_while(
     assert [19] == upload(platform_client, item(1))
 
 
+def test_one_item_of_a_message_can_be_refused(platform: PlatformServer, platform_client: PlatformClient) -> None:
+    """`refuse` gives an item the number ordered; the others of its message are carried out."""
+    platform.faults.add("refuse", where="P1", code=11)
+    both = [item(1, LEVEL_A), {**item(2, LEVEL_A), "psn_no": "P2", "psn_name": "乙", "certno": "N2"}]
+    assert [11, 0] == upload(platform_client, *both)
+    assert [("P2", "7019")] == [(row["psn_no"], row["psn_idet_type"]) for row in platform.records()]
+    assert [0] == upload(platform_client, item(1, LEVEL_A))
+
+
 def test_a_msgid_is_carried_out_once(platform: PlatformServer, platform_client: PlatformClient) -> None:
     """The same msgid and input give the first answer again and change nothing; another input gets -409."""
     msgid = platform_client.msgid()

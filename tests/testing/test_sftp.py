@@ -157,6 +157,36 @@ def test_a_file_can_grow_while_it_is_read(sftp: SftpServer) -> None:
     assert [100_000, 100_010] == talk(sftp, sizes)
 
 
+def test_a_file_can_be_replaced_while_it_is_read(sftp: SftpServer) -> None:
+    """`replace` puts another file of the same size in its place, and the one that is open stays what it was."""
+
+    async def both(client: asyncssh.SFTPClient) -> list[bytes]:
+        return [await fetch(client), await fetch(client)]
+
+    sftp.faults.add("replace", where="list.zip")
+    assert [CONTENT, CONTENT[::-1]] == talk(sftp, both)
+    assert ["list.zip"] == [path.name for path in (sftp.root / "outbox").iterdir()]
+
+
+def test_names_can_come_in_another_order(sftp: SftpServer) -> None:
+    """`reorder` lists a folder from its end."""
+
+    async def listed(client: asyncssh.SFTPClient) -> list[str]:
+        return [name for name in map(str, await client.listdir("/outbox")) if not name.startswith(".")]
+
+    (sftp.root / "outbox" / "more.zip").touch()
+    sftp.faults.add("reorder", where="outbox")
+    assert [["more.zip", "list.zip"], ["list.zip", "more.zip"]] == [talk(sftp, listed) for _time in range(2)]
+
+
+def test_a_connection_can_close_at_once(sftp: SftpServer) -> None:
+    """`drop` says nothing at all."""
+    sftp.faults.add("drop")
+    with socket.create_connection((sftp.host, sftp.port), timeout=5) as connection:
+        assert b"" == connection.recv(4096)
+    assert ["outbox"] == talk(sftp, look)
+
+
 def test_a_read_can_stall(sftp: SftpServer) -> None:
     """`stall` outlasts the client's patience, and `stop` doesn't wait for it."""
 

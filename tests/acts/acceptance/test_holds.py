@@ -9,11 +9,17 @@ from gateway.acts import holds, lists, look, runs
 from gateway.errors import ExitCode, NotAllowed, NotFound, TryLater
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
+from gateway.site import Site
 from tests.acts.lived import HELD, OPENER, Lived, ask, copy, opened
 
 DAY = date(2026, 11, 3)
 PENDING = "SELECT state FROM holds"
 ENDED = "SELECT count(*) FROM recognitions WHERE known_to IS NULL AND ended_by = 'departure' AND delivery IS NOT NULL"
+
+
+def seen(site: Site, number: int = 1) -> str:
+    """What `holds show` gives to whoever looks."""
+    return holds.shown(site, number).digest
 
 
 def test_a_release_ends_identities_and_a_rejection_keeps_them(lived: Lived, tmp_path: Path) -> None:
@@ -33,7 +39,7 @@ def test_a_release_ends_identities_and_a_rejection_keeps_them(lived: Lived, tmp_
 
     released = copy(lived.site, tmp_path / "released")
     with opened(released) as site:
-        done = holds.release(site, 1, actor="colleague", note="已核实", day=DAY)
+        done = holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY)
     assert done is not None
     assert ExitCode.DONE == done.exit_code
     assert 0 < done.pushed.sent == done.pushed.done
@@ -48,7 +54,7 @@ def test_who_made_a_change_does_not_approve_it(lived: Lived, tmp_path: Path) -> 
     root = copy(lived.site, tmp_path)
     acts = ask(root, "SELECT count(*) FROM acts")
     with opened(root) as site, pytest.raises(NotAllowed):
-        holds.release(site, 1, actor=OPENER, note="自己批准")
+        holds.release(site, 1, digest=seen(site), actor=OPENER, note="自己批准")
     assert [("open",)] == ask(root, PENDING)
     assert acts == ask(root, "SELECT count(*) FROM acts")
 
@@ -60,9 +66,9 @@ def test_one_may_reject_ones_own(lived: Lived, tmp_path: Path) -> None:
     with opened(root) as site:
         holds.reject(site, 1, actor=OPENER, note=f"名单少了一半,如{number}", day=DAY)
         with pytest.raises(NotAllowed):
-            holds.release(site, 1, actor="colleague", note="又改主意")
+            holds.release(site, 1, digest=seen(site), actor="colleague", note="又改主意")
     assert [("cancelled", OPENER, "名单少了一半,如***")] == ask(root, "SELECT state, decided_by, note FROM holds")
-    assert [(OPENER, "hold.reject")] == ask(root, "SELECT actor, act FROM acts")
+    assert [(OPENER, "hold.reject")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'hold.%'")
 
 
 @pytest.mark.parametrize("note", ["", "  ", "长" * 501])
@@ -111,8 +117,8 @@ def test_a_list_of_strangers_is_held_as_a_whole(lived: Lived, tmp_path: Path) ->
         assert ("clerk", 25, 25) == (whole.opened_by, whole.leaving, whole.holding)
         assert "held" == look.received(site)[-1].state
         with pytest.raises(NotAllowed):
-            holds.release(site, whole.id, actor="clerk", note="没错", day=DAY)
-        holds.release(site, whole.id, actor="colleague", note="确是新参保人员", day=DAY)
+            holds.release(site, whole.id, digest=whole.digest, actor="clerk", note="没错", day=DAY)
+        holds.release(site, whole.id, digest=whole.digest, actor="colleague", note="确是新参保人员", day=DAY)
         seen = look.received(site)[-1]
     assert ("applied", 25) == (seen.state, seen.rows)
     assert 25 == sum(seen.outcomes[name] for name in ("unmatched", "review", "invalid"))
@@ -140,7 +146,7 @@ def test_nobody_decides_nothing(lived: Lived, tmp_path: Path) -> None:
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
         with pytest.raises(NotFound):
-            holds.release(site, 99, actor="colleague", note="理由")
+            holds.release(site, 99, digest="", actor="colleague", note="理由")
         with pytest.raises(NotAllowed):
             holds.reject(site, 1, actor=" ", note="理由")
     assert [("open",)] == ask(root, PENDING)

@@ -1,13 +1,14 @@
 """What a settlement would change, without changing it."""
 
 import hashlib
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from gateway.acts import runs
+from gateway.acts import holds, runs
 from gateway.errors import NotFound, TryLater
 from tests.acts.lived import HELD, Lived, ask, copy, opened
 
@@ -17,6 +18,9 @@ def dump(root: Path) -> list[str]:
     with closing(sqlite3.connect(root / "var" / "ledger.db")) as connection:
         rows = list(connection.iterdump())
     files = [p for p in sorted((root / "var").rglob("*")) if p.is_file() and "ledger.db" not in p.name]
+    # Whose turn it was, and that somebody looked, says nothing about anybody.
+    of_looking = tuple(f'INSERT INTO "{name}"' for name in ("leases", "heartbeats", "acts", "sqlite_sequence"))
+    rows = [row for row in rows if not row.startswith(of_looking)]
     return rows + [f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in files if p.name != "run.lock"]
 
 
@@ -26,7 +30,7 @@ def test_a_preview_shows_what_would_change_and_changes_nothing(lived: Lived, tmp
     ask(root, "UPDATE holds SET state = 'released'")
     with opened(root) as site:
         before, asked = dump(root), len(lived.peers.log("insurance_platform"))
-        seen = runs.would_change(site, "civil_affairs", actor="clerk")
+        seen = runs.would_change(site, "civil_affairs", actor="clerk").seen
         assert before == dump(root)
     assert asked == len(lived.peers.log("insurance_platform"))
     (gone,) = [number for _name, state, number in seen.departures if state == "released"]
@@ -41,10 +45,10 @@ def test_a_settled_site_has_nothing_to_change(lived: Lived, tmp_path: Path) -> N
     """Right after a run, a preview finds no change, only the hold that is open."""
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
-        seen = runs.would_change(site, "civil_affairs", actor="clerk")
+        seen = runs.would_change(site, "civil_affairs", actor="clerk").seen
     assert ([], []) == (seen.recognitions, seen.changes)
     held = ask(lived.site, f"SELECT {HELD}")[0][0]
-    assert [held] == [delivery for delivery, *_rest in seen.holds]
+    assert [held] == [hold.delivery for hold in seen.holds]
 
 
 def test_a_preview_waits_for_its_turn_and_knows_its_instances(lived: Lived, tmp_path: Path) -> None:
@@ -55,3 +59,22 @@ def test_a_preview_waits_for_its_turn_and_knows_its_instances(lived: Lived, tmp_
             runs.would_change(site, "nobody", actor="clerk")
         with other.lock(), pytest.raises(TryLater):
             runs.would_change(site, "civil_affairs", actor="clerk")
+
+
+def test_previews_are_kept_and_compared(lived: Lived, tmp_path: Path) -> None:
+    """Two of the same site have one digest, with the digest of each hold; the ledger keeps numbers and no names."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        first, second = (runs.would_change(site, None, actor=who) for who in ("clerk", "colleague"))
+        assert first.before is None and second.before is not None
+        assert ("clerk", second.seen.digest) == second.before[1:]
+        assert [hold.digest for hold in holds.held(site)] == [breach.digest for breach in second.seen.holds]
+        ask(root, "UPDATE holds SET state = 'released'")
+        third = runs.would_change(site, None, actor="clerk")
+    assert ("colleague", second.seen.digest) == (third.before or ())[1:]
+    assert third.seen.digest != second.seen.digest
+    assert {"end"} == {direction for direction, *_rest in third.seen.moves}
+    assert 3 == len(ask(root, "SELECT detail FROM acts WHERE act = 'preview'"))
+    kept = json.loads(ask(root, "SELECT detail FROM acts WHERE act = 'preview' ORDER BY id DESC")[0][0])
+    assert {"instance", "digest", "moves", "holds"} == set(kept)
+    assert sum(row[-1] for row in kept["moves"]) == sum(row[-1] for row in third.seen.moves)

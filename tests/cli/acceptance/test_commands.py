@@ -15,7 +15,8 @@ TODAY = f"2026-11-0{DAYS}"
 LISTENING = [
     ["status"], ["sources"], ["runs"], ["deliveries"], ["deliveries", "--state", "refused"], ["cases", "list"],
     ["cases", "show", "1"], ["holds", "list", "--all"], ["holds", "show", "1"], ["config"], ["keys", "list"],
-    ["resync", "civil_affairs", "--dry-run"], ["doctor"],
+    ["resync", "civil_affairs", "--dry-run"], ["doctor"], ["outbox", "list"], ["outbox", "show", "1"],
+    ["outbox", "undos", "--all"],
 ]  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_a_run_that_holds_says_so(lived: Lived, tmp_path: Path) -> None:
     assert 3 == len(report["instances"]["civil_affairs"]["taken"])
     person = pwd.getpwuid(os.getuid()).pw_name
     assert [(person,)] == ask(root, "SELECT DISTINCT actor FROM runs")
-    released = gateway(root, "holds", "release", "1", "--note", "已核实")
+    released = gateway(root, "holds", "release", "1", "--digest", "0" * 8, "--note", "已核实")
     assert (1, "") == (released.code, released.out)
     assert [("open",)] == ask(root, "SELECT state FROM holds")
 
@@ -87,7 +88,7 @@ def test_a_claimed_name_is_nobody_s(lived: Lived, tmp_path: Path, monkeypatch: p
     for name in ("USER", "LOGNAME", "SUDO_USER"):
         monkeypatch.setenv(name, "colleague")
     assert "colleague" == getpass.getuser()
-    assert 1 == gateway(root, "holds", "release", "1", "--note", "已核实").code
+    assert 1 == gateway(root, "holds", "release", "1", "--digest", "0" * 8, "--note", "已核实").code
     assert 0 == gateway(root, "holds", "reject", "1", "--note", "名单有误").code
     assert [("cancelled", person)] == ask(root, "SELECT state, decided_by FROM holds")
 
@@ -177,7 +178,7 @@ def test_import_and_resync_settle_the_site(lived: Lived, tmp_path: Path) -> None
     """A list that was imported is in use at once, the second time it is known; `resync` then finds nothing new."""
     root = copy(lived.fresh, tmp_path)
     file = next(lived.city.glob("day1/mz/outbox/*.zip"))
-    words = ["civil_affairs", str(file), "--mode", "full", "--business-date", "2026-01-02", "--sequence", "1"]
+    words = ["civil_affairs", str(file), "--mode", "full", "--business-date", "2026-11-01", "--sequence", "1"]
     first, again = here(root, "import", *words), here(root, "import", *words)
     assert (0, 0) == (first.code, again.code), first.err
     assert [(1, "applied")] == ask(root, "SELECT count(*), state FROM deliveries")
@@ -185,3 +186,14 @@ def test_import_and_resync_settle_the_site(lived: Lived, tmp_path: Path) -> None
     report = json.loads(resynced.out)
     assert (0, 0) == (resynced.code, report["refused"])
     assert ["tax"] == list(report["instances"])
+
+
+def test_resync_takes_an_instance_or_a_person(lived: Lived, tmp_path: Path) -> None:
+    """One of both, never both or none; a person of a settled site has nothing to change, and no list is fetched."""
+    root = copy(lived.site, tmp_path)
+    number = lived.people()[0]["psn_no"]
+    assert [2, 2] == [here(root, "resync", *words).code for words in ([], ["tax", "--person", number])]
+    seen = json.loads(here(root, "resync", "--person", number, "--dry-run", "--json").out)
+    assert ([], []) == (seen["changes"], seen["recognitions"])
+    report = json.loads(here(root, "resync", "--person", number, "--json").out)
+    assert (0, 0, {}) == (report["exit_code"], report["sent"], report["instances"])

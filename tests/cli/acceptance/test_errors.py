@@ -70,7 +70,7 @@ CASES: list[tuple[Spoil, str, int]] = [
     (nothing, "run nobody", 1),
     (nothing, "deliveries --instance nobody", 1),
     (nothing, "holds show 99", 1),
-    (nothing, "holds release 99 --note x", 1),
+    (nothing, "holds release 99 --digest 00000000 --note x", 1),
     (nothing, "cases show 99999", 1),
     (nothing, "explain nobody", 1),
     (nothing, "keys init", 2),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.daemon.service import ZONE
+from gateway.calendar import ZONE
 from tests.acts.lived import Lived, ask, command, copy, edit, environment
 
 #: Seconds for anything that is bound to happen.

@@ -1,0 +1,167 @@
+"""Whether a list is the wrong one altogether: another month's, another department's, another mix, mostly unusable.
+
+Takes a delivery at hand, the deliveries applied before it and its instance's limits; gives what speaks against it, each
+with a code, the reason and the next step. The first list of a scope is judged by itself only. No clock is asked: a
+month is wrong against the files' own names and the delivery before.
+"""
+
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from gateway.model.deliveries import Mode
+from gateway.model.holds import WHOLE, Breach
+from gateway.pipeline.work import Work
+from gateway.settings import LimitSettings
+from gateway.settle import LookLimits, looks, oddities
+from gateway.settle.looks import LOOKS, SEEN, Oddity
+from gateway.site import Site
+from gateway.store.deliveries import DeliveryRow, landing_of
+from gateway.words import _
+
+#: Year, month and perhaps day in a file's name.
+_DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(?:\d\d)?(?!\d)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspicion:
+    """One thing that speaks against a whole list."""
+
+    code: str
+    #: Rows that speak against it, or days, of so many.
+    bad: int
+    of: int
+    #: What is wrong, for operators; after the arrow, what to do.
+    reason: str
+
+    def breach(self, delivery: int) -> Breach:
+        """The whole list is to be held for it."""
+        return Breach(delivery=delivery, scope=WHOLE, leaving=self.bad, holding=self.of, kind=self.code)
+
+
+def suspicions(
+    site: Site, work: Work, applied: Sequence[DeliveryRow], limits: LimitSettings, doubted: AbstractSet[int]
+) -> list[Suspicion]:
+    """What speaks against a list, the gravest first. `applied`: its instance's deliveries in use; the `doubted` of
+    them, whose departures wait for a person or were rejected, are no measure for others."""
+    row = work.row
+    place = _place(row)
+    earlier = sorted((one for one in applied if _place(one) < place), key=_place)
+    found = [_department(row, earlier), _name(row), _leap(row, earlier, limits), _unusable(work, limits)]
+    if row.mode == Mode.FULL and work.resolutions.height:
+        measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
+        found += [_worse(work, measures, limits), *_unlike(site, row, measures, limits)]
+    return [one for one in found if one is not None]
+
+
+def _place(row: DeliveryRow) -> tuple[date, int, int]:
+    return row.business_date or date.min, row.sequence or 0, row.id
+
+
+def _is_measure(one: DeliveryRow, row: DeliveryRow) -> bool:
+    """A full list of an earlier day: one of the same day is replaced."""
+    return one.mode == Mode.FULL and bool(one.rows) and one.business_date != row.business_date
+
+
+def _department(row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Suspicion | None:
+    said = landing_of(row).manifest.department
+    before = next((d for one in reversed(earlier) if (d := landing_of(one).manifest.department)), said)
+    if not said or said == before:
+        return None
+    text = _("清单中的单位代码是 {said},此前一直是 {before},疑似别的单位的名单 → 请与来源单位核对;{step}")
+    reason = text.format(said=said, before=before, step=_step())
+    return Suspicion(code="wrong_department", bad=row.rows, of=row.rows, reason=reason)
+
+
+def _name(row: DeliveryRow) -> Suspicion | None:
+    day = row.business_date or date.min
+    for part in landing_of(row).manifest.parts:
+        for year, month in _DATED.findall(part.name):
+            if (int(year), int(month)) != (day.year, day.month):
+                text = _("文件 {file} 按名称属于 {year} 年 {month} 月,业务日期却是 {day} → 请与来源单位核对;{step}")
+                reason = text.format(file=part.name, year=year, month=int(month), day=day, step=_step())
+                return Suspicion(code="wrong_month", bad=row.rows, of=row.rows, reason=reason)
+    return None
+
+
+def _leap(row: DeliveryRow, earlier: Sequence[DeliveryRow], limits: LimitSettings) -> Suspicion | None:
+    if not earlier or not row.business_date or not earlier[-1].business_date:
+        return None
+    before = earlier[-1].business_date
+    if (row.business_date - before).days <= limits.days_ahead:
+        return None
+    text = _("业务日期 {day} 比前一批的 {before} 晚了 {n} 天(限 {limit} 天),疑似日期有误 → 请与来源单位核对;{step}")
+    days = (row.business_date - before).days
+    reason = text.format(day=row.business_date, before=before, n=days, limit=limits.days_ahead, step=_step())
+    return Suspicion(code="wrong_month", bad=row.rows, of=row.rows, reason=reason)
+
+
+def _unusable(work: Work, limits: LimitSettings) -> Suspicion | None:
+    bad, rows = _bad(work, "invalid", "unmatched", "review"), work.resolutions.height
+    if bad <= limits.unusable_number or bad <= limits.unusable_share * rows:
+        return None
+    text = _("{rows} 行中有 {bad} 行无法采用,疑似整份名单有误 → 请与来源单位核对;{step}")
+    reason = text.format(rows=rows, bad=bad, step=_step())
+    return Suspicion(code="mostly_unusable", bad=bad, of=rows, reason=reason)
+
+
+def _worse(work: Work, measures: Sequence[DeliveryRow], limits: LimitSettings) -> Suspicion | None:
+    if not measures:
+        return None
+    before = measures[-1]
+    bad, rows = _bad(work, "invalid", "unmatched"), work.resolutions.height
+    usual = (before.outcomes.get("invalid", 0) + before.outcomes.get("unmatched", 0)) / before.rows
+    if bad - usual * rows <= limits.unusable_number or bad / rows - usual <= limits.unusable_rise:
+        return None
+    text = _("数据有误或未参保的有 {bad} 行,占 {share:.0%};前一份 {name} 只占 {usual:.0%} → 请与来源单位核对;{step}")
+    reason = text.format(bad=bad, share=bad / rows, name=before.name, usual=usual, step=_step())
+    return Suspicion(code="more_unusable", bad=bad, of=rows, reason=reason)
+
+
+def _bad(work: Work, *outcomes: str) -> int:
+    return int(work.resolutions["outcome"].is_in(outcomes).sum())
+
+
+def _unlike(site: Site, row: DeliveryRow, measures: Sequence[DeliveryRow], limits: LimitSettings) -> list[Suspicion]:
+    """Against the newest full list before it of each of its scopes."""
+    open_scopes, before, scopes = set(row.scopes), [pl.DataFrame(schema=LOOKS)], list[str]()
+    for one in reversed(measures):
+        if shared := sorted(open_scopes & set(one.scopes)):
+            before.append(_looks(site, one, shared))
+            scopes += shared
+            open_scopes -= set(shared)
+        if not open_scopes:
+            break
+    if not scopes:
+        return []
+    allowed = LookLimits(
+        mix_share=limits.mix_share,
+        mix_number=limits.mix_number,
+        arrivals_share=limits.arrivals_share,
+        arrivals_number=limits.arrivals_number,
+    )
+    return [_odd(one) for one in oddities(_looks(site, row, scopes), pl.concat(before), allowed)]
+
+
+def _looks(site: Site, row: DeliveryRow, scopes: Sequence[str]) -> pl.DataFrame:
+    return looks(site.read_frame(row.entries_file or "", SEEN), scopes)
+
+
+def _odd(odd: Oddity) -> Suspicion:
+    if odd.code == "mix_changed":
+        text = _("各类别的比例与前一份名单相差 {share:.0%}({rows} 行),疑似另一种名单 → 请与来源单位核对;{step}")
+    else:
+        text = _("{county} 的 {identity} 有 {of} 行,比前一份名单多 {rows} 行 → 请与来源单位核对;{step}")
+    reason = text.format(
+        share=odd.rows / odd.of, rows=odd.rows, of=odd.of, county=odd.county or _("未注明的县"),
+        identity=odd.identity, step=_step(),
+    )  # fmt: skip
+    return Suspicion(code=odd.code, bad=odd.rows, of=odd.of, reason=reason)
+
+
+def _step() -> str:
+    return _("用 gateway holds list 查看,由发起人以外的人放行(gateway holds release)或驳回(gateway holds reject)")

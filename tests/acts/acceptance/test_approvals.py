@@ -1,0 +1,154 @@
+"""What a person releases is what they saw; who may; and when two must."""
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.acts import cases, holds, lists, runs
+from gateway.errors import ExitCode, NotAllowed
+from gateway.model.deliveries import Mode
+from gateway.model.holds import LEAVES, WHOLE, set_digest
+from gateway.model.verdicts import Verdict
+from gateway.pipeline.bring import Brought
+from gateway.site import Site
+from gateway.store import people
+from tests.acts.acceptance.test_holds import seen, strangers
+from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, opened
+
+DAY = date(2026, 11, 3)
+STATES = f"SELECT state, count(*) FROM departures WHERE delivery = {HELD} GROUP BY state"
+LIMITS = '\nplugin = "civil_affairs"\n'
+
+
+def limited(root: Path, limits: str) -> Path:
+    """With these limits of the source whose list is held."""
+    return edit(root, LIMITS, f"{LIMITS}limits = {{ {limits} }}\n")
+
+
+def somebody_held_nothing(site: Site) -> None:
+    """A clerk decides, for the next run, that one of those whose departure is held was never meant by the list."""
+    one = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND state = 'held' ORDER BY person_key LIMIT 1"
+    query = f"SELECT delivery, row FROM recognitions WHERE known_to IS NULL AND last IS NULL AND person_key = ({one})"
+    delivery, row = ask(site.settings.root, query)[0]
+    case = cases.report(site, delivery, row, note="同名的另一个人", actor="clerk")
+    cases.decide(site, case, Verdict.DIFFERENT, note="核对过户口簿", actor="clerk", settle=False)
+
+
+def test_a_hold_shows_exactly_what_a_release_changes(lived: Lived, tmp_path: Path) -> None:
+    """The set shown is the set held, nobody is shown in clear, and releasing it ends these identities and no other."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        view = holds.shown(site, 1, everybody=True)
+        with site.ledger.begin() as tx:
+            held = people.departures_in(tx, view.hold.delivery_id, "", "held")
+        assert view.hold.digest == set_digest(view.hold.place, held.select(LEAVES))
+        holds.release(site, 1, digest=view.digest, actor="colleague", note="已核实", day=DAY)
+    left = ask(root, f"SELECT person_key, identity FROM departures WHERE delivery = {HELD} AND state = 'released'")
+    shown = {(one.person_key, one.identity) for one in view.people}
+    assert {"end"} == {one.direction for one in view.people}
+    assert shown <= set(left) and len(shown) == held.height
+    assert len(view.people) == sum(count.people for count in view.counts)
+    names = {row["psn_name"] for row in lived.people()} | {row["certno"] for row in lived.people()}
+    assert not names & ({one.name for one in view.people} | {one.number for one in view.people})
+
+
+@pytest.mark.parametrize("digest", ["", "0" * 8, "0" * 64, "abc"])
+def test_who_has_not_seen_the_set_releases_nothing(lived: Lived, tmp_path: Path, digest: str) -> None:
+    """A digest that is not the set's, or too short to tell sets apart, releases nothing and leaves no trace."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site, pytest.raises(NotAllowed):
+        holds.release(site, 1, digest=digest, actor="colleague", note="已核实", day=DAY)
+    assert [("open",)] == ask(root, "SELECT state FROM holds")
+    assert [(0,)] == ask(root, "SELECT count(*) FROM approvals")
+
+
+def test_an_approval_is_void_when_the_set_changes(lived: Lived, tmp_path: Path) -> None:
+    """Who leaves is another set by the time of the settlement: nobody leaves, the hold is open with a new digest, and
+    whoever approved the old one may approve the new one."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        before = holds.shown(site, 1).hold
+        somebody_held_nothing(site)
+        report = holds.release(site, 1, digest=before.digest, actor="colleague", note="已核实", day=DAY)
+        assert report is not None and ExitCode.HELD == report.exit_code
+        after = holds.hold(site, 1)
+        assert ("open", before.leaving - 1) == (after.state, after.leaving)
+        assert before.digest != after.digest
+        assert [("held", after.leaving)] == [row for row in ask(root, STATES) if row[0] in ("held", "released")]
+        assert [(1,)] == ask(root, "SELECT count(*) FROM approvals WHERE void_at IS NOT NULL")
+        with pytest.raises(NotAllowed):
+            holds.release(site, 1, digest=before.digest, actor="colleague", note="已核实", day=DAY)
+        holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY)
+    assert [("released",)] == ask(root, "SELECT state FROM holds")
+    assert [(0,)] == ask(root, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND state = 'held'")
+
+
+def test_a_release_covers_nobody_who_comes_later(lived: Lived, tmp_path: Path) -> None:
+    """After a release has taken place, another who would leave by the same list is held: nobody saw them in the set."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        somebody_held_nothing(site)
+        runs.run(site, [], DAY, actor="clerk", pull=False)
+        holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY)
+        (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
+        cases.undo(site, case, note="还是他", actor="clerk", day=DAY)
+        after = holds.hold(site, 1)
+    assert ("open", 1) == (after.state, after.leaving)
+    assert [(1,)] == ask(root, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND state = 'held'")
+
+
+def test_past_the_second_limit_two_people_approve(lived: Lived, tmp_path: Path) -> None:
+    """The first approval changes nothing, the same person's second is refused, another's releases; what needed two
+    needs two whatever limit comes."""
+    root = limited(copy(lived.site, tmp_path), "second_share = 0.1, second_number = 1")
+    before = lived.records()
+    with opened(root) as site:
+        settle_anew(root)
+        runs.run(site, [], DAY, actor="clerk", pull=False)
+        assert 2 == holds.hold(site, 1).approvals
+        assert holds.release(site, 1, digest=seen(site), actor="first", note="已核实", day=DAY) is None
+        assert (["first"], "open") == (holds.shown(site, 1).approved_by, holds.hold(site, 1).state)
+        with pytest.raises(NotAllowed):
+            holds.release(site, 1, digest=seen(site), actor="first", note="再批", day=DAY)
+    assert before == lived.records()
+    edit(root, "second_number = 1 ", "second_number = 1000 ")
+    with opened(root) as site:
+        runs.run(site, [], DAY, actor="another clerk", pull=False)
+        assert 2 == holds.hold(site, 1).approvals
+        assert holds.release(site, 1, digest=seen(site), actor="second", note="已核实", day=DAY) is not None
+    assert [("released",)] == ask(root, "SELECT state FROM holds")
+    assert before != lived.records()
+
+
+def settle_anew(root: Path) -> None:
+    """The next settlement goes on from nothing."""
+    ask(root, "DELETE FROM checkpoints")
+
+
+def test_who_changed_the_limits_does_not_approve(lived: Lived, tmp_path: Path) -> None:
+    """Whose run first used other limits has a hand in what they hold; whose run used them again has none."""
+    root = limited(copy(lived.site, tmp_path), "number = 21")
+    with opened(root) as site:
+        runs.run(site, [], DAY, actor="changer", pull=False)
+        runs.run(site, [], DAY, actor="user", pull=False)
+        view = holds.shown(site, 1)
+        assert ["changer", OPENER] == view.makers
+        with pytest.raises(NotAllowed):
+            holds.release(site, 1, digest=view.digest, actor="changer", note="已核实", day=DAY)
+        assert holds.release(site, 1, digest=view.digest, actor="user", note="已核实", day=DAY) is not None
+    assert [("changer", "limits.change")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'limits%'")
+
+
+def test_who_imported_a_list_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:
+    """Also where another's run, or the daemon's, settled it and opened the hold."""
+    root = copy(lived.site, tmp_path)
+    file = strangers(tmp_path / "list.csv", 25)
+    brought = Brought(file=file, mode=Mode.DELTA, business_date=DAY, scope="", sequence=4)
+    with opened(root) as site:
+        lists.import_list(site, "civil_affairs", brought, actor="clerk", day=DAY)
+        ask(root, "UPDATE holds SET opened_by = 'daemon' WHERE scope = ?", WHOLE)
+        (whole,) = [h for h in holds.held(site) if h.scope == WHOLE]
+        assert ["clerk", "daemon"] == holds.shown(site, whole.id).makers
+        with pytest.raises(NotAllowed):
+            holds.release(site, whole.id, digest=whole.digest, actor="clerk", note="没错", day=DAY)
+        assert holds.release(site, whole.id, digest=whole.digest, actor="colleague", note="没错", day=DAY) is not None

@@ -1,0 +1,209 @@
+"""Lists of the wrong kind are held whole, groups that leave are held alone, and all else goes on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+import pytest
+
+from gateway.bootstrap import open_site
+from gateway.errors import ExitCode
+from gateway.model.holds import WHOLE
+from gateway.settings import FILE
+from gateway.store import decisions
+from gateway.store.decisions import HoldRow
+from tests.pipeline.forge import NUMBER, Civil, civil, csv_of, table
+from tests.pipeline.rig import Rig
+
+SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
+#: A list of seventy rows is judged as one of thousands would be.
+SMALL = "identity_number = 2, mix_number = 5, unusable_number = 5, arrivals_number = 5"
+
+
+def _limited(rig: Rig, limits: str) -> Rig:
+    """The same site with these limits for civil affairs."""
+    file = rig.site.settings.root / FILE
+    kept = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("limits =")]
+    text = "\n".join(kept).replace("[sources.civil_affairs]", f"[sources.civil_affairs]\nlimits = {{ {limits} }}")
+    file.write_text(text, "utf-8")
+    return replace(rig, site=open_site(rig.site.settings.root))
+
+
+@pytest.fixture
+def guarded(civil_rig: Rig, civil_csv: bytes) -> Iterator[Rig]:
+    """A site with limits for small lists, which has taken a first full list."""
+    rig = _limited(civil_rig, SMALL)
+    civil(1, civil_csv).put(rig.outbox)
+    assert ExitCode.DONE == rig.run().exit_code
+    yield rig
+    rig.site.ledger.close()
+
+
+def _holds(rig: Rig, state: str = "open") -> list[HoldRow]:
+    with rig.site.ledger.begin() as tx:
+        return decisions.holds(tx, state=state)
+
+
+def _decide(rig: Rig, hold: HoldRow, state: str) -> None:
+    with rig.site.ledger.begin() as tx:
+        decisions.decide_hold(tx, hold.id, state, actor="li", note="n")
+
+
+def _other_level(csv: bytes) -> bytes:
+    """Everybody's allowance is of level C."""
+    level = pl.when(pl.col("保障类别") != "").then(pl.lit("C")).otherwise("保障类别")
+    return csv_of(table(csv).with_columns(level.alias("保障类别")))
+
+
+def _damaged(csv: bytes) -> bytes:
+    """Each third row says an impossible first day."""
+    broken = pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("2024/2/30")).otherwise("认定日期")
+    return csv_of(table(csv).with_columns(broken.alias("认定日期")))
+
+
+def _wrong(csv: bytes, code: str) -> Civil:
+    """A second list with this wrong."""
+    match code:
+        case "wrong_month":
+            named = {"name": "MZ_451000_20261002.csv"}
+            right = civil(2, csv, day=SECOND)
+            files = [{**right.manifest["files"][0], **named}]
+            return civil(2, csv, day=SECOND, members={named["name"]: csv}, files=files)
+        case "leap":
+            return civil(2, csv, day=date(2027, 11, 2))
+        case "wrong_department":
+            return civil(2, csv, day=SECOND, department="451000-XX")
+        case "mix_changed":
+            return civil(2, _other_level(csv), day=SECOND)
+        case "more_unusable":
+            return civil(2, _damaged(csv), day=SECOND)
+        case _:
+            raise KeyError(code)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("wrong_month", "wrong_month"),
+        ("leap", "wrong_month"),
+        ("wrong_department", "wrong_department"),
+        ("mix_changed", "mix_changed"),
+        ("more_unusable", "more_unusable"),
+    ],
+)
+def test_a_wrong_list_is_held_as_a_whole(guarded: Rig, civil_csv: bytes, wrong: str, code: str) -> None:
+    """It says nothing, and tells why and what to do; released it counts like any other, rejected it never does."""
+    before = guarded.records()
+    delivery = _wrong(civil_csv, wrong)
+    delivery.put(guarded.outbox)
+    assert ExitCode.HELD == guarded.run(2).exit_code
+    row = guarded.row(delivery.stem)
+    assert ("held", code) == (row.state, row.code)
+    reason, _arrow, step = row.message.partition(" → ")
+    assert reason and "gateway holds release" in step
+    (hold,) = _holds(guarded)
+    assert (WHOLE, code) == (hold.scope, hold.kind)
+    assert before == guarded.records()
+    _decide(guarded, hold, "released")
+    assert ExitCode.DONE == guarded.run(2).exit_code
+    assert "applied" == guarded.row(delivery.stem).state
+
+
+def test_a_rejected_list_never_counts(guarded: Rig, civil_csv: bytes) -> None:
+    """What a person rejected is refused for good, and the next right list is taken."""
+    before = guarded.records()
+    wrong = _wrong(civil_csv, "mix_changed")
+    wrong.put(guarded.outbox)
+    guarded.run(2)
+    _decide(guarded, _holds(guarded)[0], "cancelled")
+    assert ExitCode.DONE == guarded.run(2).exit_code
+    assert ("refused", "rejected") == (guarded.row(wrong.stem).state, guarded.row(wrong.stem).code)
+    right = civil(3, civil_csv, day=THIRD)
+    right.put(guarded.outbox)
+    assert ExitCode.DONE == guarded.run(3).exit_code
+    assert ("applied", before) == (guarded.row(right.stem).state, guarded.records())
+
+
+def test_who_raises_a_limit_releases_nothing(guarded: Rig, civil_csv: bytes) -> None:
+    """A list that was held waits for a person, also where the limits would let it through by now."""
+    delivery = _wrong(civil_csv, "mix_changed")
+    delivery.put(guarded.outbox)
+    guarded.run(2)
+    before = guarded.records()
+    raised = _limited(guarded, "mix_share = 1, mix_number = 1000")
+    assert ExitCode.HELD == raised.run(2).exit_code
+    assert ("held", before) == (raised.row(delivery.stem).state, raised.records())
+    assert [(WHOLE, "mix_changed")] == [(hold.scope, hold.kind) for hold in _holds(raised)]
+    raised.site.ledger.close()
+
+
+def test_the_limits_are_the_instances_own(guarded: Rig, civil_csv: bytes) -> None:
+    """With limits that allow it, the same list is taken."""
+    raised = _limited(guarded, "mix_share = 1, mix_number = 1000")
+    delivery = _wrong(civil_csv, "mix_changed")
+    delivery.put(raised.outbox)
+    assert ExitCode.DONE == raised.run(2).exit_code
+    assert "applied" == raised.row(delivery.stem).state
+    raised.site.ledger.close()
+
+
+def test_a_first_list_is_compared_with_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
+    """Whatever mix or month a first list has, it is the measure of those to come."""
+    rig = _limited(civil_rig, SMALL)
+    delivery = civil(1, _other_level(_damaged(civil_csv)), day=date(2028, 1, 1))
+    delivery.put(rig.outbox)
+    assert ExitCode.DONE == rig.run().exit_code
+    assert "applied" == rig.row(delivery.stem).state
+    rig.site.ledger.close()
+
+
+def test_a_list_in_doubt_is_no_measure(guarded: Rig, civil_csv: bytes) -> None:
+    """After a list whose departures are held comes a whole one: it is measured by the last one that nobody doubts."""
+    allowance = table(civil_csv).filter(pl.col("救助类别") == "低保对象")
+    raised = _limited(guarded, "mix_share = 1, number = 2, identity_number = 2")
+    civil(2, csv_of(allowance), day=SECOND).put(raised.outbox)
+    assert ExitCode.HELD == raised.run(2).exit_code
+    again = _limited(raised, SMALL)
+    right = civil(3, civil_csv, day=THIRD)
+    right.put(again.outbox)
+    again.run(3)
+    assert "applied" == again.row(right.stem).state
+    again.site.ledger.close()
+
+
+def test_a_group_is_held_and_the_list_goes_on(guarded: Rig, civil_csv: bytes) -> None:
+    """Most of one county's allowance gone: they keep it until a person decides, and the list is in use."""
+    rows = table(civil_csv)
+    counties = rows.filter(pl.col("救助类别") == "低保对象")["行政区划代码"].str.slice(0, 6)
+    county = counties.value_counts(sort=True)[counties.name][0]
+    here = (pl.col("救助类别") == "低保对象") & (pl.col("行政区划代码").str.slice(0, 6) == county)
+    left = csv_of(rows.filter(~here))
+    before = guarded.records()
+    delivery = civil(2, left, day=SECOND)
+    delivery.put(guarded.outbox)
+    loose = _limited(guarded, "identity_number = 2, mix_share = 1")
+    assert ExitCode.HELD == loose.run(2).exit_code
+    assert "applied" == loose.row(delivery.stem).state
+    assert {("", "identity", "低保对象")} == {(h.scope, h.kind, h.identity) for h in _holds(loose)}
+    assert county in {hold.county for hold in _holds(loose)}
+    held = sum(hold.leaving for hold in _holds(loose))
+    assert 0 < held <= rows.filter(here)[NUMBER].n_unique()
+    for hold in _holds(loose):
+        _decide(loose, hold, "released")
+    assert ExitCode.DONE == loose.run(2).exit_code
+    assert before != loose.records()
+    loose.site.ledger.close()
+
+
+def test_held_groups_survive_a_settlement_from_the_start(guarded: Rig, civil_csv: bytes) -> None:
+    """A limit that changes folds everything anew: what is held stays held, and nobody's records move."""
+    rows = table(civil_csv)
+    loose = _limited(guarded, "identity_number = 2, mix_share = 1")
+    civil(2, csv_of(rows.filter(pl.col("救助类别") != "低保对象")), day=SECOND).put(loose.outbox)
+    assert ExitCode.HELD == loose.run(2).exit_code
+    before, held = loose.records(), {(hold.place, hold.leaving) for hold in _holds(loose)}
+    wide = _limited(loose, "identity_share = 1, share = 1, mix_share = 1")
+    assert ExitCode.HELD == wide.run(2).exit_code
+    assert (before, held) == (wide.records(), {(hold.place, hold.leaving) for hold in _holds(wide)})
+    wide.site.ledger.close()

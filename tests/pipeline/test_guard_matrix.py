@@ -1,0 +1,127 @@
+"""Every breach by every way in: nobody loses anything, what is wrong waits for a person, all else goes on."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+import time_machine
+
+from gateway.acts import lists, runs, schedule
+from gateway.errors import ExitCode
+from gateway.model.deliveries import Mode
+from gateway.pipeline import intake
+from gateway.pipeline.bring import Brought
+from gateway.store import decisions
+from tests.pipeline.forge import Civil, civil, csv_of, table
+from tests.pipeline.rig import Rig
+from tests.pipeline.test_guard import SECOND, _damaged, _holds, _limited, _other_level, _wrong, guarded
+
+__all__ = ["guarded"]
+
+NAME = "civil_affairs"
+#: When the second list comes.
+NOW = datetime(2026, 11, 2, 4, tzinfo=UTC)
+#: Limits with which only departures are looked at.
+LEAVE = "mix_share = 1, arrivals_number = 1000"
+
+
+def _half(csv: bytes) -> bytes:
+    return csv_of(table(csv).gather_every(2))
+
+
+def _without_allowance(csv: bytes) -> bytes:
+    return csv_of(table(csv).filter(pl.col("救助类别") != "低保对象"))
+
+
+def _empty(csv: bytes) -> bytes:
+    return csv_of(table(csv).clear())
+
+
+#: What a file says wrongly: kind of the hold -> (the file, limits).
+CONTENTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "scope": (_half, f"{LEAVE}, number = 2"),
+    "identity": (_without_allowance, f"{LEAVE}, share = 1, identity_number = 0"),
+    "empty": (_empty, LEAVE),
+    "mix_changed": (_other_level, "mix_number = 5"),
+    "more_unusable": (_damaged, "unusable_number = 5"),
+}
+#: What a delivery around it says wrongly.
+AROUND = ("wrong_month", "wrong_department")
+PLANNED = datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+
+def _delivery(csv: bytes, kind: str) -> Civil:
+    return _wrong(csv, kind) if kind in AROUND else civil(2, CONTENTS[kind][0](csv), day=SECOND)
+
+
+def _ready(rig: Rig, kind: str) -> Rig:
+    return _limited(rig, CONTENTS[kind][1] if kind in CONTENTS else LEAVE)
+
+
+def _go(rig: Rig, way: str, csv: bytes, folder: Path) -> ExitCode:
+    """The second list comes in this way."""
+    if way == "import":
+        file = folder / "list.csv"
+        file.write_bytes(csv)
+        brought = Brought(file=file, mode=Mode.FULL, business_date=SECOND, scope="", sequence=2)
+        report = lists.import_list(rig.site, NAME, brought, actor="clerk", day=SECOND)[1]
+    elif way == "daemon":
+        report = schedule.run_slot(rig.site, NAME, PLANNED, patience=runs.AT_ONCE)
+    elif way == "resync":
+        report = runs.resync(rig.site, NAME, actor="clerk")
+    else:
+        report = runs.run(rig.site, [], SECOND, actor="clerk")
+    assert report is not None
+    return report.exit_code
+
+
+WAYS = [
+    *((kind, way) for kind in (*CONTENTS, *AROUND) for way in ("run", "resync", "daemon")),
+    *((kind, "import") for kind in CONTENTS),
+]
+
+
+@pytest.mark.parametrize(("kind", "way"), WAYS)
+def test_no_way_in_goes_past_the_guard(guarded: Rig, civil_csv: bytes, tmp_path: Path, kind: str, way: str) -> None:
+    """Whoever brings the list: the hold is open, nobody's record ends, and the person with the next right list is
+    taken as usual."""
+    rig = _ready(guarded, kind)
+    before = set(rig.records())
+    if way == "import":
+        content = CONTENTS[kind][0](civil_csv)
+    else:
+        content = b""
+        _delivery(civil_csv, kind).put(rig.outbox)
+    with time_machine.travel(NOW, tick=True):
+        assert ExitCode.HELD == _go(rig, way, content, tmp_path)
+    assert {kind} == {hold.kind for hold in _holds(rig)}
+    assert all(hold.digest for hold in _holds(rig))
+    assert before <= set(rig.records())
+    right = civil(3, civil_csv, day=date(2026, 11, 3))
+    right.put(rig.outbox)
+    rig.run(3)
+    assert "applied" == rig.row(right.stem).state
+    assert before <= set(rig.records())
+    rig.site.ledger.close()
+
+
+@pytest.mark.parametrize("instance", [NAME, None], ids=["resync", "run"])
+@pytest.mark.parametrize("kind", [*CONTENTS, *AROUND])
+def test_a_dry_run_says_what_a_real_one_holds(guarded: Rig, civil_csv: bytes, kind: str, instance: str | None) -> None:
+    """It shows the holds of the run that follows, with their digests, opens none and lets nobody go."""
+    rig = _ready(guarded, kind)
+    before, uploads = rig.records(), len(rig.uploads())
+    _delivery(civil_csv, kind).put(rig.outbox)
+    intake.visit(rig.site, rig.site.settings.sources[NAME], SECOND)
+    dry = runs.would_change(rig.site, instance, actor="clerk").seen
+    with rig.site.ledger.begin() as tx:
+        assert [] == decisions.holds(tx)
+    assert (before, uploads) == (rig.records(), len(rig.uploads()))
+    assert "end" not in {direction for direction, *_rest in dry.moves}
+    assert ExitCode.HELD == rig.run(2).exit_code
+    assert {(hold.place, hold.leaving, hold.digest) for hold in _holds(rig)} == {
+        (breach.place, breach.leaving, breach.digest) for breach in dry.holds
+    }
+    rig.site.ledger.close()

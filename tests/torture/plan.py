@@ -1,0 +1,132 @@
+"""What goes wrong when: rounds of faults, drawn from a seed.
+
+Takes a seed and a day's number; gives rounds. The same seed gives the same rounds; what a run is doing at the instant
+of its death depends on the machine besides.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from gateway.testing.faults import Option
+
+CIVIL, RURAL, FEDERATION, TAX = "civil_affairs", "rural_revitalization", "disabled_federation", "tax"
+PLATFORM = "insurance_platform"
+#: Seconds between the gateway's clock and everybody else's, at most.
+MOST_CLOCK = 3 * 3600
+#: Longer than any patience; and a slow answer.
+NEVER, SLOWLY = 3600.0, 0.3
+
+Orders = Sequence[tuple[str, Mapping[str, Option]]]
+
+_SFTP: Orders = (
+    ("drop", {}),
+    ("refuse_login", {}),
+    ("garbage_banner", {}),
+    ("other_host_key", {}),
+    ("stall", {"seconds": NEVER}),
+    ("stall", {"seconds": SLOWLY}),
+    ("cut", {"bytes": 1}),
+    ("cut", {"bytes": 2000}),
+    ("truncate", {}),
+    ("grow", {}),
+    ("replace", {}),
+    ("reorder", {}),
+)
+_HTTP: Orders = (
+    ("status", {"code": 500}),
+    ("status", {"code": 503, "retry_after": 1}),
+    ("maintenance", {}),
+    ("drop", {}),
+    ("garbage", {}),
+    ("lost_answer", {}),
+    ("lost_answer", {"code": 504}),
+    ("stall", {"seconds": NEVER}),
+    ("stall", {"seconds": SLOWLY}),
+    ("cut", {}),
+)
+_FEDERATION: Orders = (
+    *_HTTP,
+    ("bad_signature", {}),
+    ("expire_token", {}),
+    ("expire_cursor", {}),
+    ("repeat_page", {}),
+    ("lie_total", {}),
+    ("reorder", {}),
+)
+_TAX: Orders = (*_HTTP, ("wrong_digest", {}), ("lie_total", {}), ("gone", {}), ("job_failed", {}))
+#: Neither `unfit` nor `refuse`: what the platform refuses for good is another result, not a fault that passes.
+_PLATFORM: Orders = (
+    *_HTTP,
+    ("endless", {}),
+    ("bad_signature", {}),
+    ("expire_token", {}),
+    ("string_zero", {}),
+    ("wrong_digest", {}),
+    ("lie_total", {}),
+    ("gone", {}),
+    ("preparing", {}),
+    ("lock", {}),
+)
+#: Server → what it may do. The platform is drawn as often as all departments together.
+WRONGS: Mapping[str, Orders] = {
+    CIVIL: _SFTP,
+    RURAL: _SFTP,
+    FEDERATION: _FEDERATION,
+    TAX: _TAX,
+    PLATFORM: _PLATFORM,
+}
+_SERVERS = (CIVIL, RURAL, FEDERATION, TAX, PLATFORM, PLATFORM, PLATFORM, PLATFORM)
+_PLACES = ("", "L201", "L201", "L101", "L202", "9001", "/fsi/file/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """One fault of a server."""
+
+    server: str
+    name: str
+    order: Mapping[str, Option]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One run under faults."""
+
+    wrongs: Sequence[Wrong] = ()
+    #: When it is killed, as a share of the time that an undisturbed run takes.
+    dies: float
+    #: Seconds by which the gateway's clock is wrong.
+    clock: float = 0.0
+    #: Bytes beyond which no file can grow, as on a full disk; None where there is room.
+    room: int | None = None
+    #: Seconds for which the database is away.
+    away: float = 0.0
+    #: Departments whose deliveries are put in place before it.
+    staged: Sequence[str] = field(default=())
+
+
+def rounds(seed: int, day: int, count: int) -> Iterator[Round]:
+    """The rounds of one day. The departments deliver one after the other, so that there is news all day long."""
+    rng = Random(f"{seed}/{day}")
+    parts = ["mz", "xczx", "federation"]
+    rng.shuffle(parts)
+    comes = {count * at // len(parts): part for at, part in enumerate(parts)}
+    for number in range(count):
+        yield Round(
+            wrongs=[_wrong(rng) for _each in range(rng.randint(0, 4))],
+            dies=rng.random(),
+            clock=rng.uniform(-MOST_CLOCK, MOST_CLOCK) if rng.random() < 0.3 else 0.0,
+            room=2 ** rng.randint(10, 20) if rng.random() < 0.15 else None,
+            away=rng.uniform(0.05, 1.5) if rng.random() < 0.15 else 0.0,
+            staged=[comes[number]] if number in comes else [],
+        )
+
+
+def _wrong(rng: Random) -> Wrong:
+    server = rng.choice(_SERVERS)
+    name, options = rng.choice(WRONGS[server])
+    where = rng.choice(_PLACES) if server == PLATFORM and name != "lock" else ""
+    after = rng.randint(0, 2) if server != PLATFORM else 0
+    order: dict[str, Option] = {"times": rng.randint(1, 4), "after": after, "where": where}
+    return Wrong(server=server, name=name, order={**order, **options})
