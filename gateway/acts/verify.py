@@ -18,6 +18,7 @@ from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
 from gateway.acts.runs import Patience
 from gateway.errors import ExitCode, NotFound
+from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import TIMELINES
 from gateway.pipeline import RunReport, roster
 from gateway.pipeline.compare import Compared, compare
@@ -26,7 +27,7 @@ from gateway.pipeline.person import bring_all_into_line
 from gateway.pipeline.platform import open_channel
 from gateway.pipeline.run import recorded, unless_in_maintenance
 from gateway.site import Site
-from gateway.store import Tx, outbox, people
+from gateway.store import Tx, checkpoints, deliveries, outbox, people
 from gateway.store.ledger import record_act
 from gateway.words import _
 
@@ -99,6 +100,7 @@ def verify(
             if repair and ours.height:
                 with site.ledger.begin() as tx:
                     people.reconfirm(tx, ours.select("person_key", "use", records="shown"), origin="receipt")
+                    checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
                     record_act(tx, actor=actor, act="verify.repair", lists=ours.height)
                 bring_all_into_line(site, channel, mended, report)
             if found.differences.height > (ours.height if repair else 0):
@@ -136,7 +138,9 @@ def decide(
                 step = _("可用 gateway verify 重新核对")
                 raise NotFound(_("平台上该人的记录与台账没有差异"), next_step=step)
             with site.ledger.begin() as tx:
-                _take(tx, found, differing, keep=keep, ours=set(site.settings.sources))
+                spoke = {row.instance for row in deliveries.select(tx, states=[DeliveryState.APPLIED])}
+                _take(tx, found, differing, keep=keep, ours={*site.settings.sources, *spoke})
+                checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
                 act = "verify.keep" if keep else "verify.replace"
                 record_act(tx, actor=actor, act=act, person=key, uses=differing["use"].to_list(), note=note)
             bring_all_into_line(site, channel, differing["person_key"].unique(), report)

@@ -61,7 +61,7 @@ def shown_lists(site: Site, channel: PlatformChannel, people: pl.Series) -> pl.D
 def shown(site: Site, channel: PlatformChannel) -> pl.DataFrame:
     """`TIMELINES` of everybody, with psn_no and `evidence`: whose change, by the platform's word."""
     records = read_back(channel)
-    numbers = records.select(pl.col("psn_no").unique())
+    numbers = records.select(pl.col("psn_no").drop_nulls().unique())
     slices = (part["psn_no"].to_list() for part in numbers.iter_slices(DIGESTS_AT_ONCE))
     keys = pl.Series("person_key", [key for part in slices for key in site.keyring.person_digest(part)], pl.Int64)
     return records.join(numbers.with_columns(keys), on="psn_no")

@@ -41,7 +41,8 @@ def wanted(
     confirmed = pl.concat([confirmed, standing.confirmed])
     theirs = _intervals(site, living.clear(), adopted, alive)
     listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}))
-    listed, cancelled, lapsed = _without(withdrawn, listed)
+    # Of somebody who is not on the roster today nothing is wanted, which says nothing about what was withdrawn.
+    listed, cancelled, lapsed = _without(withdrawn.join(alive, on="person_key", how="semi"), listed)
     queue = _said_by_us(changes(listed, confirmed.drop("origin")), confirmed, own, alive)
     unwanted = pl.concat([refused, cancelled])
     queue = queue.join(unwanted, on=["person_key", "use", "records"], how="anti")
@@ -53,6 +54,7 @@ def _without(withdrawn: pl.DataFrame, listed: pl.DataFrame) -> tuple[pl.DataFram
     (`IN_FORCE`) is over, since something else is wanted by now."""
     key = ["person_key", "use"]
     undone, undone_not = _matching(withdrawn.drop_nulls("instead"), listed)
+    undone = undone.sort("id").unique(key, keep="last", maintain_order=True)  # of several undos the newest counts
     instead = undone.select(*key, records="instead")
     kept = pl.concat([listed.join(undone, on=key, how="anti"), instead])
     cancelled, cancelled_not = _matching(withdrawn.filter(pl.col("instead").is_null()), kept)

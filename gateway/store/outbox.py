@@ -190,9 +190,9 @@ def supersede(tx: Tx, changes: Sequence[int]) -> None:
 
 
 def requeue(tx: Tx, refused: Sequence[int]) -> None:
-    """These refused changes are queued anew, but for those behind which another one waits already."""
+    """These refused changes are queued anew, but for those behind which another one waits or is in flight."""
     c, other = t.changes.c, t.changes.alias("other")
-    same = (other.c.person_key == c.person_key, other.c.use == c.use, other.c.state == "queued")
+    same = (other.c.person_key == c.person_key, other.c.use == c.use)
     waits = sa.select(other.c.id).where(*same, sa.text(f"other.{t.UNDER_WAY}")).exists()
     fresh = {"state": "queued", "attempts": 0, "next_try": None, "result": None}
     tx.execute(sa.update(t.changes).where(among(tx, c.id, refused), ~waits).values(fresh))

@@ -134,6 +134,8 @@ def confirm_readback(tx: Tx, seen: pl.DataFrame) -> None:
 
 def reconfirm(tx: Tx, seen: pl.DataFrame, *, origin: str) -> None:
     """`LISTS` that the platform shows take the place of what it had confirmed; which change it came by stays."""
+    if seen.is_empty():
+        return
     rows = numbered(tx, seen.select(LISTS.names()))
     told = listed(tx, **{name: rows[name].to_list() for name in NUMBERED})
     # SQLite needs a condition between a query and its ON CONFLICT, to tell it from a join's.
