@@ -161,7 +161,8 @@ def release(
         _open(row)
         _may_release(tx, row, digest, actor)
         approvals.add(tx, number, row.digest, actor=actor, note=note)
-        last = len(_approved_by(tx, row)) >= row.approvals
+        # Whoever became a maker since counts no longer.
+        last = len(set(_approved_by(tx, row)) - set(makers(tx, row))) >= row.approvals
         if last:
             decisions.decide_hold(tx, number, "released", actor=actor, note=note)
         said = {"hold": number, "delivery": row.delivery_id, "scope": row.scope, "digest": row.digest, "note": note}

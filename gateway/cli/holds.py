@@ -73,7 +73,7 @@ def holds_show(
     head = _("待决事项 {id}({state}):{instance} 的 {name},业务日期 {day}")
     state = HOLD_STATES[seen.state]
     line(head.format(id=seen.id, state=state, instance=seen.instance, name=seen.name, day=seen.business_date))
-    line(_what(seen, delivery.message.partition(" → ")[0]))
+    line(_what(seen, "; ".join(reason.partition(" → ")[0] for reason in delivery.message.splitlines())))
     outcomes = counts((OUTCOMES[name], number) for name, number in delivery.outcomes.items())
     line(_("  名单共 {rows} 行:{outcomes}").format(rows=delivery.rows, outcomes=outcomes or _("尚未采用")))
     line(_("  发起:{by} {at}").format(by=seen.opened_by, at=cell(seen.opened_at)))

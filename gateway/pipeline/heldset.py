@@ -88,8 +88,8 @@ def moves(site: Site, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame
     key = RECOGNITIONS.names()
     gone = before.join(after, on=key, how="anti", nulls_equal=True).select("person_key", "identity").unique()
     come = after.join(before, on=key, how="anti", nulls_equal=True)
-    # One that only got an end is lost; one that is said in other words goes on.
-    goes_on = come.filter(pl.col("last").is_null()).select("person_key", "identity").unique()
+    # One that a stop or a silence ended is lost; one that is said in other words, with an end of its own, goes on.
+    goes_on = come.filter(~pl.col("ended_by").is_in(["stop", "departure"])).select("person_key", "identity").unique()
     both = gone.with_columns(gone=True).join(
         goes_on.with_columns(come=True), on=["person_key", "identity"], how="full", coalesce=True
     )
@@ -117,9 +117,9 @@ def differs(site: Site, hold: HoldRow) -> tuple[DeliveryRow | None, pl.DataFrame
     before = max(earlier, key=lambda one: (one.business_date or date.min, one.sequence or 0, one.id))
     shared = sorted(scopes & set(before.scopes))
     sides = [
-        looks(site.read_frame(one.entries_file or "", SEEN), shared).group_by("identity", "county").agg(
-            pl.col("rows").sum().cast(pl.Int64).alias(name)
-        )
+        looks(site.read_frame(one.entries_file or "", SEEN), shared)
+        .group_by("identity", "county")
+        .agg(pl.col("rows").sum().cast(pl.Int64).alias(name))
         for one, name in ((before, "before"), (row, "now"))
     ]
     both = sides[0].join(sides[1], on=["identity", "county"], how="full", coalesce=True)

@@ -30,9 +30,8 @@ def limits_of(site: Site, instance: str) -> LimitSettings:
 def weighed(site: Site, rows: Sequence[DeliveryRow], breaches: Sequence[Breach]) -> list[Breach]:
     """The breaches, each with the number of people who must approve it: two past the second limit."""
     instances = {row.id: row.instance for row in rows}
-    return [
-        replace(breach, approvals=approvals(limits_of(site, instances[breach.delivery]), breach)) for breach in breaches
-    ]
+    needed = [approvals(limits_of(site, instances[breach.delivery]), breach) for breach in breaches]
+    return [replace(b, approvals=max(b.approvals, number)) for b, number in zip(breaches, needed, strict=True)]
 
 
 def approvals(limits: LimitSettings, breach: Breach) -> int:

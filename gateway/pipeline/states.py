@@ -9,6 +9,7 @@ import polars as pl
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.holds import WHOLE, Breach, Place, set_digest
 from gateway.pipeline.intake import outcome_counts
+from gateway.pipeline.limits import approvals
 from gateway.pipeline.suspicion import suspicions
 from gateway.pipeline.work import Work
 from gateway.settings import LimitSettings
@@ -85,8 +86,9 @@ def _fresh(
     limits = configured.settings.limits if configured else LimitSettings()
     found = suspicions(site, work, applied, limits, doubted)
     if found:
-        breach = found[0].breach(row.id)
-        states.holds.append(replace(breach, digest=digest or set_digest(whole, work.lets_through())))
+        needed = max(approvals(limits, one.breach(row.id)) for one in found)
+        seal = digest or set_digest(whole, work.lets_through())
+        states.holds.append(replace(found[0].breach(row.id), approvals=needed, digest=seal))
         return DeliveryState.HELD, found[0].code, "\n".join(one.reason for one in found)
     if decided == "held" and hold:  # what was held once, a person decides; its hold stands with the numbers of then
         states.holds.append(replace(hold.breach, digest=digest))

@@ -54,7 +54,8 @@ def suspicions(
     found = [_department(row, earlier), _name(row), _leap(row, earlier, limits), _unusable(work, limits)]
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
-        found += [_worse(work, measures, limits), *_unlike(site, row, measures, limits)]
+        alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
+        found += [_worse(work, alike, limits), *_unlike(site, row, measures, limits)]
     return [one for one in found if one is not None]
 
 
@@ -80,11 +81,12 @@ def _department(row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Suspicion |
 def _name(row: DeliveryRow) -> Suspicion | None:
     day = row.business_date or date.min
     for part in landing_of(row).manifest.parts:
-        for year, month in _DATED.findall(part.name):
-            if (int(year), int(month)) != (day.year, day.month):
-                text = _("文件 {file} 按名称属于 {year} 年 {month} 月,业务日期却是 {day} → 请与来源单位核对;{step}")
-                reason = text.format(file=part.name, year=year, month=int(month), day=day, step=_step())
-                return Suspicion(code="wrong_month", bad=row.rows, of=row.rows, reason=reason)
+        months = [(int(year), int(month)) for year, month in _DATED.findall(part.name)]
+        # A name may also give the day of the export.
+        if months and (day.year, day.month) not in months:
+            text = _("文件 {file} 按名称属于 {year} 年 {month} 月,业务日期却是 {day} → 请与来源单位核对;{step}")
+            reason = text.format(file=part.name, year=months[0][0], month=months[0][1], day=day, step=_step())
+            return Suspicion(code="wrong_month", bad=row.rows, of=row.rows, reason=reason)
     return None
 
 

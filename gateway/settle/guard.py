@@ -139,18 +139,18 @@ def _groups(
     people = both[0].group_by(*GROUP, "by_scope").agg(leaving=pl.col("person_key").n_unique())
     base = both[1].group_by(GROUP).agg(holding=pl.col("person_key").n_unique())
     verdicts, breaches = [], []
+    # Who moved to another county since a group was held or kept is none of that group any more, and waits as well.
+    kept = {(place.scope, place.identity) for place, said in known.items() if said != "released"}
     for scope, identity, county, by_scope, number, of in people.join(base, on=GROUP).sort(GROUP).iter_rows():
         breach = Breach(
             delivery=delivery, scope=scope, leaving=number, holding=of, kind="identity",
             identity=identity, county=county,
         )  # fmt: skip
         past = number > limits.identity_number and number > limits.identity_share * of
-        word = known.get(breach.place, "held" if past else None)
+        word = known.get(breach.place, "held" if past or (scope, identity) in kept else None)
         if word is None:
             continue
-        breach, word = _bound(
-            breach, word, both[0].filter(scope=scope, identity=identity, county=county), approved
-        )
+        breach, word = _bound(breach, word, both[0].filter(scope=scope, identity=identity, county=county), approved)
         verdicts.append((scope, identity, county, word))
         if word == "held" and by_scope is None:  # else the scope's own hold has them
             breaches.append(breach)

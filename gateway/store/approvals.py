@@ -24,7 +24,8 @@ class ApprovalRow:
 
 
 def add(tx: Tx, hold: int, digest: str, *, actor: str, note: str) -> None:
-    """Writes an approval down."""
+    """Writes an approval down, one of a hold at a time: of two at once the later sees the earlier, or fails."""
+    tx.execute(sa.update(t.holds).where(t.holds.c.id == hold).values(state=t.holds.c.state))
     tx.execute(sa.insert(t.approvals).values(hold_id=hold, digest=digest, actor=actor, at=now(), note=note))
 
 

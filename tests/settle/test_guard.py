@@ -54,6 +54,21 @@ def test_a_group_past_both_limits_is_held(west: int, leaving: int, held: bool) -
     assert (0 if held else leaving) == sum(period[4] == D1 for period in periods(result))
 
 
+@pytest.mark.parametrize("decided", ["held", "cancelled"])
+def test_who_moves_out_of_a_kept_group_stays(decided: str) -> None:
+    """Whom the roster has in another county by now does not leave while the group is held, nor once it was rejected."""
+    rows = [row(n, ALLOWANCE, level="A") for n in (*range(1, 101), *range(2001, 2901))]
+    lists = said(1, D1, *rows, full=True), said(2, D2, *rows[30:], full=True)
+
+    def moved(keys: pl.Series) -> pl.DataFrame:
+        county = pl.when(pl.col("person_key") == 1).then(pl.lit(EAST)).otherwise("county")
+        return _counties(keys).with_columns(county=county)
+
+    result = folded(*lists, decided={Place(2, "", ALLOWANCE, WEST): decided}, counties=moved)
+    assert 0 == _states(result).get("released", 0)
+    assert [EAST] == [breach.county for breach in result.breaches if breach.county == EAST]
+
+
 def test_others_leave_while_a_group_is_held() -> None:
     """Another identity's departures of the same county, and the same identity's of another, take place all the same."""
     west = [row(n, ALLOWANCE, level="A") for n in range(1, 101)]
