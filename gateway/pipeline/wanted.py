@@ -34,9 +34,7 @@ def wanted(
     alive = insured.filter(~pl.col("dead"))
     living = recognitions.join(alive, on="person_key", how="semi")
     own = _intervals(site, living, adopted.clear(), alive)
-    fresh = pl.concat(list(own.values())).select("person_key").unique().join(confirmed, on="person_key", how="anti")
-    unknown = alive.join(fresh, on="person_key", how="semi")["person_key"]
-    standing = read_standing(channel, roster.people(site, ["person_key", "psn_no"], unknown), ours)
+    standing = _first_seen(site, channel, own, confirmed, alive, ours)
     adopted = pl.concat([adopted, standing.adopted])
     confirmed = pl.concat([confirmed, standing.confirmed])
     theirs = _intervals(site, living.clear(), adopted, alive)
@@ -47,6 +45,24 @@ def wanted(
     unwanted = pl.concat([refused, cancelled])
     queue = queue.join(unwanted, on=["person_key", "use", "records"], how="anti")
     return queue, replace(standing, lapsed=lapsed)
+
+
+def _first_seen(
+    site: Site,
+    channel: PlatformChannel,
+    own: Mapping[str, pl.DataFrame],
+    confirmed: pl.DataFrame,
+    alive: pl.DataFrame,
+    ours: Set[str],
+) -> Standing:
+    """What stands on the platform for a person and use before our first word on them; of others nothing is taken."""
+    key = ["person_key", "use"]
+    begun = pl.concat([frame.select("person_key", use=pl.lit(use)) for use, frame in own.items()]).unique()
+    first = begun.join(confirmed, on=key, how="anti")
+    unknown = alive.join(first, on="person_key", how="semi")["person_key"]
+    seen = read_standing(channel, roster.people(site, ["person_key", "psn_no"], unknown), ours)
+    new = {name: getattr(seen, name).join(confirmed, on=key, how="anti") for name in ("adopted", "confirmed")}
+    return replace(seen, **new)
 
 
 def _without(withdrawn: pl.DataFrame, listed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, list[int]]:
