@@ -138,7 +138,7 @@ class _Run:
             self._released.filter(pl.col("delivery") == said.delivery).select(KEY).with_columns(over=pl.lit(value=True))
         )
         gone = gone.join(over, on=KEY, how="left").with_columns(pl.col("over").fill_null(value=False))
-        leaving = gone.filter(pl.col("left_out") & ~pl.col("waits") & ~pl.col("over"))
+        leaving = gone.filter(pl.col("left_out") & (~pl.col("waits") | pl.col("over")))
         judged = judge(
             leaving,
             holding,

@@ -57,18 +57,20 @@ def judge(
 ) -> Judged:
     """What becomes of those who leave: scope by scope, and where that lets them go, group by group.
 
-    `leaving`, `holding`: scope, person_key, identity. What was held once waits for a person, and what a person said
-    stays, even where a changed roster leaves fewer of them; but a release is of the set that was `approved`: another
-    set is held again.
+    `leaving`: scope, person_key, identity, and whether it is `over`: those left already, and count for the limits, or a
+    list's departures could pass them in slices. `holding`: the first three columns. What was held once waits for a
+    person, and what a person said stays, even where a changed roster leaves fewer of them; but a release is of the set
+    that was `approved`: another set is held again.
     """
     past = _scopes(leaving, holding, delivery, empty_scopes, limits, decided)
-    frame = leaving.select("scope", "person_key", "identity").unique(maintain_order=True)
+    frame = leaving.select("scope", "person_key", "identity", "over").unique(maintain_order=True)
     by_scope = pl.col("scope").replace_strict(
         {breach.scope: word for breach, word in past}, default=None, return_dtype=pl.String
     )
     frame = frame.with_columns(by_scope=by_scope)
     groups, more = _groups(frame, holding, delivery, limits, decided, approved, counties)
-    frame = frame.join(groups, on=["scope", "person_key", "identity"], how="left", maintain_order="left")
+    still = frame.filter(~pl.col("over"))
+    frame = still.join(groups, on=["scope", "person_key", "identity"], how="left", maintain_order="left")
     own = pl.col("by_group").is_in(["released", "cancelled"]).fill_null(value=False)
     bound = [_bound(breach, word, frame.filter(~own, scope=breach.scope), approved) for breach, word in past]
     words = {breach.scope: word for breach, word in bound}
@@ -95,19 +97,25 @@ def _scopes(
     decided: Mapping[Place, str],
 ) -> list[tuple[Breach, str]]:
     """Scopes past the limits, without a row, or held or decided before, and what is said of each."""
-    people = leaving.group_by("scope").agg(leaving=pl.col("person_key").n_unique())
+    people = leaving.group_by("scope").agg(**_PEOPLE)
     base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
     found = []
-    for scope, number, of in people.join(base, on="scope").sort("scope").iter_rows():
+    people = people.filter(pl.col("rest") > 0).join(base, on="scope").sort("scope")
+    for scope, number, rest, of in people.iter_rows():
         before = decided.get(Place(delivery, scope))
         past = number > limits.number and number > limits.share * of
         if past or scope in empty_scopes or before is not None:
             kind = "empty" if scope in empty_scopes else "scope"
-            breach = Breach(delivery=delivery, scope=scope, leaving=number, holding=of, kind=kind)
+            breach = Breach(delivery=delivery, scope=scope, leaving=rest, holding=of, kind=kind)
             found.append((breach, before or "held"))
     return found
 
 
+#: All whom the list leaves out, and those of them who have not left yet.
+_PEOPLE = {
+    "leaving": pl.col("person_key").n_unique(),
+    "rest": pl.col("person_key").filter(~pl.col("over")).n_unique(),
+}
 _NO_GROUPS = pl.DataFrame(
     schema={"scope": pl.String, "person_key": pl.Int64, "identity": pl.String, "by_group": pl.String}
 )
@@ -136,26 +144,27 @@ def _groups(
     if many.is_empty():
         return _NO_GROUPS, []
     both = [_in_counties(f.join(many, on=["scope", "identity"], how="semi"), counties) for f in (leaving, holding)]
-    people = both[0].group_by(*GROUP, "by_scope").agg(leaving=pl.col("person_key").n_unique())
+    people = both[0].group_by(GROUP).agg(pl.col("by_scope").first(), **_PEOPLE).filter(pl.col("rest") > 0)
+    still = both[0].filter(~pl.col("over"))
     base = both[1].group_by(GROUP).agg(holding=pl.col("person_key").n_unique())
     verdicts, breaches = [], []
     # Who moved to another county since a group was held or kept is none of that group any more, and waits as well.
     kept = {(place.scope, place.identity) for place, said in known.items() if said != "released"}
-    for scope, identity, county, by_scope, number, of in people.join(base, on=GROUP).sort(GROUP).iter_rows():
+    for scope, identity, county, by_scope, number, rest, of in people.join(base, on=GROUP).sort(GROUP).iter_rows():
         breach = Breach(
-            delivery=delivery, scope=scope, leaving=number, holding=of, kind="identity",
+            delivery=delivery, scope=scope, leaving=rest, holding=of, kind="identity",
             identity=identity, county=county,
         )  # fmt: skip
         past = number > limits.identity_number and number > limits.identity_share * of
         word = known.get(breach.place, "held" if past or (scope, identity) in kept else None)
         if word is None:
             continue
-        breach, word = _bound(breach, word, both[0].filter(scope=scope, identity=identity, county=county), approved)
+        breach, word = _bound(breach, word, still.filter(scope=scope, identity=identity, county=county), approved)
         verdicts.append((scope, identity, county, word))
         if word == "held" and by_scope is None:  # else the scope's own hold has them
             breaches.append(breach)
     schema = {**dict.fromkeys(GROUP, pl.String), "by_group": pl.String}
-    found = both[0].join(pl.DataFrame(verdicts, schema=schema, orient="row"), on=GROUP)
+    found = still.join(pl.DataFrame(verdicts, schema=schema, orient="row"), on=GROUP)
     return found.select(_NO_GROUPS.columns), breaches
 
 

@@ -348,7 +348,8 @@ def test_waiting_people_count_for_no_limit() -> None:
 
 
 def test_what_was_released_is_not_judged_again() -> None:
-    """Departures that took place stay, though a changed roster now counts more people among those who left."""
+    """Departures that took place stay, though a changed roster counts more people among those who left; they count with
+    the others, so that a list's departures cannot pass the limits in slices."""
     before = [said(1, D1, *many(100), full=True), said(2, D2, *many(100, start=19), full=True)]
     once = folded(*before)
     released = once.departures.filter(pl.col("state") == "released").select(
@@ -357,7 +358,10 @@ def test_what_was_released_is_not_judged_again() -> None:
     assert 19 == released.height
     more = [said(1, D1, *many(105), full=True), said(2, D2, *many(100, start=19), full=True)]
     again = fold(more, limits=Limits(), decided={}, may_name=nobody, months=MONTHS, released=released)
-    assert {"released": 24} == _states(again)
+    assert {"released": 19, "held": 5} == _states(again)
+    one = [said(1, D1, *many(101), full=True), said(2, D2, *many(100, start=19), full=True)]
+    within = fold(one, limits=Limits(), decided={}, may_name=nobody, months=MONTHS, released=released)
+    assert {"released": 20} == _states(within)
     wider = [said(1, D1, *many(130), full=True), said(2, D2, *many(100, start=19), full=True)]
     most = fold(wider, limits=Limits(), decided={}, may_name=nobody, months=MONTHS, released=released)
     assert {"released": 19, "held": 30} == _states(most)

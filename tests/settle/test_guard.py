@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from gateway.model.holds import Breach, Place
-from gateway.settle import Fold, Limits, LookLimits, looks, oddities
+from gateway.settle import Fold, Limits, LookLimits, fold, looks, oddities
 from gateway.settle.looks import SEEN, Oddity
 from tests.settle.said import ALLOWANCE, D1, MARGINAL, POOR, folded, nobody, periods, row, said
 from tests.settle.test_fold import D2
@@ -67,6 +67,17 @@ def test_who_moves_out_of_a_kept_group_stays(decided: str) -> None:
     result = folded(*lists, decided={Place(2, "", ALLOWANCE, WEST): decided}, counties=moved)
     assert 0 == _states(result).get("released", 0)
     assert [EAST] == [breach.county for breach in result.breaches if breach.county == EAST]
+
+
+def test_a_group_does_not_leave_in_slices() -> None:
+    """Fifteen who left by this list count with the ten who would leave by it now, since their doubts were decided."""
+    rows = [row(n, ALLOWANCE, level="A") for n in (*range(1, 101), *range(2001, 2901))]
+    lists = said(1, D1, *rows, full=True), said(2, D2, *rows[25:], full=True)
+    left = {"delivery": [2] * 15, "scope": [""] * 15, "person_key": range(1, 16), "identity": [ALLOWANCE] * 15}
+    result = fold(
+        lists, limits=Limits(), decided={}, may_name=nobody, months={}, counties=_counties, released=pl.DataFrame(left)
+    )
+    assert {"released": 15, "held": 10} == _states(result)
 
 
 def test_others_leave_while_a_group_is_held() -> None:
