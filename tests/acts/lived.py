@@ -18,13 +18,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import structlog
 
 from gateway import cli, pipeline
 from gateway.bootstrap import open_site
 from gateway.demo.generate import generate
+from gateway.model.verdicts import who_says
 from gateway.site import Site
+from gateway.store import deliveries
 from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, write_site
 
@@ -118,6 +121,26 @@ def ask(root: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
     """Rows of the ledger, past the gateway; a statement that writes is committed."""
     with closing(sqlite3.connect(root / "var" / "ledger.db", timeout=30)) as connection, connection:
         return connection.execute(query, values).fetchall()
+
+
+def plainly_meant(site: Site, instance: str) -> set[int]:
+    """Person keys whom one row of each of the instance's lists means, always in the same words: what is decided about
+    that row is decided about the person."""
+    with site.ledger.begin() as tx:
+        rows = [row for row in deliveries.select(tx, instance=instance) if row.entries_file and row.resolutions_file]
+    said = pl.concat(
+        site.read_frame(row.entries_file or "").select("row", who=pl.concat_str(_words(instance), separator="|"))
+        .join(site.read_frame(row.resolutions_file or "", ["row", "person_key"]), on="row")
+        .with_columns(delivery=row.id)
+        for row in rows
+    ).drop_nulls("person_key")  # fmt: skip
+    lists, words = pl.col("delivery").n_unique(), pl.col("who").n_unique()
+    people = said.group_by("person_key").agg(plain=(lists == pl.len()) & (words == 1))
+    return set(people.filter("plain")["person_key"])
+
+
+def _words(instance: str) -> list[pl.Expr]:
+    return [expression.cast(pl.String).fill_null("") for expression in who_says(pl.lit(instance))]
 
 
 def command(site: Path, *words: str) -> list[str]:

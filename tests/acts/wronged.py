@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
 import time_machine
 
 from gateway.acts import cases, takebacks
@@ -17,9 +16,8 @@ from gateway.acts.takebacks import Takeback
 from gateway.demo.generate import generate
 from gateway.errors import ExitCode
 from gateway.model.verdicts import Verdict
-from gateway.store import deliveries
 from gateway.testing.platform import SETTLEMENT_COLUMNS
-from tests.acts.lived import ask
+from tests.acts.lived import ask, plainly_meant
 from tests.pipeline.rig import PLATFORM, Rig, open_rig
 
 DAY, FLAGS_FROM = date(2026, 11, 1), date(2026, 1, 1)
@@ -124,7 +122,7 @@ def _people(rig: Rig, folder: Path) -> list[Somebody]:
     with gzip.open(folder / "city" / "platform_and_tax" / "roster.csv.gz", "rt", encoding="utf-8") as file:
         numbers = sorted({row["psn_no"] for row in csv.DictReader(file)})
     known = dict(zip(rig.site.keyring.person_digest(numbers), numbers, strict=True))
-    once = _meant_once(rig)
+    once = plainly_meant(rig.site, "civil_affairs")
     rows = [row for row in ask(rig.site.settings.root, _ONE_THING) if row[0] in once]
     return [
         Somebody(
@@ -132,11 +130,3 @@ def _people(rig: Rig, folder: Path) -> list[Somebody]:
         )
         for key, delivery, row, first in rows
     ]
-
-
-def _meant_once(rig: Rig) -> set[int]:
-    """Person keys whom one row means: who has two keeps the identity by the other."""
-    with rig.site.ledger.begin() as tx:
-        files = [row.resolutions_file for row in deliveries.select(tx, instance="civil_affairs")]
-    meant = pl.concat(rig.site.read_frame(file, ["person_key"]) for file in files if file).drop_nulls()
-    return set(meant.filter(pl.len().over("person_key") == 1)["person_key"])

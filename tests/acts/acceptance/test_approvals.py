@@ -13,7 +13,7 @@ from gateway.pipeline.bring import Brought
 from gateway.site import Site
 from gateway.store import people
 from tests.acts.acceptance.test_holds import seen, strangers
-from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, opened
+from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, opened, plainly_meant
 
 DAY = date(2026, 11, 3)
 STATES = f"SELECT state, count(*) FROM departures WHERE delivery = {HELD} GROUP BY state"
@@ -27,9 +27,11 @@ def limited(root: Path, limits: str) -> Path:
 
 def somebody_held_nothing(site: Site) -> None:
     """A clerk decides, for the next run, that one of those whose departure is held was never meant by the list."""
-    one = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND state = 'held' ORDER BY person_key LIMIT 1"
-    query = f"SELECT delivery, row FROM recognitions WHERE known_to IS NULL AND last IS NULL AND person_key = ({one})"
-    delivery, row = ask(site.settings.root, query)[0]
+    held = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND state = 'held'"
+    stands = f"instance = 'civil_affairs' AND known_to IS NULL AND last IS NULL AND person_key IN ({held})"
+    found = ask(site.settings.root, f"SELECT person_key, delivery, row FROM recognitions WHERE {stands}")
+    plain = plainly_meant(site, "civil_affairs")
+    delivery, row = next(place for key, *place in found if key in plain)
     case = cases.report(site, delivery, row, note="同名的另一个人", actor="clerk")
     cases.decide(site, case, Verdict.DIFFERENT, note="核对过户口簿", actor="clerk", settle=False)
 
