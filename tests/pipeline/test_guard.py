@@ -1,5 +1,6 @@
 """Lists of the wrong kind are held whole, groups that leave are held alone, and all else goes on."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -123,6 +124,31 @@ def test_a_rejected_list_never_counts(guarded: Rig, civil_csv: bytes) -> None:
     right.put(guarded.outbox)
     assert ExitCode.DONE == guarded.run(3).exit_code
     assert ("applied", before) == (guarded.row(right.stem).state, guarded.records())
+
+
+def test_a_release_of_a_whole_list_is_of_what_it_said_then(guarded: Rig, civil_csv: bytes) -> None:
+    """Where the next roster has one of its people no more, the list means others than those that were released."""
+    delivery = _wrong(civil_csv, "mix_changed")
+    delivery.put(guarded.outbox)
+    guarded.run(2)
+    (hold,) = _holds(guarded)
+    _decide(guarded, hold, "released")
+    _leaves_the_roster(guarded, min(record[0] for record in guarded.records() if record[-1] == "civil_affairs"))
+    assert ExitCode.HELD == guarded.run(3).exit_code
+    assert "held" == guarded.row(delivery.stem).state
+    (again,) = _holds(guarded)
+    assert hold.digest != again.digest
+    _decide(guarded, again, "released")
+    assert ExitCode.DONE == guarded.run(3).exit_code
+    assert "applied" == guarded.row(delivery.stem).state
+
+
+def _leaves_the_roster(rig: Rig, psn_no: str) -> None:
+    file = rig.peers.workdir / "platform" / "roster.csv.gz"
+    rows = pl.read_csv(gzip.decompress(file.read_bytes()), infer_schema=False)
+    left = rows.filter(pl.col("psn_no") != psn_no)
+    assert left.height < rows.height
+    file.write_bytes(gzip.compress(left.write_csv().encode()))
 
 
 def test_who_raises_a_limit_releases_nothing(guarded: Rig, civil_csv: bytes) -> None:
