@@ -17,7 +17,7 @@ from gateway.acts import runs, who
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
 from gateway.acts.runs import Patience
-from gateway.errors import ExitCode, NotFound
+from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import TIMELINES
 from gateway.pipeline import RunReport, roster
@@ -123,12 +123,15 @@ def decide(
 ) -> RunReport | None:
     """What stands there of one person (number or key) and others wrote is kept beside ours, or ours takes its place.
 
-    Raises NotFound where nobody is meant, TryLater where another run outlasts the patience; that nothing differs is
-    told in the report.
+    Raises NotFound where nobody is meant, NotAllowed where ours cannot be sent, TryLater where another run outlasts the
+    patience; that nothing differs is told in the report.
     """
     who.known(actor)
     note = checked_note(note)
-    key, _roster = find_person(site, person.strip())
+    key, listed = find_person(site, person.strip())
+    if not keep and (listed.is_empty() or listed["dead"].any()):
+        step = _("名册更正后再决定;现在可用 --keep 保留,或请平台方处理")
+        raise NotAllowed(_("该人不在现行名册中或已死亡,本系统不为其上传"), next_step=step)
 
     def walk(report: RunReport) -> None:
         with open_channel(site, report.today) as channel:

@@ -83,12 +83,14 @@ _KIND = (
 
 
 def _strange(differing: pl.DataFrame, ours: Set[str]) -> pl.DataFrame:
-    """person_key, use, of_ours, of_others: records that stand there and are not in what was confirmed, by their
-    src_dept."""
+    """person_key, use, of_ours, of_others: how many of our records stand there unconfirmed, and how many of others', by
+    their src_dept, came or went."""
     def lines(column: str) -> pl.DataFrame:
         said = differing.select(*_KEY, line=pl.col(column).fill_null("").str.split("\n")).explode("line")
         return said.filter(pl.col("line") != "")
 
-    strange = lines("shown").join(lines("confirmed"), on=[*_KEY, "line"], how="anti")
+    there, known = lines("shown"), lines("confirmed")
+    new = there.join(known, on=[*_KEY, "line"], how="anti").with_columns(new=pl.lit(value=True))
+    gone = known.join(there, on=[*_KEY, "line"], how="anti").with_columns(new=pl.lit(value=False))
     mine = pl.col("line").str.split("|").list.last().is_in(sorted(ours))
-    return strange.group_by(_KEY).agg(of_ours=mine.sum(), of_others=(~mine).sum())
+    return pl.concat([new, gone]).group_by(_KEY).agg(of_ours=(mine & pl.col("new")).sum(), of_others=(~mine).sum())

@@ -51,7 +51,7 @@ class Nobody(PlatformChannel):
 
 def held_set(site: Site, hold: HoldRow) -> pl.DataFrame | None:
     """`HELD_SET`. None where the roster or the lists have changed since the last settlement, so that this is another
-    set than the one that `hold.digest` stands for, or where a whole list has been decided."""
+    set than the one that `hold.digest` stands for; where a whole list has been decided, or waits for one before it."""
     if hold.scope != WHOLE:
         return _departures(site, hold)
     return _whole(site, hold) if hold.state == "open" else None
@@ -78,7 +78,7 @@ def _whole(site: Site, hold: HoldRow) -> pl.DataFrame | None:
         with site.ledger.begin() as tx:
             before = people.recognitions(tx).filter(instance=hold.instance).select(RECOGNITIONS.names())
     (work,) = [work for work in settled.work if work.row.id == hold.delivery_id]
-    if set_digest(hold.place, work.lets_through()) != hold.digest:
+    if not settled.states.applied(hold.delivery_id) or set_digest(hold.place, work.lets_through()) != hold.digest:
         return None
     return moves(site, before, settled.recognitions.filter(instance=hold.instance))
 

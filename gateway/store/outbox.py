@@ -329,26 +329,27 @@ def counts(tx: Tx) -> dict[str, int]:
 
 def before_run(tx: Tx, run: int) -> pl.DataFrame:
     """What a run's accepted changes replaced, where they are still the platform's newest word: person_key, use, list_id
-    (what stands), instead_id (what stood before: our list before it, else what was read back, else nothing)."""
+    (what stands), instead_id (what stood before: the newest of our lists and of what was read back, else nothing)."""
     c, other, f, r = t.changes.c, t.changes.alias("other"), t.confirmed.c, t.readbacks.c
-    mine = sa.select(c.id, c.person_key, c.use, c.list_id).where(c.run_id == run, c.state == "done", _OVER)
+    mine = sa.select(c.id, c.person_key, c.use, c.list_id, c.settled_at)
+    mine = mine.where(c.run_id == run, c.state == "done", _OVER)
     stands = mine.join_from(t.changes, t.confirmed, sa.and_(f.person_key == c.person_key, f.use == c.use))
     now_is = read_frame(tx, stands.where(f.change_id == c.id), _CHANGED)
     people = now_is["person_key"].unique().to_list()
-    before = sa.select(other.c.id, other.c.person_key, other.c.use, other.c.list_id)
+    before = sa.select(other.c.id, other.c.person_key, other.c.use, other.c.list_id, other.c.settled_at)
     before = before.where(among(tx, other.c.person_key, people), other.c.state == "done", sa.text(f"other.{t.OVER}"))
-    read = sa.select(r.id, r.person_key, r.use, r.list_id).where(among(tx, r.person_key, people))
+    read = sa.select(r.id, r.person_key, r.use, r.list_id, r.at).where(among(tx, r.person_key, people))
     key = ["person_key", "use"]
-    sent = read_frame(tx, before, _CHANGED).join(now_is, on=key, suffix="_now").filter(pl.col("id") < pl.col("id_now"))
-    newest = sent.sort("id").unique(key, keep="last")
-    stood = read_frame(tx, read, _CHANGED).sort("id").unique(key, keep="last").join(newest, on=key, how="anti")
-    known = pl.concat([frame.select(*key, instead_id="list_id") for frame in (newest, stood)])
+    stood = pl.concat([read_frame(tx, query, _CHANGED) for query in (before, read)])
+    earlier = stood.join(now_is.select(*key, at_now="at"), on=key).filter(pl.col("at") < pl.col("at_now"))
+    known = earlier.sort("at", maintain_order=True).unique(key, keep="last", maintain_order=True)
+    known = known.select(*key, instead_id="list_id")
     nothing = int(numbered(tx, pl.DataFrame({"records": [""]}))["list_id"].item())
     both = now_is.join(known, on=key, how="left").with_columns(pl.col("instead_id").fill_null(nothing))
     return both.filter(pl.col("list_id") != pl.col("instead_id")).select(*key, "list_id", "instead_id")
 
 
-_CHANGED = pl.Schema([("id", pl.Int64()), *NUMBERED.items()])
+_CHANGED = pl.Schema([("id", pl.Int64()), *NUMBERED.items(), ("at", pl.Datetime("us"))])
 
 
 def sent_by_run(tx: Tx, run: int) -> pl.DataFrame:

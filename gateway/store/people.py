@@ -141,6 +141,7 @@ def reconfirm(tx: Tx, seen: pl.DataFrame, *, origin: str) -> None:
     # SQLite needs a condition between a query and its ON CONFLICT, to tell it from a join's.
     now_is = sa.select(*(told.c[name] for name in NUMBERED), sa.literal(origin), sa.literal(now())).where(sa.true())
     upsert_from(tx, t.confirmed, [*NUMBERED, "origin", "confirmed_at"], now_is)
+    insert_frame(tx, t.readbacks, rows.with_columns(at=pl.lit(now())))
 
 
 def readopt(tx: Tx, places: pl.DataFrame, records: pl.DataFrame) -> None:

@@ -288,7 +288,8 @@ confirmed = sa.Table(
     sa.Column("confirmed_at", sa.DateTime, nullable=False),
 )
 
-# What L202 showed before our first upload; a receipt takes its place in `confirmed`.
+# What L202 showed before our first upload, or when what stands there was taken for what is confirmed; a later receipt
+# takes its place in `confirmed`.
 readbacks = sa.Table(
     "readbacks",
     metadata,

@@ -5,11 +5,12 @@ from datetime import date
 
 import pytest
 
-from gateway.acts import runs, undo
+from gateway.acts import runs, undo, verify
 from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.model.frames import RECOGNITIONS
 from gateway.store import checkpoints, people, withdrawals
-from tests.pipeline.rig import Records, Rig
+from gateway.testing.platform import PlatformServer
+from tests.pipeline.rig import PLATFORM, Records, Rig
 from tests.pipeline.test_person import believe, key_of
 
 CIVIL = "civil_affairs"
@@ -50,6 +51,27 @@ def test_a_later_run_alone_is_undone(civil_rig: Rig) -> None:
     assert first != civil_rig.records()
     undone(civil_rig, run)
     assert first == civil_rig.records()
+
+
+def test_what_others_wrote_in_between_stays(civil_rig: Rig, who: str) -> None:
+    """A record of theirs that was kept beside ours before the run stands there after its undo."""
+    civil_rig.peers.stage(1)
+    civil_rig.run()
+    theirs = ("7069", "1", "2025-01-01 00:00:00", "2025-12-31 23:59:59", "CLERK-YB")
+    server = civil_rig.peers.servers[PLATFORM]
+    assert isinstance(server, PlatformServer)
+    mine = [record for record in civil_rig.records() if record[:2] == (who, "1")]
+    records = [(code, level, begin, end, by) for _who, _use, code, level, begin, end, by in mine]
+    server.write(who, "1", [theirs, *records])
+    verify.decide(civil_rig.site, who, keep=True, actor="clerk", note="the clerk is right")
+    before = civil_rig.records()
+    row = {"identity": "突发严重困难人口", "first": date(2026, 1, 1), "delivery": 1, "row": 1, "ended_by": ""}
+    believe(civil_rig, who, row)
+    run = runs.resync_person(civil_rig.site, who, actor="clerk").run
+    assert before != civil_rig.records()
+    undone(civil_rig, run)
+    assert theirs in [record[2:] for record in civil_rig.records() if record[0] == who]
+    assert before == civil_rig.records()
 
 
 def test_nothing_is_sent_before_a_second_person_says_so(civil_rig: Rig) -> None:

@@ -96,6 +96,29 @@ def test_what_somebody_else_wrote_waits_for_a_decision(lived: Rig) -> None:
     assert [] == verified(lived).differences
 
 
+def test_what_others_took_away_waits_for_a_decision(lived: Rig) -> None:
+    """A record of theirs that was kept beside ours and is gone is not written back by a repair."""
+    who = ours(lived.records())[0]
+    mine = [record[2:] for record in lived.records() if record[:2] == (who, "1")]
+    write(lived, who, ("7069", "1", "2025-01-01 00:00:00", "2025-12-31 23:59:59", CLERK), *mine)
+    acts.decide(lived.site, who, keep=True, actor="clerk", note="the clerk is right")
+    write(lived, who, *mine)
+    seen = verified(lived, repair=True)
+    assert [("other", True, "decision")] == [(one.kind, one.foreign, one.waits_for) for one in seen.differences]
+    assert 0 == seen.report.pushed.sent
+
+
+def test_nothing_of_ours_takes_the_place_of_what_stands_for_the_dead(lived: Rig) -> None:
+    """Nothing is sent for who is not on the roster: a decision that would look done and change nothing is refused."""
+    known = {record[0] for record in lived.records()}
+    with gzip.open(lived.peers.city / "platform_and_tax" / "roster.csv.gz", "rt", encoding="utf-8") as file:
+        dead = next(r["psn_no"] for r in csv.DictReader(file) if r["psn_no"] not in known and r["surv_stas"] == "3")
+    write(lived, dead, ("7110", "", *OPEN, CIVIL))
+    with pytest.raises(NotAllowed):
+        acts.decide(lived.site, dead, keep=False, actor="clerk", note="not true")
+    assert 1 == len(verified(lived).differences)
+
+
 def test_ours_takes_the_place_of_theirs_by_decision(lived: Rig) -> None:
     """Replaced, the list that the rules come to stands there again."""
     before = lived.records()
