@@ -143,7 +143,19 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
     frame = frame.select("line", "broken", *(pl.col(f"c{i}").alias(f) for f, i in found.items()))
+    _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed, bad_bytes=bad_bytes)
+
+
+def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> None:
+    """Refuses a list where a quote that was never closed made several rows one: whoever stood there would be left out
+    without a word."""
+    who = [pl.col(name) for name in ("name", "number") if name in frame.columns]
+    if b'"' not in text or width < 2 or not who:
+        return
+    swallowed = pl.any_horizontal(cell.str.count_matches(r"[,\n]") >= width for cell in who)
+    if frame.select(swallowed.any()).item():
+        raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
 
 
 def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:

@@ -34,7 +34,7 @@ def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
     lines = _lines(text)
-    strange = lines.filter(~(pl.col("neat") & (pl.col("cells") == width)) & ~pl.col("text").is_in(["", "\r"]))
+    strange = lines.filter(~(pl.col("neat") & (pl.col("cells") == width)) & ~pl.col("text").str.contains(r"^\r*$"))
     if strange.height > max(_FEW * lines.height, 1) or width < 2:
         return _framed(_records(text), width).drop("at")
     records = list(_patiently(lines["text"], strange))

@@ -174,13 +174,23 @@ def _basis(part: PartPromise, digest: str, manifest: Manifest, mapping: ListMapp
 
 def _ends_move(mapping: ListMapping) -> bool:
     """Whether the business date is in the entries as the ends of some rows, and nowhere else."""
-    return mapping.inferred_ends and "business_date" in _looks_at(mapping)
+    moving = {"business_date"}
+    for field, rule in mapping.derive:
+        if moving & _names(rule):
+            if field != "last":
+                return False
+            moving.add("last")
+    return mapping.inferred_ends and "last" in moving and not any(moving & _names(f.when) for f in mapping.faults)
 
 
 def _looks_at(mapping: ListMapping) -> set[str]:
     """The fields of which the mapping's rules speak."""
     rules = [*(rule for _field, rule in mapping.derive), *(fault.when for fault in mapping.faults)]
-    return {name for rule in rules for name in pl.sql_expr(rule).meta.root_names()}
+    return {name for rule in rules for name in _names(rule)}
+
+
+def _names(rule: str) -> set[str]:
+    return set(pl.sql_expr(rule).meta.root_names())
 
 
 @cache

@@ -6,7 +6,7 @@ it goes on from the instances' checkpoints. A dry settlement, and one after anot
 a row means, or other rules, derives everything anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +16,7 @@ import polars as pl
 from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
-from gateway.model.holds import Breach, Place
+from gateway.model.holds import WHOLE, Breach, Place
 from gateway.pipeline import checkpoint, roster
 from gateway.pipeline.checkpoint import Checkpoint, upon
 from gateway.pipeline.folding import Folded, fold_instance
@@ -123,8 +123,7 @@ def _settle_lists(site: Site, channel: PlatformChannel, run: int, actor: str) ->
 
 
 def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
-    work = _resolved(site, scene)
-    states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
+    work, states = _looked_at(site, scene)
     applied = [row for row in scene.rows if states.applied(row.id)]
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
     only = _touched(site, scene, folds)
@@ -171,15 +170,33 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
     )
 
 
-def _resolved(site: Site, scene: _Scene) -> list[Work]:
-    """What has to be looked at: new deliveries, and those applied whose rows may come to something else now."""
-    fresh = [row for row in scene.rows if row.state != DeliveryState.APPLIED]
-    old = [row for row in scene.rows if row.state == DeliveryState.APPLIED]
+def _looked_at(site: Site, scene: _Scene) -> tuple[list[Work], States]:
+    """What has to be looked at, and what becomes of each list.
+
+    A list that is not in use tells nothing of whom other rows mean: perhaps it is the wrong one altogether. Which those
+    are shows once they have been looked at; so it is done again without them.
+    """
+    held = {row.id for row in scene.rows if row.state == DeliveryState.HELD}
+    apart = {number for number in held if scene.decided.get(Place(number, WHOLE)) != "released"}
+    work = _resolved(site, scene, apart)
+    states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
+    more = {w.row.id for w in work if not states.applied(w.row.id)} - apart
+    if more and len(work) > len(apart) + 1:
+        work = _resolved(site, scene, apart | more)
+        states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
+    return work, states
+
+
+def _resolved(site: Site, scene: _Scene, apart: Set[int]) -> list[Work]:
+    """New deliveries, and those applied whose rows may come to something else now. Those `apart` are linked each by
+    itself, with what is known from the others."""
     if scene.rows:
         roster.needed(site)
-    if not scene.tips:
-        return resolve_all(site, [*old, *fresh], scene.known)
-    return resolve_all(site, fresh, scene.known)
+    of_use = [row for row in scene.rows if not scene.tips or row.state != DeliveryState.APPLIED]
+    work = resolve_all(site, [row for row in of_use if row.id not in apart], scene.known)
+    known = pl.concat([scene.known, *(one.known for one in work)])
+    alone = (resolve_all(site, [row], known) for row in of_use if row.id in apart)
+    return [*work, *(one for each in alone for one in each)]
 
 
 def _tells_of_others(site: Site, scene: _Scene, settled: Settled) -> bool:

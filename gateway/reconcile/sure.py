@@ -151,7 +151,6 @@ def _written(name: str) -> pl.Expr:
 def _decided(claims: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
     """claim, same, excluded, nobody: of the claims about which a person decided."""
     near = claims.filter(pl.col("number").hash().is_in(verdicts["number"].hash().implode()))
-    near = near.with_columns(_written("raw_household"), _written("raw_source_id"))
     named = near.join(verdicts, on=["number", "name_key"], how="semi", nulls_equal=True)
     keyed = named.select("claim", *who_says(pl.col("instance")))
     joined = keyed.join(verdicts, on=list(WHO), how="inner", nulls_equal=True)

@@ -63,7 +63,7 @@ def cases_of(tx: Tx, person: int, at: datetime) -> list[tuple[int, str]]:
 
 
 def confirmed_of(tx: Tx, person: int, at: datetime) -> list[dict[str, Any]]:
-    """What the platform had confirmed of a person by then: the newest receipt of each use, else the read-back."""
+    """What the platform had confirmed of a person by then: of each use the newest receipt or read-back."""
     c, r = t.changes.c, t.readbacks.c
     accepted = sa.select(c.use, c.settled_at.label("at"), sa.literal("receipt").label("origin"), t.lists.c.records)
     accepted = accepted.join_from(t.changes, t.lists, c.list_id == t.lists.c.id)
@@ -71,7 +71,7 @@ def confirmed_of(tx: Tx, person: int, at: datetime) -> list[dict[str, Any]]:
     seen = sa.select(r.use, r.at, sa.literal("readback").label("origin"), t.lists.c.records)
     seen = seen.join_from(t.readbacks, t.lists, r.list_id == t.lists.c.id).where(r.person_key == person)
     newest: dict[str, dict[str, Any]] = {}
-    for query in (seen.where(r.at <= at).order_by(r.id), accepted.where(c.settled_at <= at).order_by(c.settled_at)):
-        for row in tx.execute(query):
-            newest[row.use] = {**row._mapping, "confirmed_at": row.at}
+    queries = (seen.where(r.at <= at).order_by(r.id), accepted.where(c.settled_at <= at).order_by(c.settled_at))
+    for row in sorted((row for query in queries for row in tx.execute(query)), key=lambda row: row.at):
+        newest[row.use] = {**row._mapping, "confirmed_at": row.at}
     return [newest[use] for use in sorted(newest)]
