@@ -143,7 +143,7 @@ def test_dripping() -> None:
         stop.wait(10)
 
     with Scripted(drip) as server:
-        http = HttpPeer(server.base, name="税务", timeout=0.2, retry=RETRY)
+        http = HttpPeer(server.base, name="税务", timeout=1.0, retry=RETRY)
         with http, pytest.raises(PeerUnreachable):
             http.download("f", MemorySink(), limit=LIMIT)
         stop.set()

@@ -155,7 +155,7 @@ def site_of(
     chains = [[one] for one in said_by_civil_affairs(civil_csv)] + said_by_rural_revitalization(city)
 
     def lived(batches: Sequence[Sequence[tuple[int, int]]]) -> State:
-        with open_rig(city, tmp_path_factory.mktemp("arrival"), CIVIL, RURAL, timeout=10) as rig:
+        with open_rig(city, tmp_path_factory.mktemp("arrival"), CIVIL, RURAL) as rig:
             return comes_to(rig, [[chains[chain][at] for chain, at in batch] for batch in batches])
 
     return lived

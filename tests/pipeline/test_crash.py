@@ -94,8 +94,8 @@ def _until(true: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def two(new_rig: NewRig) -> Rig:
-    """A site with two departments, which waits long for its peers."""
-    rig = new_rig(CIVIL, FEDERATION, timeout=30.0)
+    """A site with two departments."""
+    rig = new_rig(CIVIL, FEDERATION)
     rig.peers.stage(1)
     return rig
 
@@ -136,7 +136,7 @@ def test_a_run_killed_at_any_time_is_made_good_by_the_next(two: Rig, receipts: R
 @pytest.fixture
 def three(new_rig: NewRig) -> Rig:
     """A site with two departments' lists, and with payments."""
-    rig = new_rig(CIVIL, FEDERATION, TAX, timeout=30.0)
+    rig = new_rig(CIVIL, FEDERATION, TAX)
     rig.peers.stage(1)
     return rig
 

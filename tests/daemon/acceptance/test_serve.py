@@ -133,7 +133,7 @@ def test_the_second_signal_ends_at_once(lived: Lived, missed: Path) -> None:
         took = time.monotonic() - before
     lived.peers.well_behaved()
     assert -signal.SIGTERM == code
-    assert took < 10
+    assert took < 25  # as long as the platform would have taken
     with served(missed) as daemon:
         daemon.wait_for("run.done")
         assert 0 == daemon.end(signal.SIGINT)
