@@ -4,8 +4,7 @@ from pathlib import Path
 
 from gateway.errors import SettingsFault
 from gateway.mappings import MappingFiles
-from gateway.plugin.loader import load_plugins
-from gateway.settings import load_settings
+from gateway.settings import load_settings, plugins_of
 from gateway.site import Site
 from gateway.store import Ledger
 from gateway.vault import Keyring
@@ -14,7 +13,7 @@ from gateway.words import _
 
 def open_site(root: Path) -> Site:
     """A site ready to work. Raises SettingsFault, KeyFault or StoreFault, each with what to do."""
-    plugins = load_plugins(root / "plugins")
+    plugins = plugins_of(root)
     settings = load_settings(root, plugins)
     mappings = MappingFiles(root / "mappings")
     policy, working_days = mappings.policy(settings.site.place), mappings.working_days()

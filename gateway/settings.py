@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway import calendar
 from gateway.errors import PluginFault, SettingsFault
-from gateway.plugin.api import PluginOptions
-from gateway.plugin.loader import Plugins
+from gateway.peers.tls import is_loopback
+from gateway.plugin.api import HttpOptions, PluginOptions, SftpOptions
+from gateway.plugin.loader import Allowed, Plugins, load_plugins
 from gateway.words import _
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,6 +27,8 @@ M = TypeVar("M", bound=BaseModel)
 FILE = "gateway.toml"
 #: Instance names become folder names, log fields, and `src_dept` on the platform.
 _INSTANCE = re.compile(r"^[a-z][a-z0-9_-]{0,31}$")
+#: A plugin's digest, or a package and its version.
+_MARK = re.compile(r"^(?:sm3:[0-9a-f]{64}|[A-Za-z0-9._-]+==\S+)$")
 
 
 class _Strict(BaseModel):
@@ -44,6 +48,8 @@ class SiteSettings(_Strict):
     roster_shrink: float = Field(default=0.10, ge=0, le=1)
     #: SQLAlchemy address of the ledger; empty = `var/ledger.db` of the site.
     database: str = ""
+    #: For trying things out: every peer must be on this machine, and plugins may belong to whoever runs it.
+    trial: bool = False
 
 
 class LimitSettings(_Strict):
@@ -148,10 +154,23 @@ class Settings:
         return self.site.database or f"sqlite:///{self.var / 'ledger.db'}"
 
 
+def plugins_of(root: Path) -> Plugins:
+    """The site's plugins, each checked before it is executed. A file that cannot be read lets none of the site's own
+    in, and `load_settings` says what is wrong with it."""
+    try:
+        data = _read(root / FILE)
+    except SettingsFault:
+        data = {}
+    named, site = data.get("plugins"), data.get("site")
+    marks = {k: v for k, v in named.items() if isinstance(v, str)} if isinstance(named, dict) else {}
+    trial = isinstance(site, dict) and site.get("trial") is True
+    return load_plugins(root, Allowed(named=marks, trial=trial))
+
+
 def load_settings(root: Path, plugins: Plugins) -> Settings:
     """The site's settings. Raises SettingsFault with every fault of the file."""
     data = _read(root / FILE)
-    faults: list[str] = []
+    faults: list[str] = _unknown_marks(data.pop("plugins", {}))
     site = _section(SiteSettings, data.pop("site", {}), "site", faults)
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
@@ -159,6 +178,8 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     set_aside: dict[str, str] = {}
     sources = _sources(data.pop("sources", {}), plugins, faults, set_aside)
     faults += [_("[{key}]:不认识的段").format(key=key) for key in data]
+    if site and site.trial:
+        faults += _elsewhere({"platform": platform, **{f"sources.{n}": i.options for n, i in sources.items()}})
     if not sources and not set_aside and not faults:
         faults.append(_("没有配置任何来源([sources.名称])"))
     if faults or site is None or platform is None:
@@ -185,6 +206,24 @@ def _read(path: Path) -> dict[str, Any]:  # parsed TOML
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         what = _("无法读取配置文件:{fault}").format(fault=fault)
         raise SettingsFault(what, where=str(path), next_step=_("请更正后运行 gateway doctor")) from fault
+
+
+def _unknown_marks(named: Any) -> list[str]:  # parsed TOML
+    """A fault for each line of `[plugins]` that is neither a digest nor a version."""
+    if not isinstance(named, dict):
+        return [_("[plugins]:应为一段")]
+    bad = [name for name, mark in named.items() if not (isinstance(mark, str) and _MARK.match(mark))]
+    return [_("[plugins] {name}:应为 gateway plugins 显示的摘要或版本").format(name=name) for name in bad]
+
+
+def _elsewhere(peers: Mapping[str, PluginOptions | None]) -> list[str]:
+    """A fault for each peer of a trial site that is not this machine."""
+    return [
+        _("[{where}]:试验站点([site] trial)只能连接本机").format(where=where)
+        for where, options in peers.items()
+        if (isinstance(options, HttpOptions) and not is_loopback(urlsplit(options.base).hostname or ""))
+        or (isinstance(options, SftpOptions) and not is_loopback(options.host))
+    ]
 
 
 def _section(model: type[M], data: Any, where: str, faults: list[str]) -> M | None:  # parsed TOML

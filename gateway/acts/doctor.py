@@ -4,6 +4,7 @@ Takes a site's folder, whatever its state. Gives one finding per check, in plain
 nothing but for brought-up-to-date tables of the ledger, and a message number for signing in.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+import gateway
 from gateway.acts import alarms, runs
 from gateway.acts.advice import overdue_sentence
 from gateway.bootstrap import open_site
@@ -21,8 +23,8 @@ from gateway.errors import ExitCode, GatewayError, SettingsFault
 from gateway.peers.ssh import HostKey, show_host_key
 from gateway.pipeline.checks import check_platform, check_source, clock_difference
 from gateway.plugin.api import HttpOptions
-from gateway.plugin.loader import Plugins, load_plugins
-from gateway.settings import Settings, load_settings
+from gateway.plugin.loader import Plugins
+from gateway.settings import Settings, load_settings, plugins_of
 from gateway.site import Site
 from gateway.store import runs as run_rows
 from gateway.vault import Keyring, read_secret
@@ -54,12 +56,13 @@ class Finding:
 
 def examine(root: Path) -> Iterator[Finding]:
     """All checks that the site's state allows, one after the other; peers side by side."""
-    plugins = load_plugins(root / "plugins")
+    plugins = plugins_of(root)
     yield from _plugins(plugins)
     settings: list[Settings] = []
     yield _checked("settings", lambda: settings.append(load_settings(root, plugins)), _("配置文件没有错误"))
     yield _checked("keys", lambda: Keyring.load(root / "keys"), _("站点密钥可用"))
     if settings:
+        yield from _privileges(settings[0])
         yield from _secrets(settings[0])
     yield _disk(root)
     sites: list[Site] = []
@@ -119,9 +122,29 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
         text = _("插件 {name} 有错,已停用:{why}").format(name=name, why=why)
         step = _("请更正或移走该插件文件;其他插件不受影响")
         yield Finding(check="plugins", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
-    if not plugins.broken:
-        there = "、".join(sorted({*plugins.sources, *plugins.platforms}))
-        yield Finding(check="plugins", state="ok", text=_("插件:{names}").format(names=there))
+    used = [info for info in plugins.found if not info.broken]
+    for mark in sorted({info.mark for info in used if info.kind != "site"}):
+        names = "、".join(info.name for info in used if info.mark == mark)
+        yield Finding(check="plugins", state="ok", text=_("{names}:版本 {mark}").format(names=names, mark=mark))
+    for info in used:
+        if info.kind == "site":
+            text = _("{name}:摘要 {mark} 与 gateway.toml 相符;文件和目录只有 root 能改写")
+            yield Finding(check="plugins", state="ok", text=text.format(name=info.name, mark=info.mark))
+
+
+def _privileges(settings: Settings) -> Iterator[Finding]:
+    """What would undo that only root can change the code."""
+    if settings.site.trial:
+        text = _("试验站点:只能连接本机,插件可以属于运行它的人")
+        yield Finding(check="plugins", state="warning", text=text, next_step=_("正式使用前从 [site] 删去 trial"))
+    elif os.geteuid() == 0:
+        text = _("以 root 运行:程序出错时可以改写本机的一切,包括插件")
+        step = _("请用站点自己的系统用户运行(sudo -u 用户名)")
+        yield Finding(check="plugins", state="warning", text=text, next_step=step)
+    elif os.access(Path(gateway.__file__).parent, os.W_OK):
+        text = _("运行网关的用户能改写程序本身")
+        step = _("请把程序安装在 root 所有的目录,例如 /opt/gateway")
+        yield Finding(check="plugins", state="warning", text=text, next_step=step)
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.plugin.loader import load_plugins
-from gateway.settings import FILE, load_settings
+from gateway.settings import FILE, load_settings, plugins_of
 from gateway.words import _
 
 _TABLE = re.compile(r"^\s*\[([^\[\]]+)\]")
@@ -30,7 +29,7 @@ class Value:
 
 def configuration(root: Path) -> list[Value]:
     """All values, in the order of the sections. Raises SettingsFault with every fault of the file."""
-    settings = load_settings(root, load_plugins(root / "plugins"))
+    settings = load_settings(root, plugins_of(root))
     lines = _lines((root / FILE).read_text("utf-8"))
     found = [*_values("site", settings.site, lines)]
     found += _plain("platform.plugin", settings.platform_plugin, lines)

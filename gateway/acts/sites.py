@@ -10,7 +10,8 @@ from pathlib import Path
 
 from gateway.acts import who
 from gateway.errors import NotAllowed
-from gateway.settings import FILE
+from gateway.plugin.loader import PluginInfo
+from gateway.settings import FILE, plugins_of
 from gateway.vault import KeyInfo, Keyring
 from gateway.words import _
 
@@ -60,6 +61,11 @@ def create_keys(root: Path, *, actor: str) -> Keys:
 def list_keys(root: Path) -> Keys:
     """Ids and dates of a site's keys. Raises KeyFault."""
     return _shown(Keyring.load(root / "keys"))
+
+
+def list_plugins(root: Path) -> list[PluginInfo]:
+    """Every plugin that was found, and what became of it; those that `gateway.toml` does not name were not executed."""
+    return plugins_of(root).found
 
 
 def _shown(keyring: Keyring) -> Keys:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.plugin.trust import mark_of
 from gateway.vault import Keyring
 
 #: Keys of an address that a site keeps as secret files, per instance.
@@ -32,7 +33,8 @@ def new_site(root: Path) -> str:
 
 def write_site(root: Path, addresses: Mapping[str, Mapping[str, Any]], *, flags_from: str = "2026-01-01") -> None:
     """`gateway.toml` and secret files for `CityPeers.addresses`."""
-    lines = ["[site]", 'name = "百色市医疗保障局(演示)"', 'place = "baise"', f"flags_from = {flags_from}", ""]
+    lines = ["[site]", 'name = "百色市医疗保障局(演示)"', 'place = "baise"', f"flags_from = {flags_from}"]
+    lines += ["trial = true", ""]
     for name, address in addresses.items():
         platform = name == "insurance_platform"
         lines += [f"[{'platform' if platform else f'sources.{name}'}]", f'plugin = "{name}"']
@@ -41,6 +43,19 @@ def write_site(root: Path, addresses: Mapping[str, Mapping[str, Any]], *, flags_
         lines += ['admdvs = "451000"'] if platform else []
         lines.append("")
     (root / "gateway.toml").write_text("\n".join(lines), "utf-8")
+
+
+def own_plugins(root: Path, **texts: str) -> None:
+    """Plugins of the site's own, named with their digests at the end of `gateway.toml`, where nobody else can write."""
+    folder, settings = root / "plugins", root / "gateway.toml"
+    folder.mkdir(exist_ok=True)
+    lines = ["", "[plugins]", *(f'{name} = "{mark_of(text.encode())}"' for name, text in texts.items())]
+    with settings.open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text, "utf-8")
+    for place in (root, folder, settings, *folder.iterdir()):
+        place.chmod(place.stat().st_mode & ~0o022)
 
 
 def _toml(value: Any) -> str:  # text or number

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.errors import ExitCode
 from gateway.store import checkpoints, runs
+from gateway.testing.site import own_plugins
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Records, Rig, open_rig
 
@@ -131,8 +132,7 @@ def test_a_plugin_that_stumbles_stops_no_other(new_rig: NewRig, quiet: Callable[
     rig = new_rig(CIVIL)
     rig.peers.stage(1)
     root = rig.site.settings.root
-    (root / "plugins").mkdir()
-    (root / "plugins" / "stumbling.py").write_text(STUMBLES, "utf-8")
+    own_plugins(root, stumbling=STUMBLES)
     (root / "mappings").mkdir(exist_ok=True)
     (root / "mappings" / "stumbling.toml").write_text(MAPPING, "utf-8")
     with (root / "gateway.toml").open("a", encoding="utf-8") as file:

@@ -11,6 +11,7 @@ from gateway.errors import ExitCode
 from gateway.settings import FILE
 from gateway.site import Site
 from gateway.store import decisions
+from gateway.testing.site import own_plugins
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig
 
@@ -60,9 +61,7 @@ def test_a_source_taken_out_of_the_settings_ends_nothing(settled: Rig) -> None:
 def test_a_broken_plugin_is_set_aside_and_the_others_run(settled: Rig) -> None:
     """A plugin that does not load is named; the other sources run, and what its department said goes on counting."""
     before = settled.records()
-    folder = settled.site.settings.root / "plugins"
-    folder.mkdir(exist_ok=True)
-    (folder / "civil_affairs.py").write_text("raise RuntimeError('half an edit')\n", "utf-8")
+    own_plugins(settled.site.settings.root, civil_affairs="raise RuntimeError('half an edit')\n")
     code, said = _run(settled.site.settings.root, 2)
     assert ExitCode.FAILED == code
     assert "civil_affairs" in said and "RuntimeError" in said

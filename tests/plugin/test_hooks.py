@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import PluginFault
-from gateway.plugin.loader import load_plugins
+from gateway.plugin.loader import Plugins, load_plugins
+from gateway.settings import plugins_of
+from gateway.testing.site import own_plugins
 
 SHIPPED = {"civil_affairs", "disabled_federation", "rural_revitalization", "tax"}
 
@@ -52,6 +54,13 @@ def source(slug: str = "orchard", hook: str = "gateway_register_sources") -> str
     return SOURCE.format(slug=slug, hook=hook)
 
 
+def load_own(site: Path, **texts: str) -> Plugins:
+    """The plugins of a trial site that has these of its own, each named with its digest."""
+    (site / "gateway.toml").write_text("[site]\nflags_from = 2026-01-01\ntrial = true\n", "utf-8")
+    own_plugins(site, **texts)
+    return plugins_of(site)
+
+
 def test_what_we_ship_registers() -> None:
     """The four departments and the platform are found through their entry points, and none is broken."""
     plugins = load_plugins()
@@ -62,8 +71,7 @@ def test_what_we_ship_registers() -> None:
 
 def test_a_sites_own_source_registers(tmp_path: Path) -> None:
     """`gateway_register_sources` in a file of the site's folder adds a source to those that are shipped."""
-    (tmp_path / "orchard.py").write_text(source(), "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, orchard=source())
     assert SHIPPED | {"orchard"} == plugins.sources.keys()
     assert "Orchard" == plugins.source("orchard").__name__
     assert {} == plugins.broken
@@ -71,17 +79,14 @@ def test_a_sites_own_source_registers(tmp_path: Path) -> None:
 
 def test_a_sites_own_platform_registers(tmp_path: Path) -> None:
     """`gateway_register_platforms` in a file of the site's folder adds a platform."""
-    (tmp_path / "meadow.py").write_text(PLATFORM.format(hook="gateway_register_platforms"), "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, meadow=PLATFORM.format(hook="gateway_register_platforms"))
     assert {"insurance_platform", "meadow"} == plugins.platforms.keys()
     assert "Meadow" == plugins.platform("meadow").__name__
 
 
 def test_a_misspelt_hook_is_named(tmp_path: Path) -> None:
     """A hook that nobody specified sets its plugin aside, says which hook it was, and stops no other."""
-    (tmp_path / "orchard.py").write_text(source(hook="gateway_register_source"), "utf-8")
-    (tmp_path / "pear.py").write_text(source(slug="pear"), "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, orchard=source(hook="gateway_register_source"), pear=source(slug="pear"))
     assert SHIPPED | {"pear"} == plugins.sources.keys()
     assert ["orchard"] == list(plugins.broken)
     assert "gateway_register_source" in plugins.broken["orchard"]
@@ -92,8 +97,7 @@ def test_a_misspelt_hook_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["a_copy", "z_copy"])
 def test_a_slug_is_given_once(tmp_path: Path, file: str) -> None:
     """A plugin of another name that claims a shipped slug is set aside, wherever its name stands in the alphabet."""
-    (tmp_path / f"{file}.py").write_text(source(slug="tax"), "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, **{file: source(slug="tax")})
     assert "Tax" == plugins.source("tax").__name__
     assert {file: "ValueError: slug taken: tax"} == plugins.broken
 
@@ -113,8 +117,7 @@ def test_a_slug_is_given_once(tmp_path: Path, file: str) -> None:
 )
 def test_a_broken_plugin_is_set_aside(tmp_path: Path, text: str, why: str) -> None:
     """Whatever a plugin raises or lacks, it is named with the reason, leaves nothing behind, and the others run."""
-    (tmp_path / "orchard.py").write_text(text, "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, orchard=text)
     assert SHIPPED == plugins.sources.keys()
     assert ["orchard"] == list(plugins.broken)
     assert why in plugins.broken["orchard"]
@@ -122,8 +125,7 @@ def test_a_broken_plugin_is_set_aside(tmp_path: Path, text: str, why: str) -> No
 
 def test_a_sites_own_file_overrides_a_shipped_plugin(tmp_path: Path) -> None:
     """A file of a shipped plugin's name takes its place, slug and all."""
-    (tmp_path / "tax.py").write_text(source(slug="tax"), "utf-8")
-    plugins = load_plugins(tmp_path)
+    plugins = load_own(tmp_path, tax=source(slug="tax"))
     assert SHIPPED == plugins.sources.keys()
     assert "Orchard" == plugins.source("tax").__name__
     assert {} == plugins.broken

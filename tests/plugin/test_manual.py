@@ -14,7 +14,7 @@ from gateway.pipeline import intake
 from gateway.site import Site
 from gateway.store import deliveries
 from gateway.testing import SftpServer
-from gateway.testing.site import new_site
+from gateway.testing.site import new_site, own_plugins
 from tests.house import tree
 
 MANUAL = (tree.ROOT / "docs" / "plugins.md").read_text("utf-8")
@@ -28,6 +28,7 @@ LIST = (
 SETTINGS = """
 [site]
 flags_from = 2026-01-01
+trial = true
 [platform]
 base = "http://127.0.0.1:9"
 org_code = "451000000001"
@@ -58,13 +59,13 @@ def site(tmp_path: Path, server: SftpServer) -> Site:
     """A site with the manual's two files, and an instance of the manual's plugin."""
     root = tmp_path / "site"
     new_site(root)
-    for name, text in (("plugins/child_welfare.py", PYTHON[0]), ("mappings/child_welfare.toml", TOML[0])):
-        (root / name).parent.mkdir()
-        (root / name).write_text(text, "utf-8")
+    (root / "mappings").mkdir()
+    (root / "mappings" / "child_welfare.toml").write_text(TOML[0], "utf-8")
     (root / "keys" / "children_home.password").touch(mode=0o600)
     (root / "keys" / "children_home.password").write_text("mellow\n", "utf-8")
     settings = SETTINGS.format(host=server.host, port=server.port, host_key=server.host_key)
     (root / "gateway.toml").write_text(settings, "utf-8")
+    own_plugins(root, child_welfare=PYTHON[0])
     return open_site(root)
 
 

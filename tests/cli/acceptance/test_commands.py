@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.testing.site import own_plugins
 from tests.acts.lived import DAYS, HELD, Lived, ask, copy, edit, gateway, here
 
 TODAY = f"2026-11-0{DAYS}"
@@ -16,7 +17,7 @@ LISTENING = [
     ["status"], ["sources"], ["runs"], ["deliveries"], ["deliveries", "--state", "refused"], ["cases", "list"],
     ["cases", "show", "1"], ["holds", "list", "--all"], ["holds", "show", "1"], ["config"], ["keys", "list"],
     ["resync", "civil_affairs", "--dry-run"], ["doctor"], ["outbox", "list"], ["outbox", "show", "1"],
-    ["outbox", "undos", "--all"],
+    ["outbox", "undos", "--all"], ["plugins"],
 ]  # fmt: skip
 
 
@@ -142,8 +143,7 @@ def test_the_doctor_names_each_trouble(lived: Lived, tmp_path: Path) -> None:
     one, other = (lived.peers.addresses[n]["host_key"] for n in ("civil_affairs", "rural_revitalization"))
     edit(root, one, other)
     (root / "keys" / "tax.secret_key").chmod(0o644)
-    (root / "plugins").mkdir()
-    (root / "plugins" / "orchard.py").write_text("import nothing_of_this_name\n", "utf-8")
+    own_plugins(root, orchard="import nothing_of_this_name\n")
     findings = json.loads(gateway(root, "doctor", "--json").out)["findings"]
     faulty = {f["check"] for f in findings if f["state"] == "fault"}
     assert {"plugins", "secrets", "civil_affairs", "tax"} == faulty
