@@ -15,7 +15,7 @@ from gateway.pipeline.platform import PlatformChannel, open_channel
 from gateway.pipeline.push import repeat_open, send_due
 from gateway.pipeline.run import RunReport, recorded
 from gateway.pipeline.standing import Standing
-from gateway.pipeline.wanted import wanted
+from gateway.pipeline.wanted import look, wanted
 from gateway.site import Site
 from gateway.store import deliveries, outbox, people, withdrawals
 
@@ -55,4 +55,4 @@ def differences(site: Site, channel: PlatformChannel, only: pl.Series) -> tuple[
     with site.ledger.begin() as tx:
         believed = people.recognitions(tx, people=only).select(RECOGNITIONS.names())
         spoke = {row.instance for row in deliveries.select(tx, states=[DeliveryState.APPLIED])}
-    return wanted(site, channel, believed, only, ours={*site.settings.sources, *spoke})
+    return wanted(look(site, channel, believed, only, ours={*site.settings.sources, *spoke}))

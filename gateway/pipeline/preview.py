@@ -59,14 +59,14 @@ def preview(site: Site, *, instance: str | None = None) -> Preview:
         then.join(now, on=key, how="anti", nulls_equal=True),
         now.join(then, on=key, how="anti", nulls_equal=True),
         pl.concat([empty(DEPARTURES), *(fold.departures for fold in folds)]),
-        settled.wanted,
+        settled.wanted[0],
     ]
     return Preview(
         recognitions=_recognitions(then, now),
         departures=_departures(settled, instance),
         moves=found.group_by("direction", "identity", "county").len().sort("direction", "identity", "county").rows(),
         digest=_digest(exact),
-        changes=_changes(settled.wanted, confirmed),
+        changes=_changes(settled.wanted[0], confirmed),
         holds=[breach for breach in settled.breaches if breach.delivery in numbers],
         deliveries={state: states.count(state) for state in sorted(set(states))},
     )

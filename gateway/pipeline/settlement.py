@@ -9,6 +9,7 @@ a row means, or other rules, derives everything anew.
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -26,7 +27,7 @@ from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import Standing
 from gateway.pipeline.states import States, keep_delivery, states_of
 from gateway.pipeline.takebacks import told_apart
-from gateway.pipeline.wanted import wanted
+from gateway.pipeline.wanted import Seen, look, wanted
 from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_all, subjects, turn
 from gateway.reconcile import KNOWN
 from gateway.settle import in_order
@@ -67,9 +68,13 @@ class Settled:
     recognitions: pl.DataFrame
     #: What is to be held.
     breaches: list[Breach]
-    #: `LISTS` to queue.
-    wanted: pl.DataFrame
-    standing: Standing
+    #: What decides what is wanted.
+    seen: Seen | None
+
+    @cached_property
+    def wanted(self) -> tuple[pl.DataFrame, Standing]:
+        """`LISTS` to queue, and what was newly seen on the platform. Worked out when it is first asked for."""
+        return wanted(self.seen)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +133,6 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
     only = _touched(site, scene, folds)
     recognitions = _recognitions(folds, only)
-    queue, standing = wanted(site, channel, recognitions, only, ours={*site.settings.sources, *folds})
     return Settled(
         rows=scene.rows,
         work=work,
@@ -139,8 +143,7 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
         breaches=weighed(
             site, scene.rows, [*(breach for folded in folds.values() for breach in folded.breaches), *states.holds]
         ),
-        wanted=queue,
-        standing=standing,
+        seen=look(site, channel, recognitions, only, ours={*site.settings.sources, *folds}),
     )
 
 
@@ -252,8 +255,10 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
     forces = in_force([row for row in settled.rows if settled.states.applied(row.id)])
     judged = [number for folded in settled.folds.values() for number in folded.judged]
     taken = told_apart(site, [w.taken_back for w in settled.work])
-    # The ledger is one thread's work; the other core seals meanwhile what its last rows name.
+    # The ledger is one thread's work; the other core meanwhile finds what its next rows say, and seals what its last
+    # ones name.
     with ThreadPoolExecutor(1) as pool, site.ledger.begin() as tx:
+        finding = pool.submit(lambda: settled.wanted)
         sealing = pool.submit(_sealed, site, scene, settled, doubts, forces)
         people.replace_recognitions(tx, settled.recognitions, run, people=settled.people)
         takebacks.keep(tx, taken, run)
@@ -265,11 +270,12 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
         decisions.keep_holds(tx, settled.breaches, actor, judged=judged_here, approving=approving)
         keep_limits(site, tx, actor)
         decisions.keep_cases(tx, subjects(pl.concat([_NO_DOUBTS, *doubts.values()]), forces), "row:")
-        people.adopt(tx, settled.standing.adopted)
-        people.confirm_readback(tx, settled.standing.confirmed)
-        withdrawals.end(tx, settled.standing.lapsed)
+        queue, standing = finding.result()
+        people.adopt(tx, standing.adopted)
+        people.confirm_readback(tx, standing.confirmed)
+        withdrawals.end(tx, standing.lapsed)
         withdrawals.queued(tx)
-        outbox.replace_queue(tx, settled.wanted, run, people=settled.people)
+        outbox.replace_queue(tx, queue, run, people=settled.people)
         files, points = sealing.result()
         _keep_work(tx, settled, files)
         if not scene.tips:

@@ -1,7 +1,7 @@
 """What the platform should hold and does not: from recognitions to the lists that are to be queued."""
 
 from collections.abc import Mapping, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -14,16 +14,34 @@ from gateway.site import Site
 from gateway.store import outbox, people, rosters, withdrawals
 
 
-def wanted(
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """All that decides what is wanted. Nobody has to be asked any more."""
+
+    #: Use → intervals of what we recognise; and of what others wrote before us.
+    own: Mapping[str, pl.DataFrame]
+    theirs: Mapping[str, pl.DataFrame]
+    #: person_key and birth of those who are alive on the roster.
+    alive: pl.DataFrame
+    #: `LISTS` with `origin` that the platform has confirmed, and has just shown.
+    confirmed: pl.DataFrame
+    #: `LISTS` that it refused, and `withdrawals.IN_FORCE`.
+    refused: pl.DataFrame
+    withdrawn: pl.DataFrame
+    #: What of the platform's own records was newly seen.
+    standing: Standing
+
+
+def look(
     site: Site, channel: PlatformChannel, recognitions: pl.DataFrame, only: pl.Series | None, *, ours: Set[str]
-) -> tuple[pl.DataFrame, Standing]:
-    """`LISTS` that should be queued, and what of the platform's own records was newly seen.
+) -> Seen | None:
+    """What is known of the people; None = there is nobody.
 
     `only`: person keys; of nobody else anything changed, and `recognitions` are all of theirs. None = everybody.
     `ours`: instances whose records on the platform are not somebody else's.
     """
     if only is not None and only.is_empty():
-        return empty(LISTS), NOTHING
+        return None
     with site.ledger.begin() as tx:
         confirmed, adopted = people.confirmed(tx, people=only), people.adopted(tx, people=only)
         version = rosters.newest(tx)
@@ -35,16 +53,29 @@ def wanted(
     living = recognitions.join(alive, on="person_key", how="semi")
     own = _intervals(site, living, adopted.clear(), alive)
     standing = _first_seen(site, channel, own, confirmed, alive, ours)
-    adopted = pl.concat([adopted, standing.adopted])
-    confirmed = pl.concat([confirmed, standing.confirmed])
-    theirs = _intervals(site, living.clear(), adopted, alive)
+    return Seen(
+        own=own,
+        theirs=_intervals(site, living.clear(), pl.concat([adopted, standing.adopted]), alive),
+        alive=alive,
+        confirmed=pl.concat([confirmed, standing.confirmed]),
+        refused=refused,
+        withdrawn=withdrawn,
+        standing=standing,
+    )
+
+
+def wanted(seen: Seen | None) -> tuple[pl.DataFrame, Standing]:
+    """`LISTS` that should be queued, and what of the platform's own records was newly seen."""
+    if seen is None:
+        return empty(LISTS), NOTHING
+    own, theirs, alive = seen.own, seen.theirs, seen.alive
     listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}))
     # Of somebody who is not on the roster today nothing is wanted, which says nothing about what was withdrawn.
-    listed, cancelled, lapsed = _without(withdrawn.join(alive, on="person_key", how="semi"), listed)
-    queue = _said_by_us(changes(listed, confirmed.drop("origin")), confirmed, own, alive)
-    unwanted = pl.concat([refused, cancelled])
+    listed, cancelled, lapsed = _without(seen.withdrawn.join(alive, on="person_key", how="semi"), listed)
+    queue = _said_by_us(changes(listed, seen.confirmed.drop("origin")), seen.confirmed, own, alive)
+    unwanted = pl.concat([seen.refused, cancelled])
     queue = queue.join(unwanted, on=["person_key", "use", "records"], how="anti")
-    return queue, replace(standing, lapsed=lapsed)
+    return queue, replace(seen.standing, lapsed=lapsed)
 
 
 def _first_seen(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import chain
@@ -115,6 +115,8 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 _ROWS = 500
 #: Rows that are Python objects at once.
 _SLICE = 20_000
+#: So many rows to a thing that they say, and it is worth being told once.
+_ALIKE = 4
 
 
 def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame, **same: str | int) -> None:
@@ -133,16 +135,54 @@ def insert_frame(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame
     compiled = insert.compile(dialect=connection.dialect, column_keys=[*frame.columns, *same])
     one, order = str(compiled), compiled.positiontup or frame.columns
     head, values, row = one.rpartition(" VALUES ")
-    many = head + values + ", ".join([row] * _ROWS)
     portable = frame.lazy().select(_portable(frame)).select(order).collect()
-    for part in portable.iter_slices(_SLICE):
-        rows = part.rows()
-        rest = len(rows) // _ROWS * _ROWS
+    _in_groups(connection, portable, lambda rows: head + values + ", ".join([row] * rows))
+
+
+def insert_alike(
+    connection: sa.Connection, table: sa.Table, frame: pl.DataFrame, own: Sequence[str], **same: str | int
+) -> None:
+    """As `insert_frame`, for rows that differ in their `own` columns and else say one of a few things.
+
+    SQLite gets what they say once: to hand over a text takes as long as to write it, row by row.
+    """
+    said = [name for name in frame.columns if name not in own]
+    things = frame.select(said).unique(maintain_order=True).with_row_index("thing")
+    if not _is_sqlite(connection) or things.height >= frame.height // _ALIKE:
+        insert_frame(connection, table, frame, **same)
+        return
+    quoted = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(map(quoted, said))
+    connection.exec_driver_sql(f"CREATE TEMP TABLE things (thing INTEGER PRIMARY KEY, {columns})")
+    told = f"INSERT INTO things VALUES ({', '.join('?' * things.width)})"
+    connection.exec_driver_sql(told, things.select(_portable(things)).rows())
+    theirs = ", ".join(f"v.column{at}" for at in range(1, len(own) + 1))
+    head = f"INSERT INTO {quoted(table.name)} ({', '.join(map(quoted, (*own, *same, *said)))}) SELECT " + ", ".join(
+        [theirs, *(_literal(connection, value) for value in same.values()), *(f"t.{quoted(name)}" for name in said)]
+    )
+    row = f"({', '.join('?' * (len(own) + 1))})"
+    numbered = frame.join(things, on=said, how="left", nulls_equal=True, maintain_order="left").select(*own, "thing")
+
+    def many(rows: int) -> str:
+        # CROSS keeps the planner from walking through the things first.
+        values = ", ".join([row] * rows)
+        return f"{head} FROM (VALUES {values}) v CROSS JOIN things t ON t.thing = v.column{len(own) + 1}"
+
+    _in_groups(connection, numbered.select(_portable(numbered)), many)
+    connection.exec_driver_sql("DROP TABLE temp.things")
+
+
+def _in_groups(connection: sa.Connection, rows: pl.DataFrame, statement: Callable[[int], str]) -> None:
+    """Rows into the statement for so many of them, slice by slice."""
+    many, one = statement(_ROWS), statement(1)
+    for part in rows.iter_slices(_SLICE):
+        cells = part.rows()
+        rest = len(cells) // _ROWS * _ROWS
         if rest:
-            groups = (chain.from_iterable(rows[at : at + _ROWS]) for at in range(0, rest, _ROWS))
+            groups = (chain.from_iterable(cells[at : at + _ROWS]) for at in range(0, rest, _ROWS))
             connection.exec_driver_sql(many, [tuple(group) for group in groups])
-        if rest < len(rows):
-            connection.exec_driver_sql(one, rows[rest:])
+        if rest < len(cells):
+            connection.exec_driver_sql(one, cells[rest:])
 
 
 def _copy(connection: sa.Connection, table: sa.Table, frame: pl.DataFrame) -> None:

@@ -12,7 +12,16 @@ import sqlalchemy as sa
 from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
 from gateway.store import past
 from gateway.store import tables as t
-from gateway.store.dialect import among, delete_by_id, insert_frame, listed, read_frame, update_by_id, upsert_from
+from gateway.store.dialect import (
+    among,
+    delete_by_id,
+    insert_alike,
+    insert_frame,
+    listed,
+    read_frame,
+    update_by_id,
+    upsert_from,
+)
 from gateway.store.ledger import Tx, now
 from gateway.store.lists import NUMBERED, numbered, spelled
 
@@ -45,7 +54,7 @@ def replace_recognitions(
     ended = before.join(believed, on=key, how="anti", nulls_equal=True)
     added = believed.join(before, on=key, how="anti", nulls_equal=True).sort("person_key")
     update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
-    insert_frame(tx, t.recognitions, added.select(key), known_from=run)
+    insert_alike(tx, t.recognitions, added.select(key), ["person_key", "row"], known_from=run)
     tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(settled_at=now()))
     return added.height, ended.height
 

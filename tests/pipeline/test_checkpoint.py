@@ -45,7 +45,7 @@ def is_as_if_anew(rig: Rig) -> None:
     anew = derived_anew(rig)
     assert anew.people is None
     assert believed(rig).equals(anew.recognitions.select(KEY).sort(KEY))
-    assert 0 == anew.wanted.height
+    assert 0 == anew.wanted[0].height
     with rig.site.ledger.begin() as tx:
         known = {row[0:2] for row in people.departure_counts(tx)}
     judged = [folded.fold.departures for folded in anew.folds.values() if folded.fold]
