@@ -11,6 +11,7 @@ GatewayError
 │   ├── PeerRefused
 │   ├── PeerBroken
 │   └── DiskFault
+├── SharingEnded            pull nothing from this source, run the others   exit 1
 ├── PeerUntrusted           stop talking to this peer until a person acts   exit 1
 ├── EnvelopeRefused         the platform's final no to one message            exit 1
 ├── DeliveryRefused         refuse the delivery, go on with the others      exit 1
@@ -89,6 +90,10 @@ class PeerBroken(TryLater):
 
 class DiskFault(TryLater):
     """The site's disk is full, or a file of ours may not be read or written."""
+
+
+class SharingEnded(GatewayError):
+    """The right to a source's data has ended; what was said before stays in force."""
 
 
 class PeerUntrusted(GatewayError):

@@ -101,6 +101,19 @@ class CalendarSettings(_Strict):
         return text
 
 
+class SharingSettings(_Strict):
+    """By what right an instance's data are shared (政务数据共享条例). Without it nothing is pulled."""
+
+    #: Its number in the catalogue of shared government data (政务数据共享目录).
+    catalogue: str = Field(min_length=1)
+    #: What they may be used for, as it was granted.
+    purpose: str = Field(min_length=1)
+    #: The law, or the agreement, by which.
+    basis: str = Field(min_length=1)
+    #: The last day.
+    valid_until: date
+
+
 class SourceSettings(_Strict):
     """What the gateway itself needs of an instance; the rest is the plugin's."""
 
@@ -110,8 +123,9 @@ class SourceSettings(_Strict):
     limits: LimitSettings = LimitSettings()
     #: When its lists are expected; None = whenever they come.
     calendar: CalendarSettings | None = None
-    #: Whom to call when something is wrong with this source.
-    contact: str = ""
+    sharing: SharingSettings
+    #: Who answers for the sharing at the source, and is called when something is wrong with it.
+    contact: str = Field(min_length=1)
 
     @field_validator("schedule")
     @classmethod

@@ -2,6 +2,7 @@
 
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.calendar import Overdue
+from gateway.pipeline.sharing import Ending
 from gateway.store.decisions import HoldRow
 from gateway.store.deliveries import DeliveryRow
 from gateway.words import _
@@ -33,9 +34,16 @@ def overdue_sentence(late: Overdue) -> tuple[str, str]:
     """Which list has not come, and whom to call."""
     known = _("最近一份是 {day} 的").format(day=late.newest) if late.newest else _("还没有收到过名单")
     what = _("{name}:{day} 的名单没有按期到达({known};此前的身份不变)")
-    nobody = _("请联系来源单位;联系人可写入 gateway.toml 的 contact")
-    step = _("请联系 {contact};名单到达后自动解除") if late.contact else nobody
+    step = _("请联系 {contact};名单到达后自动解除")
     return what.format(name=late.instance, day=late.expected, known=known), step.format(contact=late.contact)
+
+
+def ending_sentence(ending: Ending) -> tuple[str, str]:
+    """Until when data may be pulled, and whom to ask for more."""
+    over = _("{name}:共享期限已于 {day} 届满,不再收取;此前的身份不变")
+    soon = _("{name}:共享期限将于 {day} 届满(还有 {left} 天),之后不再收取")
+    what = (over if ending.over else soon).format(name=ending.instance, day=ending.valid_until, left=ending.left)
+    return what, _("请与 {contact} 续签共享,再更新 gateway.toml 的 sharing").format(contact=ending.contact)
 
 
 def advice(row: DeliveryRow, hold: HoldRow | None, *, mended: bool) -> tuple[str, str]:

@@ -1,14 +1,16 @@
-"""Alarms of the delivery calendar: a list that has not come by its day, until it comes.
+"""Alarms: a list that has not come by its day, until it comes; a sharing that ends, until it is renewed.
 
 An alarm is worked out anew from calendar, clock and ledger each time, and stored nowhere: nobody need clear it.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
-from gateway.acts.advice import overdue_sentence
+from gateway.acts.advice import ending_sentence, overdue_sentence
 from gateway.logs import log
-from gateway.pipeline import calendar
+from gateway.pipeline import calendar, sharing
 from gateway.pipeline.calendar import Overdue
+from gateway.pipeline.sharing import Ending
 from gateway.plugin.forms import now
 from gateway.site import Site
 from gateway.words import _
@@ -18,6 +20,19 @@ def overdue(site: Site) -> list[Overdue]:
     """Lists that have not come by their day, now."""
     at = now()
     return calendar.overdue(site, calendar.newest(site, at.date()), at)
+
+
+def endings(site: Site, today: date | None = None) -> list[Ending]:
+    """Sharings that have ended, or end soon, on that day; None = now."""
+    return sharing.endings(site.settings.sources.values(), today or now().date())
+
+
+def tell_endings(site: Site, today: date) -> None:
+    """Logs them."""
+    for one in endings(site, today):
+        action = "sharing.ended" if one.over else "sharing.ends"
+        until = str(one.valid_until)
+        log(" → ".join(ending_sentence(one)), action=action, instance=one.instance, until=until, contact=one.contact)
 
 
 def tell(late: Sequence[Overdue], came: Sequence[str]) -> None:

@@ -17,11 +17,12 @@ from pydantic import BaseModel
 
 import gateway
 from gateway.acts import alarms, runs
-from gateway.acts.advice import overdue_sentence
+from gateway.acts.advice import ending_sentence, overdue_sentence
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError, SettingsFault
 from gateway.peers.ssh import HostKey, show_host_key
 from gateway.pipeline.checks import check_platform, check_source, clock_difference
+from gateway.pipeline.sharing import endings
 from gateway.plugin.api import HttpOptions
 from gateway.plugin.loader import Plugins
 from gateway.settings import Settings, load_settings, plugins_of
@@ -63,6 +64,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield _checked("keys", lambda: Keyring.load(root / "keys"), _("站点密钥可用"))
     if settings:
         yield from _privileges(settings[0])
+        yield from _sharing(settings[0])
         yield from _secrets(settings[0])
     yield _disk(root)
     sites: list[Site] = []
@@ -145,6 +147,17 @@ def _privileges(settings: Settings) -> Iterator[Finding]:
         text = _("运行网关的用户能改写程序本身")
         step = _("请把程序安装在 root 所有的目录,例如 /opt/gateway")
         yield Finding(check="plugins", state="warning", text=text, next_step=step)
+
+
+def _sharing(settings: Settings) -> Iterator[Finding]:
+    """Until when each instance may be pulled."""
+    ending = endings(settings.sources.values(), runs.today())
+    for one in ending:
+        text, step = ending_sentence(one)
+        state, code = ("fault", ExitCode.FAILED) if one.over else ("warning", ExitCode.DONE)
+        yield Finding(check="sharing", state=state, text=text, next_step=step, exit_code=code)
+    if not ending:
+        yield Finding(check="sharing", state="ok", text=_("各来源的共享都在期限内"))
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:

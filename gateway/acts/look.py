@@ -11,6 +11,7 @@ from gateway.errors import NotFound
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.calendar import Overdue
 from gateway.pipeline.lookup import sentence
+from gateway.pipeline.sharing import Ending
 from gateway.site import Site
 from gateway.store import decisions, deliveries, outbox, rosters, runs, withdrawals
 from gateway.store.deliveries import DeliveryRow
@@ -66,6 +67,8 @@ class Status:
     verified: RunRow | None
     #: Lists that have not come by their day.
     overdue: list[Overdue]
+    #: Sharings that have ended, or end soon.
+    sharing: list[Ending]
     #: Plugins that were set aside, and why.
     plugins_set_aside: Mapping[str, str] = field(default_factory=dict)
 
@@ -132,6 +135,7 @@ def status(site: Site) -> Status:
             open_undos=len(withdrawals.listed(tx, state="open")),
             verified=runs.last_verified(tx),
             overdue=overdue,
+            sharing=alarms.endings(site),
             plugins_set_aside=dict(site.plugins.broken),
         )
 

@@ -74,6 +74,7 @@ def run(
         log(_("该时段已由另一个进程运行"), action="run.taken", slot=slot)
         return None
     alarms.tell(report.overdue, report.came)
+    alarms.tell_endings(site, report.today)
     detail = report.detail()
     log(
         _("运行 {run} 结束").format(run=report.run),

@@ -3,7 +3,7 @@
 import typer
 
 from gateway.acts import look
-from gateway.acts.advice import STATES, overdue_sentence
+from gateway.acts.advice import STATES, ending_sentence, overdue_sentence
 from gateway.cli.output import cell, line, print_json, table
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, RUN_STATES, counts
@@ -41,6 +41,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
         line(f"{cell(seen.verified.started_at)} {sentence(seen.verified.detail['verified'])}")
     for late in seen.overdue:
         line(" → ".join(overdue_sentence(late)))
+    for ending in seen.sharing:
+        line(" → ".join(ending_sentence(ending)))
     for name, why in seen.plugins_set_aside.items():
         line(_("插件 {name} 已停用:{why}").format(name=name, why=why))
 

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from gateway.acquire import SourceSession
 from gateway.peers.http import HttpPeer
 from gateway.peers.retry import Retry
+from gateway.pipeline import sharing
 from gateway.pipeline.known import known
 from gateway.pipeline.platform import open_channel
 from gateway.plugin.api import HttpOptions
@@ -20,7 +21,8 @@ _ONCE = Retry(attempts=1, first_wait=0.0, longest_wait=0.0)
 
 
 def check_source(site: Site, instance: Instance, today: date) -> list[str]:
-    """Connects to a department. What its plugin found, in sentences. Raises GatewayError."""
+    """Connects to a department. What its plugin found, in sentences. Raises GatewayError, SharingEnded among them."""
+    sharing.require(instance, today)
     with (
         known(instance.name),
         SourceSession(

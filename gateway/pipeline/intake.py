@@ -10,6 +10,7 @@ from gateway.acquire import SourceSession
 from gateway.errors import DeliveryRefused, GatewayError, SealBroken
 from gateway.land import keep_bytes, keep_original, land
 from gateway.model.deliveries import DeliveryState, LandedFile, Mode
+from gateway.pipeline import sharing
 from gateway.pipeline.known import known
 from gateway.pipeline.reading import read_parts
 from gateway.plugin.api import Fetched, Offer, Source
@@ -35,6 +36,7 @@ def visit(site: Site, instance: Instance, today: date, *, brought: Source | None
     """Fetches everything new of one instance: from its department, or what a person `brought` in its place."""
     intake = Intake()
     try:
+        sharing.require(instance, today)
         with known(instance.name), open_session(site, instance, today) as session:
             source = brought or site.plugins.source(instance.settings.plugin)(instance.options)
             for offer in source.offers(session):

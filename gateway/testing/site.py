@@ -25,6 +25,15 @@ _PLAIN = {
 }
 
 
+#: By what right an invented department shares its lists, and who answers for it.
+SHARING = """\
+contact = "演示联系人 0000-0000"
+sharing.catalogue = "演示目录-0001"
+sharing.purpose = "医疗救助对象身份核验(演示)"
+sharing.basis = "政务数据共享协议(演示)"
+sharing.valid_until = 2099-12-31"""
+
+
 def new_site(root: Path) -> str:
     """An empty site with keys; the gateway's SM2 public key (128 hex), which the platform must know."""
     root.mkdir(parents=True, exist_ok=True)
@@ -40,7 +49,7 @@ def write_site(root: Path, addresses: Mapping[str, Mapping[str, Any]], *, flags_
         lines += [f"[{'platform' if platform else f'sources.{name}'}]", f'plugin = "{name}"']
         lines += [f"{key} = {_toml(address[key])}" for key in _PLAIN[name] if key in address]
         lines += [f'{key} = "{_secret(root, name, key, str(address[key]))}"' for key in _SECRETS[name]]
-        lines += ['admdvs = "451000"'] if platform else []
+        lines += ['admdvs = "451000"'] if platform else [SHARING]
         lines.append("")
     (root / "gateway.toml").write_text("\n".join(lines), "utf-8")
 

@@ -23,16 +23,16 @@ from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Rig
 
-NAME, CALL = "civil_affairs", "王科长 0776-1234567"
+NAME, CALL = "civil_affairs", "演示联系人 0000-0000"
 #: On working days, until midnight of the working day after.
 CALENDAR = 'calendar = { expected = "0 0 * * *", grace = "1d" }'
 
 
 def kept(root: Path, line: str = CALENDAR) -> Path:
-    """The site's folder, with a calendar and a contact of civil affairs."""
+    """The site's folder, with a calendar of civil affairs."""
     text = (root / FILE).read_text("utf-8")
     marked = f'plugin = "{NAME}"\n'
-    (root / FILE).write_text(text.replace(marked, f'{marked}{line}\ncontact = "{CALL}"\n'), "utf-8")
+    (root / FILE).write_text(text.replace(marked, f"{marked}{line}\n"), "utf-8")
     return root
 
 

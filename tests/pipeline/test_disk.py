@@ -11,7 +11,7 @@ import pytest
 
 from gateway.errors import ExitCode
 from gateway.store import checkpoints, runs
-from gateway.testing.site import own_plugins
+from gateway.testing.site import SHARING, own_plugins
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Records, Rig, open_rig
 
@@ -136,7 +136,7 @@ def test_a_plugin_that_stumbles_stops_no_other(new_rig: NewRig, quiet: Callable[
     (root / "mappings").mkdir(exist_ok=True)
     (root / "mappings" / "stumbling.toml").write_text(MAPPING, "utf-8")
     with (root / "gateway.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[sources.another]\nplugin = "stumbling"\nbase = "http://127.0.0.1:1/"\n')
+        file.write(f'\n[sources.another]\nplugin = "stumbling"\nbase = "http://127.0.0.1:1/"\n{SHARING}\n')
     done = subprocess.run(
         [sys.executable, "-m", "tests.pipeline.child", str(root), "1"],
         cwd=Path(__file__).parents[2],

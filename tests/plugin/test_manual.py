@@ -14,7 +14,7 @@ from gateway.pipeline import intake
 from gateway.site import Site
 from gateway.store import deliveries
 from gateway.testing import SftpServer
-from gateway.testing.site import new_site, own_plugins
+from gateway.testing.site import SHARING, new_site, own_plugins
 from tests.house import tree
 
 MANUAL = (tree.ROOT / "docs" / "plugins.md").read_text("utf-8")
@@ -43,6 +43,7 @@ user = "ybj"
 host_key = "{host_key}"
 password = "file:keys/children_home.password"
 outbox = "/"
+{sharing}
 """
 
 
@@ -63,7 +64,7 @@ def site(tmp_path: Path, server: SftpServer) -> Site:
     (root / "mappings" / "child_welfare.toml").write_text(TOML[0], "utf-8")
     (root / "keys" / "children_home.password").touch(mode=0o600)
     (root / "keys" / "children_home.password").write_text("mellow\n", "utf-8")
-    settings = SETTINGS.format(host=server.host, port=server.port, host_key=server.host_key)
+    settings = SETTINGS.format(sharing=SHARING, host=server.host, port=server.port, host_key=server.host_key)
     (root / "gateway.toml").write_text(settings, "utf-8")
     own_plugins(root, child_welfare=PYTHON[0])
     return open_site(root)

@@ -15,7 +15,7 @@ from gateway.errors import SettingsFault
 from gateway.plugin.loader import Plugins
 from gateway.plugin.trust import exposed
 from gateway.settings import load_settings, plugins_of
-from gateway.testing.site import own_plugins
+from gateway.testing.site import SHARING, own_plugins
 from tests.plugin.test_hooks import SHIPPED, source
 
 SITE = "[site]\nflags_from = 2026-01-01\n"
@@ -139,7 +139,8 @@ def test_a_trial_site_reaches_this_machine_only(tmp_path: Path) -> None:
     """No real site can be on trial: with a peer elsewhere, its configuration is a fault that names the peer."""
     text = SITE + "trial = true\n"
     for name, base in (("tax", "https://tax.example/"), ("here", "http://127.0.0.1:9/")):
-        text += f'[sources.{name}]\nplugin = "tax"\nbase = "{base}"\naccess_key = "a"\nsecret_key = "env:A"\n'
+        text += f'[sources.{name}]\nplugin = "tax"\nbase = "{base}"\naccess_key = "a"\n'
+        text += f'secret_key = "env:A"\n{SHARING}\n'
     (tmp_path / "gateway.toml").write_text(text, "utf-8")
     with pytest.raises(SettingsFault) as fault:
         load_settings(tmp_path, plugins_of(tmp_path))
