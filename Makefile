@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql
+.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql sudo
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -22,7 +22,7 @@ help:
 demo: runtime
 	@$(PY) -m gateway.demo --people $(PEOPLE)
 
-test: check sshd postgresql
+test: check sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) $(PYTEST)
 
 check: dev
@@ -89,3 +89,6 @@ sshd:
 
 postgresql:
 	@deploy/postgresql.sh
+
+sudo:
+	@deploy/sudo.sh

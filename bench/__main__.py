@@ -24,7 +24,7 @@ from gateway.logs import configure
 from gateway.pipeline import RunReport
 from gateway.store import deliveries
 from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import new_site, staff, write_site
 
 #: People → (seconds from the servers to accepted records, peak MiB) that must not be passed on two cores.
 LIMITS = {40_000: (20.0, 2048.0), 400_000: (90.0, 2048.0)}
@@ -74,6 +74,7 @@ def _run(work: Path) -> tuple[RunReport, RecordCheck, int, float]:
         configure(stream=log)
         write_site(work / "site", peers.addresses)
         site = open_site(work / "site")
+        staff(site, clerks=["bench"])
         peers.stage(1)
         report = runs.run(site, [], FIRST_DAY, actor="bench")
         assert report is not None

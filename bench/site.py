@@ -21,7 +21,7 @@ from gateway.pipeline.standing import RECORDS_HEADER
 from gateway.plugin.api import Fetched, Offer, PluginOptions, Session, Source
 from gateway.site import Site
 from gateway.testing.city import ORG_CODE
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import new_site, staff, write_site
 
 SOURCES = ("civil_affairs", "rural_revitalization", "disabled_federation", "tax")
 #: Where nobody listens: everything that the site is told lies in the folder.
@@ -42,7 +42,9 @@ def made(folder: Path) -> Site:
         "insurance_platform": {**_HTTP, **_KEY, "org_code": ORG_CODE},
     }
     write_site(root, addresses)
-    return open_site(root)
+    site = open_site(root)
+    staff(site, clerks=["bench"])
+    return site
 
 
 class Exports(PlatformChannel):

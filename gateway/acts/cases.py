@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from gateway.acts import runs, sides, who
+from gateway.acts import runs, sides
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import acting
 from gateway.acts.runs import Patience
 from gateway.acts.sides import CaseDetail
 from gateway.errors import GatewayError, NotAllowed, NotFound
@@ -21,7 +22,9 @@ from gateway.pipeline.lookup import find_person, sentence
 from gateway.pipeline.verdicts import claim, claim_digest
 from gateway.site import Site
 from gateway.store import Tx, decisions, deliveries, verdicts
+from gateway.store.deliveries import DeliveryRow
 from gateway.store.ledger import record_act
+from gateway.store.verdicts import VerdictRow
 from gateway.words import _
 
 __all__ = ["Answer", "Answered", "CaseDetail", "case", "decide", "decide_all", "report", "undo", "unmasked"]
@@ -61,20 +64,22 @@ class Answered:
     run: RunReport | None
 
 
-def case(site: Site, number: int) -> CaseDetail:
-    """One case, masked. Raises NotFound, SealBroken."""
-    with site.ledger.begin() as tx:
+def case(site: Site, number: int, *, actor: str) -> CaseDetail:
+    """One case, masked. Raises NotFound, NotAllowed, SealBroken."""
+    with acting(site, actor, "cases.show") as may, site.ledger.begin() as tx:
         row = _find(tx, number)
+        may(tx, **_place(row))
     return sides.details(site, [row])[0]
 
 
 def unmasked(site: Site, number: int, *, reason: str, actor: str) -> CaseDetail:
     """One case with whole names and numbers; who asked and why is written down first. Raises NotFound, NotAllowed."""
-    who.known(actor)
-    reason = checked_note(reason)
-    with site.ledger.begin() as tx:
-        row = _find(tx, number)
-        record_act(tx, actor=actor, act="case.unmask", case=number, reason=reason)
+    with acting(site, actor, "cases.unmask") as may:
+        reason = checked_note(reason)
+        with site.ledger.begin() as tx:
+            row = _find(tx, number)
+            may(tx, **_place(row))
+            record_act(tx, actor=actor, act="case.unmask", case=number, reason=reason)
     return sides.details(site, [row], clear=True)[0]
 
 
@@ -107,7 +112,6 @@ def decide_all(
 ) -> list[int | GatewayError]:
     """Writes decisions down without settling: of each answer the decision's number, or why it was refused. Each is
     committed by itself; every delivery is opened once for all of them."""
-    who.known(actor)
     with site.ledger.begin() as tx:
         rows = [row for answer in answers if (row := decisions.case(tx, answer.case)) is not None]
     lines = _lines(site, rows)
@@ -124,10 +128,9 @@ def undo(
     site: Site, number: int, *, note: str, actor: str, day: date | None = None, patience: Patience = runs.A_MOMENT
 ) -> Answered:
     """Takes back the last decision about a case, which is open again, and settles. Raises as `decide`."""
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
-        _find(tx, number)
+    with acting(site, actor, "cases.undo") as may, site.ledger.begin() as tx:
+        note = checked_note(note)
+        may(tx, **_place(_find(tx, number)))
         standing = [verdict for verdict in verdicts.of_case(tx, number) if verdict.undone_at is None]
         if not standing:
             raise NotAllowed(_("没有可以撤销的决定"), where=_where(number), next_step=_show(number))
@@ -143,10 +146,23 @@ def report(site: Site, delivery: int, row: int, *, note: str, actor: str) -> int
 
     Deciding it `different` takes the flag back. Raises NotFound, NotAllowed, SealBroken.
     """
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
-        source = deliveries.get(tx, delivery)
+    with acting(site, actor, "cases.report") as may:
+        note = checked_note(note)
+        with site.ledger.begin() as tx:
+            source = deliveries.get(tx, delivery)
+        subject, columns = _told_of(site, source, delivery, row)
+        with site.ledger.begin() as tx:
+            may(tx, county=columns["county"], instance=columns["instance"])
+            known = decisions.case_of_subject(tx, subject)
+            if known and known["state"] != "closed":
+                raise NotAllowed(_("已经反映过,正待核查"), where=_where(known["id"]), next_step=_show(known["id"]))
+            number = decisions.open_case(tx, subject=subject, **columns)
+            record_act(tx, actor=actor, act="case.report", case=number, delivery=delivery, row=row, note=note)
+    return number
+
+
+def _told_of(site: Site, source: DeliveryRow | None, delivery: int, row: int) -> tuple[str, dict[str, Any]]:
+    """The subject of the case that a row is told of by, and the columns of that case."""
     line = said(site, [(source, row)]).get((delivery, row)) if source and source.entries_file else None
     if source is None or line is None:
         what = _("没有批次 {delivery} 的第 {row} 行").format(delivery=delivery, row=row)
@@ -156,22 +172,13 @@ def report(site: Site, delivery: int, row: int, *, note: str, actor: str) -> int
         what = _("该行没有对应到任何人,不用反映")
         raise NotAllowed(what, where=_("批次 {id}").format(id=delivery), next_step=_("可用 gateway cases list 查看"))
     subject = f"{TOLD}{source.instance}:{claim_digest(site, line.entry, source.instance)}:reported"
-    with site.ledger.begin() as tx:
-        known = decisions.case_of_subject(tx, subject)
-        if known and known["state"] != "closed":
-            raise NotAllowed(_("已经反映过,正待核查"), where=_where(known["id"]), next_step=_show(known["id"]))
-        number = decisions.open_case(
-            tx,
-            subject=subject,
-            instance=source.instance,
-            code="reported",
-            delivery_id=delivery,
-            row=row,
-            person_key=person,
-            county=line.listed["area"][:6],
-        )
-        record_act(tx, actor=actor, act="case.report", case=number, delivery=delivery, row=row, note=note)
-    return number
+    about = {"delivery_id": delivery, "row": row, "person_key": person, "county": line.listed["area"][:6]}
+    return subject, {"instance": source.instance, "code": "reported", **about}
+
+
+def _place(row: Mapping[str, Any]) -> dict[str, str]:
+    """By what a right to it is limited."""
+    return {"county": row["county"], "instance": row["instance"]}
 
 
 def _find(tx: Tx, number: int) -> dict[str, Any]:  # the ledger's columns
@@ -191,11 +198,25 @@ def _lines(site: Site, rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int
 
 def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], actor: str, today: date) -> int:
     """One decision, its act and its case's state, in one transaction; the decision's number."""
-    note = checked_note(answer.note)
-    with site.ledger.begin() as tx:
-        row = _find(tx, answer.case)
-        before = verdicts.of_case(tx, answer.case)
-    line = _line(row, lines)
+    with acting(site, actor, "cases.decide") as may:
+        note = checked_note(answer.note)
+        with site.ledger.begin() as tx:
+            row = _find(tx, answer.case)
+            may(tx, **_place(row))
+            before = verdicts.of_case(tx, answer.case)
+        values, state, until = _judged(site, answer, row, _line(row, lines), before, today)
+        with site.ledger.begin() as tx:
+            may(tx, **_place(_still_open(tx, answer.case)))
+            number = verdicts.add(tx, case=answer.case, actor=actor, note=note, **values)
+            decisions.answer_case(tx, answer.case, state, until=until)
+            record_act(tx, actor=actor, act=f"case.{answer.verdict}", case=answer.case, verdict=number, note=note)
+    return number
+
+
+def _judged(
+    site: Site, answer: Answer, row: Mapping[str, Any], line: Said, before: Sequence[VerdictRow], today: date
+) -> tuple[dict[str, Any], str, date | None]:
+    """A decision's columns, the state of its case after it, and until when that is put off."""
     _about_identity(row, answer.verdict)
     candidates = sides.candidates_of(site, row, line, before)
     person = _person(site, answer, candidates)
@@ -204,23 +225,8 @@ def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], ac
     if answer.verdict is Verdict.DIFFERENT and person is not None:
         excluded = [person]
     kept = claim(site, line.entry, row["instance"])
-    with site.ledger.begin() as tx:
-        _still_open(tx, answer.case)
-        number = verdicts.add(
-            tx,
-            case=answer.case,
-            digest=kept.digest,
-            sealed_claim=kept.sealed,
-            verdict=answer.verdict,
-            person=person,
-            excluded=excluded,
-            until=until,
-            actor=actor,
-            note=note,
-        )
-        decisions.answer_case(tx, answer.case, _state(row, answer.verdict, candidates), until=until)
-        record_act(tx, actor=actor, act=f"case.{answer.verdict}", case=answer.case, verdict=number, note=note)
-    return number
+    values = {"digest": kept.digest, "sealed_claim": kept.sealed, "verdict": answer.verdict, "person": person}
+    return {**values, "excluded": excluded, "until": until}, _state(row, answer.verdict, candidates), until
 
 
 def _line(row: Mapping[str, Any], lines: Mapping[tuple[int, int], Said]) -> Said:
@@ -240,9 +246,11 @@ def _about_identity(row: Mapping[str, Any], verdict: Verdict) -> None:
         raise NotAllowed(what, where=_where(row["id"]), next_step=step.format(n=row["id"]))
 
 
-def _still_open(tx: Tx, number: int) -> None:
-    if _find(tx, number)["state"] == "closed":
+def _still_open(tx: Tx, number: int) -> Mapping[str, Any]:
+    row = _find(tx, number)
+    if row["state"] == "closed":
         raise NotAllowed(_("已经了结,不能再决定"), where=_where(number), next_step=_show(number))
+    return row
 
 
 def _person(site: Site, answer: Answer, candidates: Sequence[int]) -> int | None:

@@ -12,6 +12,8 @@ from typing import Any
 import polars as pl
 
 from gateway.acts.masks import masked_name, masked_number
+from gateway.acts.rights import acting
+from gateway.acts.runs import county_of
 from gateway.errors import SealBroken
 from gateway.model.frames import ENTRIES, RESOLUTIONS
 from gateway.model.holds import Place
@@ -142,9 +144,12 @@ class Explanation:
     cases: Sequence[tuple[int, str]]
 
 
-def explain(site: Site, person: str) -> Explanation:
-    """Every step. Raises NotFound where nobody is meant, or several are."""
-    key, roster = find_person(site, person.strip())
+def explain(site: Site, person: str, *, actor: str) -> Explanation:
+    """Every step. Raises NotAllowed, and NotFound where nobody is meant, or several are."""
+    with acting(site, actor, "explain") as may:
+        key, roster = find_person(site, person.strip())
+        with site.ledger.begin() as tx:
+            may(tx, county=county_of(roster))
     with site.ledger.begin() as tx:
         history, gone = people.history(tx, key), people.departures_of(tx, key)
         named = {row["delivery"] for row in [*history, *gone]}

@@ -1,10 +1,18 @@
-"""Files that a person asked for, outside the site."""
+"""Files that a person brings or asks for, outside the site."""
 
 import os
 from pathlib import Path
 
 from gateway.errors import DiskFault, NotAllowed
+from gateway.site import Site
 from gateway.words import _
+
+
+def outside(site: Site, file: Path) -> None:
+    """Raises NotAllowed for a file within the site's folder: the program reads and writes there for itself, and not for
+    whoever may only run it."""
+    if file.resolve().is_relative_to(site.settings.root.resolve()):
+        raise NotAllowed(_("文件不能在站点目录内"), where=file.name, next_step=_("请换一个目录"))
 
 
 def write_new(out: Path, content: bytes) -> None:

@@ -12,11 +12,13 @@ from datetime import date, datetime
 
 import polars as pl
 
-from gateway.acts import runs, who
+from gateway.acts import runs
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import MAKER, acting
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
+from gateway.model.holds import WHOLE
 from gateway.pipeline import RunReport, roster
 from gateway.pipeline.heldset import HELD_SET, differs, held_set
 from gateway.pipeline.limits import APPROVAL, CHANGED
@@ -30,16 +32,27 @@ from gateway.words import _
 EXAMPLES = 5
 
 
-def held(site: Site, *, every: bool = False) -> list[HoldRow]:
-    """Holds that are open, or `every` one there ever was, oldest first."""
-    with site.ledger.begin() as tx:
-        return decisions.holds(tx, state=None if every else "open")
+def held(site: Site, *, every: bool = False, actor: str) -> list[HoldRow]:
+    """Holds that are open, or `every` one there ever was, oldest first; of whose county and source the actor is."""
+    with acting(site, actor, "holds.list") as may, site.ledger.begin() as tx:
+        reach = may.reach(tx)
+        found = decisions.holds(tx, state=None if every else "open")
+    return [row for row in found if reach.covers(**_place(row))]
 
 
-def hold(site: Site, number: int) -> HoldRow:
-    """One hold. Raises NotFound."""
-    with site.ledger.begin() as tx:
-        return _find(tx, number)
+def hold(site: Site, number: int, *, actor: str) -> HoldRow:
+    """One hold. Raises NotFound, NotAllowed."""
+    with acting(site, actor, "holds.show") as may, site.ledger.begin() as tx:
+        row = _find(tx, number)
+        may(tx, **_place(row))
+    return row
+
+
+def _place(row: HoldRow) -> dict[str, str]:
+    """By what a right to it is limited: a whole list, or the departures of a list that speaks for the city, is
+    everybody's."""
+    county = row.county or (row.scope if row.scope != WHOLE else "")
+    return {"county": county, "instance": row.instance}
 
 
 #: Hex digits of a digest that a person is shown and gives back: the whole is bound, these only say which was seen.
@@ -91,11 +104,12 @@ class HoldView:
     makers: Sequence[str]
 
 
-def shown(site: Site, number: int, *, everybody: bool = False) -> HoldView:
-    """What releasing a hold would do; the exact set with `everybody`. Raises NotFound; of a whole list TryLater where
-    a run goes on."""
-    with site.ledger.begin() as tx:
+def shown(site: Site, number: int, *, everybody: bool = False, actor: str) -> HoldView:
+    """What releasing a hold would do; the exact set with `everybody`. Raises NotFound, NotAllowed; of a whole list
+    TryLater where a run goes on."""
+    with acting(site, actor, "holds.show") as may, site.ledger.begin() as tx:
         row = _find(tx, number)
+        may(tx, **_place(row))
         by, who_made = _approved_by(tx, row), makers(tx, row)
     found = held_set(site, row)
     moves = pl.DataFrame(schema=HELD_SET) if found is None else found
@@ -154,10 +168,10 @@ def release(
 
     Raises NotFound, NotAllowed; TryLater where the decision is written down and another run outlasts the patience.
     """
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "holds.release") as may, site.ledger.begin() as tx:
+        note = checked_note(note)
         row = _find(tx, number)
+        may(tx, **_place(row))
         _open(row)
         _may_release(tx, row, digest, actor)
         approvals.add(tx, number, row.digest, actor=actor, note=note)
@@ -174,10 +188,10 @@ def reject(
     site: Site, number: int, *, actor: str, note: str, day: date | None = None, patience: Patience = runs.A_MOMENT
 ) -> RunReport | None:
     """Keeps everybody's identity, and settles. Raises as `release`."""
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "holds.reject") as may, site.ledger.begin() as tx:
+        note = checked_note(note)
         row = _find(tx, number)
+        may(tx, **_place(row))
         _open(row)
         decisions.decide_hold(tx, number, "cancelled", actor=actor, note=note)
         said = {"hold": number, "delivery": row.delivery_id, "scope": row.scope, "note": note}
@@ -214,10 +228,10 @@ def _may_release(tx: Tx, row: HoldRow, digest: str, actor: str) -> None:
     step = _("请另一位同事以本人账号运行 gateway holds show {n},核对后放行").format(n=row.id)
     if actor in makers(tx, row):
         what = _("发起变更的人不能批准自己的变更({actor})").format(actor=actor)
-        raise NotAllowed(what, where=_where(row), next_step=step)
+        raise NotAllowed(what, where=_where(row), next_step=step, code=MAKER)
     if actor in _approved_by(tx, row):
         what = _("还需要另一个人批准({actor} 已批准过)").format(actor=actor)
-        raise NotAllowed(what, where=_where(row), next_step=step)
+        raise NotAllowed(what, where=_where(row), next_step=step, code=MAKER)
     seen = digest.strip().lower()
     if len(seen) < SHOWN or not row.digest.startswith(seen):
         what = _("摘要与现在的内容不符,内容可能已变化,未放行")

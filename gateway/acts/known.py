@@ -13,6 +13,8 @@ from typing import Any
 
 from gateway.acts.explain import Believed, Confirmed, Departure, belief, departure, origins_of, records_of
 from gateway.acts.masks import masked_name, masked_number
+from gateway.acts.rights import acting
+from gateway.acts.runs import county_of
 from gateway.model.holds import Place
 from gateway.pipeline.lookup import find_person, sentence
 from gateway.plugin.forms import CHINA, now
@@ -43,11 +45,16 @@ class Known:
     cases: Sequence[tuple[int, str]]
 
 
-def known(site: Site, person: str, *, as_of: date | None = None, known_at: datetime | None = None) -> Known:
-    """What was true; both dates default to now. Raises NotFound where nobody is meant, or several are."""
+def known(
+    site: Site, person: str, *, as_of: date | None = None, known_at: datetime | None = None, actor: str
+) -> Known:
+    """What was true; both dates default to now. Raises NotAllowed, and NotFound where nobody is meant, or several."""
     at = known_at or now()
     day, utc = as_of or now().date(), at.astimezone(UTC).replace(tzinfo=None)
-    key, roster = find_person(site, person.strip())
+    with acting(site, actor, "explain") as may:
+        key, roster = find_person(site, person.strip())
+        with site.ledger.begin() as tx:
+            may(tx, county=county_of(roster))
     with site.ledger.begin() as tx:
         run = past.last_settled(tx, utc)
         history = [row for row in people.history(tx, key) if _believed_then(row, run) and _covers(row, day)]

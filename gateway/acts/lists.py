@@ -2,7 +2,9 @@
 
 from datetime import date
 
-from gateway.acts import runs, who
+from gateway.acts import runs
+from gateway.acts.files import outside
+from gateway.acts.rights import May, acting
 from gateway.errors import NotAllowed
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.pipeline import RunReport
@@ -22,29 +24,30 @@ def import_list(
     Raises NotFound for an unknown instance, NotAllowed for what a person said of the list, TryLater where a run goes
     on, DiskFault. A list that cannot be used is refused and kept, like any other delivery.
     """
-    who.known(actor)
-    runs.check_instances(site, [instance])
-    readable(brought.file)
-    day = day or runs.today()
-    _check(site, instance, brought, day)
-    with site.lock():
+    with acting(site, actor, "import") as may:
+        runs.check_instances(site, [instance])
         with site.ledger.begin() as tx:
-            record_act(
-                tx,
-                actor=actor,
-                act="list.import",
-                instance=instance,
-                mode=brought.mode.value,
-                business_date=brought.business_date.isoformat(),
-                scope=brought.scope,
-            )
-        intake = bring(site, site.settings.sources[instance], brought, day)
+            may(tx, county=brought.scope, instance=instance)
+        outside(site, brought.file)
+        readable(brought.file)
+        day = day or runs.today()
+        _check(site, instance, brought, day)
+        intake = _brought(site, instance, brought, day, may, actor)
     if intake.faults:
         raise intake.faults[0]
     if not intake.taken:
         return intake, None
     said = _("名单已接收,但另一个运行正在进行")
     return intake, runs.settle_after(site, day, actor=actor, kind="import", recorded=said)
+
+
+def _brought(site: Site, instance: str, brought: Brought, day: date, may: May, actor: str) -> Intake:
+    told = {"mode": brought.mode.value, "business_date": brought.business_date.isoformat(), "scope": brought.scope}
+    with site.lock():
+        with site.ledger.begin() as tx:
+            may(tx, county=brought.scope, instance=instance)
+            record_act(tx, actor=actor, act="list.import", instance=instance, **told)
+        return bring(site, site.settings.sources[instance], brought, day)
 
 
 def _check(site: Site, instance: str, brought: Brought, day: date) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.acts import alarms
 from gateway.acts.advice import advice, finding_sentence
+from gateway.acts.rights import acting
 from gateway.errors import NotFound
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.calendar import Overdue
@@ -115,10 +116,11 @@ class CaseView:
     age_days: int
 
 
-def status(site: Site) -> Status:
-    """The site on one screen."""
+def status(site: Site, *, actor: str) -> Status:
+    """The site on one screen. Raises NotAllowed, as all here does."""
     overdue = alarms.overdue(site)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "status") as may, site.ledger.begin() as tx:
+        may(tx)
         roster = rosters.newest(tx)
         counts = decisions.case_counts(tx)
         return Status(
@@ -140,9 +142,10 @@ def status(site: Site) -> Status:
         )
 
 
-def sources(site: Site) -> list[SourceView]:
+def sources(site: Site, *, actor: str) -> list[SourceView]:
     """All configured instances."""
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "sources") as may, site.ledger.begin() as tx:
+        may(tx)
         return _sources(site, deliveries.select(tx), decisions.case_counts(tx))
 
 
@@ -170,18 +173,22 @@ def _source(site: Site, name: str, known: list[DeliveryRow], cases: int) -> Sour
     )
 
 
-def recent_runs(site: Site, limit: int) -> list[RunRow]:
+def recent_runs(site: Site, limit: int, *, actor: str) -> list[RunRow]:
     """The newest runs, newest first."""
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "runs") as may, site.ledger.begin() as tx:
+        may(tx)
         return runs.recent(tx, limit)
 
 
 def received(
-    site: Site, *, instance: str | None = None, state: str | None = None, every: bool = False
+    site: Site, *, instance: str | None = None, state: str | None = None, every: bool = False, actor: str
 ) -> list[DeliveryView]:
-    """Deliveries, oldest first: all that are not in use and the newest that are; `every` one on request."""
-    with site.ledger.begin() as tx:
-        known = deliveries.select(tx, instance=instance, states=[state] if state else ())
+    """Deliveries of the actor's sources, oldest first: all that are not in use and the newest that are; `every` one on
+    request."""
+    with acting(site, actor, "deliveries") as may, site.ledger.begin() as tx:
+        reach = may.reach(tx, instance=instance)
+        found = deliveries.select(tx, instance=instance, states=[state] if state else ())
+        known = [row for row in found if reach.covers("", row.instance)]
         # Of several scopes of one delivery, the one that is open counts.
         holds = {h.delivery_id: h for h in sorted(decisions.holds(tx), key=lambda h: h.state == "open")}
         in_use = [d.id for d in known if d.state == DeliveryState.APPLIED]
@@ -218,11 +225,14 @@ def cases(
     county: str | None = None,
     state: str | None = "open",
     limit: int = 100,
+    actor: str,
 ) -> tuple[list[CaseView], int]:
-    """Cases, oldest first, of every state where it is None; and how many of those open are so for `AGED_DAYS`."""
-    with site.ledger.begin() as tx:
-        seen = decisions.cases(tx, state=state, instance=instance, county=county, limit=limit)
-        aged = decisions.aged_cases(tx, _aged(), instance=instance, county=county)
+    """The actor's cases, oldest first, of every state where it is None; and how many of those open are so for
+    `AGED_DAYS`."""
+    with acting(site, actor, "cases.list") as may, site.ledger.begin() as tx:
+        within = may.reach(tx, county=county, instance=instance).places
+        seen = decisions.cases(tx, state=state, instance=instance, county=county, within=within, limit=limit)
+        aged = decisions.aged_cases(tx, _aged(), instance=instance, county=county, within=within)
     return [_case(row) for row in seen], aged
 
 
@@ -238,11 +248,12 @@ def _case(row: Mapping[str, Any]) -> CaseView:  # the ledger's columns
     )
 
 
-def delivery(site: Site, number: int) -> DeliveryRow:
+def delivery(site: Site, number: int, *, actor: str) -> DeliveryRow:
     """One delivery. Raises NotFound."""
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "deliveries") as may, site.ledger.begin() as tx:
         row = deliveries.get(tx, number)
-    if row is None:
-        what = _("没有编号为 {number} 的批次").format(number=number)
-        raise NotFound(what, next_step=_("可用 gateway deliveries --all 查看"))
+        if row is None:
+            what = _("没有编号为 {number} 的批次").format(number=number)
+            raise NotFound(what, next_step=_("可用 gateway deliveries --all 查看"))
+        may(tx, instance=row.instance)
     return row

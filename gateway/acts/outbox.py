@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from gateway.acts import runs, who
+from gateway.acts import runs
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import May, Reach, acting
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
 from gateway.model.frames import LISTS
@@ -111,27 +112,33 @@ class Shown:
     withdrawals: Sequence[WithdrawalRow]
 
 
-def listed(site: Site, which: Which) -> Listing:
-    """What waits, is in flight, was refused for good or cancelled. Raises NotFound for a state that is none."""
-    with site.ledger.begin() as tx:
+def listed(site: Site, which: Which, *, actor: str) -> Listing:
+    """What waits, is in flight, was refused for good or cancelled, of the actor's counties. Raises NotAllowed, NotFound
+    for a state that is none."""
+    with acting(site, actor, "outbox.list") as may, site.ledger.begin() as tx:
+        reach = may.reach(tx, county=which.county)
         pause, undos = outbox.paused(tx), len(withdrawals.listed(tx, state="open"))
-    found = chosen(site, which)
+    found = _within(site, chosen(site, which), reach)
     groups = found.group_by("state", "result").len().sort("state", "result", nulls_last=False)
     counts = [(state, result, _reason(result), number) for state, result, number in groups.iter_rows()]
     return Listing(pause=pause, counts=counts, items=_items(site, found.head(MOST_SHOWN)), undos=undos)
 
 
-def show(site: Site, number: int) -> Shown:
-    """One change, of whatever state. Raises NotFound."""
-    with site.ledger.begin() as tx:
-        row = outbox.change(tx, number)
+def show(site: Site, number: int, *, actor: str) -> Shown:
+    """One change, of whatever state. Raises NotFound, NotAllowed."""
+    with acting(site, actor, "outbox.show") as may:
+        with site.ledger.begin() as tx:
+            row = outbox.change(tx, number)
         if row is None:
             what = _("没有编号为 {number} 的变更").format(number=number)
             raise NotFound(what, next_step=_("可用 gateway outbox list 查看"))
+        person = person_of_key(site, row["person_key"])
+        with site.ledger.begin() as tx:
+            may(tx, county=runs.county_of(person))
+    with site.ledger.begin() as tx:
         confirmed = {one["use"]: one["records"] for one in people.confirmed_of(tx, row["person_key"])}
         taken = withdrawals.of_list(tx, row["person_key"], row["use"])
     found = confirmed.get(row["use"])
-    person = person_of_key(site, row["person_key"])
     return Shown(
         item=_item(row, {row["person_key"]: person.row(0, named=True)} if person.height else {}),
         msgid=row["msgid"],
@@ -154,9 +161,9 @@ def resume(site: Site, *, actor: str, note: str) -> None:
 
 
 def _switch(site: Site, act: str, actor: str, note: str) -> None:
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, act) as may, site.ledger.begin() as tx:
+        note = checked_note(note)
+        may(tx)
         if (outbox.paused(tx) is not None) == (act == outbox.PAUSE):
             what = _("上传已经暂停") if act == outbox.PAUSE else _("上传没有暂停")
             raise NotAllowed(what, next_step=_("可用 gateway outbox list 查看"))
@@ -168,13 +175,19 @@ def retry(
 ) -> RunReport | None:
     """Sends these now, as far as they are still wanted: dead letters, and what waits for its next try; of those that
     were cancelled only where the filter says so. Raises NotFound where there are none; TryLater after the patience."""
-    who.known(actor)
-    note = checked_note(note)
-    _some(_again(site, which))
+    with acting(site, actor, "outbox.retry") as may:
+        note = checked_note(note)
+        found = _again(site, which)
+        _some(found)
+        places = _places(site, found, may)
+        with site.ledger.begin() as tx:
+            _all(tx, may, places)
 
     def walk(report: RunReport) -> None:
         found = _again(site, which)
+        places = _places(site, found, may)
         with site.ledger.begin() as tx:
+            _all(tx, may, places)
             _free(tx, found)
             _record(tx, "outbox.retry", which, found, actor=actor, note=note)
         with open_channel(site, report.today) as channel:
@@ -202,20 +215,47 @@ def _free(tx: Tx, found: pl.DataFrame) -> None:
 def cancel(site: Site, which: Which, *, actor: str, note: str) -> int:
     """Queued changes are not sent, and not queued again until something else is wanted; how many. Raises NotFound where
     there are none, NotAllowed where they are not queued; TryLater where a run goes on."""
-    who.known(actor)
-    note = checked_note(note)
-    if which.state not in (None, "queued"):
-        what = _("只有待发的变更可以取消")
-        raise NotAllowed(what, next_step=_("已发出的可用 gateway outbox undo 撤回,见 gateway outbox list"))
-    with site.lock():
+    with acting(site, actor, "outbox.cancel") as may, site.lock():
+        note = checked_note(note)
+        if which.state not in (None, "queued"):
+            what = _("只有待发的变更可以取消")
+            raise NotAllowed(what, next_step=_("已发出的可用 gateway outbox undo 撤回,见 gateway outbox list"))
         found = chosen(site, which).filter(pl.col("state") == "queued")
         _some(found)
+        places = _places(site, found, may)
         with site.ledger.begin() as tx:
+            _all(tx, may, places)
             items = lists.numbered(tx, found.select(LISTS.names())).with_columns(instead_id=pl.lit(None, pl.Int64))
             withdrawals.add(tx, items, kind="cancel", run=None, actor=actor, note=note)
             outbox.supersede(tx, found["id"].to_list())
             _record(tx, "outbox.cancel", which, found, actor=actor, note=note)
     return found.height
+
+
+def _within(site: Site, found: pl.DataFrame, reach: Reach) -> pl.DataFrame:
+    """Of `ITEMS` those of people whose county is within reach; a list is of all sources at once."""
+    if reach.whole:
+        return found
+    mine = pl.Series([county for county, instance in reach.places if instance == ""], dtype=pl.String)
+    return found.join(_counties(site, found).filter(pl.col("county").is_in(mine)), on="person_key", how="semi")
+
+
+def _places(site: Site, found: pl.DataFrame, may: May) -> list[str]:
+    """The counties of which each must be within the actor's reach; who is not on the roster is of none."""
+    with site.ledger.begin() as tx:
+        if may.reach(tx).whole:
+            return [""]
+    known = found.join(_counties(site, found), on="person_key", how="left")
+    return known["county"].fill_null("").unique().sort().to_list()
+
+
+def _all(tx: Tx, may: May, places: Sequence[str]) -> None:
+    for county in places:
+        may(tx, county=county)
+
+
+def _counties(site: Site, found: pl.DataFrame) -> pl.DataFrame:
+    return roster.people(site, ["person_key", "county"], found["person_key"].unique())
 
 
 def _some(found: pl.DataFrame) -> None:
@@ -243,8 +283,8 @@ def chosen(site: Site, which: Which) -> pl.DataFrame:
         if which.instance is not None:
             found = _of_instance(tx, found, which.instance)
     if which.county is not None:
-        counties = roster.people(site, ["person_key", "county"], found["person_key"].unique())
-        found = found.join(counties.filter(pl.col("county") == which.county), on="person_key", how="semi")
+        there = _counties(site, found).filter(pl.col("county") == which.county)
+        found = found.join(there, on="person_key", how="semi")
     return found
 
 

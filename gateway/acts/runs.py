@@ -8,8 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import polars as pl
+
 from gateway import pipeline
-from gateway.acts import alarms, who
+from gateway.acts import alarms
+from gateway.acts.rights import May, acting
 from gateway.errors import NotFound, TryLater
 from gateway.logs import log
 from gateway.pipeline import RunReport
@@ -19,6 +22,9 @@ from gateway.plugin.forms import now
 from gateway.site import Site
 from gateway.store.ledger import acts, record_act
 from gateway.words import _
+
+#: The kind of a run that pulls one instance.
+RESYNC = "resync"
 
 
 def _sleep(seconds: float) -> bool:
@@ -63,8 +69,25 @@ def run(
 
     Raises NotFound for an instance that is not configured, TryLater where another run outlasts the patience.
     """
-    who.known(actor)
-    check_instances(site, instances)
+    with acting(site, actor, "resync" if kind == RESYNC else "run") as may:
+        check_instances(site, instances)
+        with site.ledger.begin() as tx:
+            for instance in instances or [""]:
+                may(tx, instance=instance)
+    return _run(site, instances, day, actor=actor, kind=kind, slot=slot, pull=pull, patience=patience)
+
+
+def _run(
+    site: Site,
+    instances: Sequence[str],
+    day: date | None,
+    *,
+    actor: str,
+    kind: str,
+    slot: str | None = None,
+    pull: bool,
+    patience: Patience,
+) -> RunReport | None:
     names = list(instances) or list(site.settings.sources)
     log(_("运行开始"), action="run.start", kind=kind, instances=names if pull else [], actor=actor)
     report = patiently(
@@ -89,10 +112,10 @@ def run(
 def settle_after(
     site: Site, day: date | None, *, actor: str, kind: str, recorded: str, patience: Patience = A_MOMENT
 ) -> RunReport | None:
-    """Settles the site after something was written down. Raises TryLater, saying that it is `recorded`, where another
-    run outlasts the patience."""
+    """Settles the site after an act that asked for itself was written down. Raises TryLater, saying that it is
+    `recorded`, where another run outlasts the patience."""
     try:
-        return run(site, [], day, actor=actor, kind=kind, pull=False, patience=patience)
+        return _run(site, [], day, actor=actor, kind=kind, pull=False, patience=patience)
     except TryLater as busy:
         step = _("无需重做;下一次运行时生效,也可稍后运行 gateway run")
         raise TryLater(recorded, next_step=step) from busy
@@ -100,7 +123,7 @@ def settle_after(
 
 def resync(site: Site, instance: str, *, actor: str) -> RunReport | None:
     """Pulls one instance and settles the site. Raises as `run`."""
-    return run(site, [instance], actor=actor, kind="resync")
+    return run(site, [instance], actor=actor, kind=RESYNC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,15 +138,17 @@ class Looked:
 def would_change(site: Site, instance: str | None, *, actor: str) -> Looked:
     """What settling what is known of the instance, or of all, would change. Writes nothing but that somebody looked,
     with counts and digests. Raises NotFound, TryLater."""
-    who.known(actor)
-    check_instances(site, [instance] if instance is not None else [])
-    seen = preview(site, instance=instance)
-    held = [[*b.place, b.leaving, b.holding, b.digest] for b in seen.holds]
-    with site.ledger.begin() as tx:
-        looks = [act for act in acts(tx, "preview") if act.detail["instance"] == instance]
-        record_act(
-            tx, actor=actor, act="preview", instance=instance, digest=seen.digest, moves=seen.moves, holds=held
-        )
+    with acting(site, actor, "preview") as may:
+        check_instances(site, [instance] if instance is not None else [])
+        with site.ledger.begin() as tx:
+            may(tx, instance=instance or "")
+        seen = preview(site, instance=instance)
+        told = {"instance": instance, "digest": seen.digest, "moves": seen.moves}
+        with site.ledger.begin() as tx:
+            may(tx, instance=instance or "")
+            looks = [act for act in acts(tx, "preview") if act.detail["instance"] == instance]
+            held = [[*b.place, b.leaving, b.holding, b.digest] for b in seen.holds]
+            record_act(tx, actor=actor, act="preview", **told, holds=held)
     before = (looks[-1].at, looks[-1].actor, looks[-1].detail["digest"]) if looks else None
     return Looked(seen=seen, before=before)
 
@@ -131,8 +156,8 @@ def would_change(site: Site, instance: str | None, *, actor: str) -> Looked:
 def resync_person(site: Site, person: str, *, actor: str) -> RunReport:
     """Queues and sends what the platform should hold of one person (number or key) and does not. Fetches nothing from
     the departments. Raises NotFound, TryLater."""
-    who.known(actor)
-    key, _roster = find_person(site, person.strip())
+    with acting(site, actor, "resync.person") as may:
+        key = _of_mine(site, person, may)
     report = pipeline.resync_person(site, key, today(), actor=actor)
     assert report is not None  # only a slot can be taken
     pushed = report.pushed
@@ -142,8 +167,21 @@ def resync_person(site: Site, person: str, *, actor: str) -> RunReport:
 
 def person_would_change(site: Site, person: str, *, actor: str) -> Preview:
     """What that would send. Writes nothing. Raises NotFound, TryLater."""
-    who.known(actor)
-    return preview_person(site, find_person(site, person.strip())[0])
+    with acting(site, actor, "preview.person") as may:
+        return preview_person(site, _of_mine(site, person, may))
+
+
+def _of_mine(site: Site, person: str, may: May) -> int:
+    """The key of a person of the actor's counties; an act about a person is about all sources."""
+    key, listed = find_person(site, person.strip())
+    with site.ledger.begin() as tx:
+        may(tx, county=county_of(listed))
+    return key
+
+
+def county_of(listed: pl.DataFrame) -> str:
+    """The county of a person as `find_person` gives them; "" = unknown."""
+    return str(listed["county"].item() or "") if listed.height else ""
 
 
 def check_instances(site: Site, instances: Sequence[str]) -> None:

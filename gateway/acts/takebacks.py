@@ -15,10 +15,11 @@ from typing import Any
 
 import polars as pl
 
-from gateway.acts import runs, who
-from gateway.acts.files import write_new
+from gateway.acts import runs
+from gateway.acts.files import outside, write_new
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import Reach, acting
 from gateway.errors import NotFound, TryLater
 from gateway.model.frames import PersonKey
 from gateway.model.verdicts import Verdict
@@ -125,42 +126,53 @@ class Billed:
     othfund_pay: Decimal
 
 
-def listed(site: Site) -> list[Takeback]:
-    """Every takeback, oldest first."""
+def listed(site: Site, *, actor: str) -> list[Takeback]:
+    """Every takeback of the actor's counties and sources, oldest first. Raises NotAllowed."""
+    with acting(site, actor, "takebacks.list") as may, site.ledger.begin() as tx:
+        reach = may.reach(tx)
+    return _listed(site, reach)
+
+
+def _listed(site: Site, reach: Reach) -> list[Takeback]:
     with site.ledger.begin() as tx:
         rows = takebacks.listed(tx)
         keys = pl.Series("person_key", sorted({row.person_key for row in rows}), PersonKey)
         held = people.recognitions(tx, people=keys).group_by("person_key").agg(pl.col("identity").unique().sort())
         holds = dict(held.iter_rows())
         seen = [(row, *_on_platform(site, tx, row), _decided_by(tx, row)) for row in rows]
-    known = roster.people(site, ["person_key", "psn_no", "name"], keys).rows_by_key("person_key", unique=True)
+    columns = ["person_key", "psn_no", "name", "county"]
+    known = roster.people(site, columns, keys).rows_by_key("person_key", unique=True)
     return [
         _takeback(row, platform, off_at, by, known.get(row.person_key, ("", "")), holds.get(row.person_key, []))
         for row, platform, off_at, by in seen
+        if reach.covers(known.get(row.person_key, ("", "", None))[2] or "", row.instance)
     ]
 
 
-def settlements(site: Site, number: int | None = None, *, day: date | None = None) -> Billed:
+def settlements(site: Site, number: int | None = None, *, actor: str, day: date | None = None) -> Billed:
     """What was settled for whom a flag, or that of this number, was taken back from; masked.
 
-    From the flag's first day to the day on which it was taken off the platform. Raises NotFound; TryLater where the
-    platform is away.
+    From the flag's first day to the day on which it was taken off the platform. Raises NotFound, NotAllowed; TryLater
+    where the platform is away.
     """
-    return _billed(site, number, day, clear=False)
+    with acting(site, actor, "takebacks.settlements") as may, site.ledger.begin() as tx:
+        reach = may.reach(tx)
+    return _billed(site, number, day, reach, clear=False)
 
 
 def unmasked(site: Site, number: int | None = None, *, reason: str, actor: str, day: date | None = None) -> Billed:
     """The same with whole person numbers; who asked and why is written down first. Raises NotAllowed too."""
-    who.known(actor)
-    reason = checked_note(reason)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "takebacks.unmask") as may, site.ledger.begin() as tx:
+        reason = checked_note(reason)
+        reach = may.reach(tx)
         record_act(tx, actor=actor, act="takebacks.unmask", takeback=number, reason=reason)
-    return _billed(site, number, day, clear=True)
+    return _billed(site, number, day, reach, clear=True)
 
 
-def save(billed: Billed, out: Path) -> None:
+def save(site: Site, billed: Billed, out: Path) -> None:
     """The settlements as a CSV (UTF-8 with mark, for spreadsheets) that only its owner reads. Raises NotAllowed where
     the file is there, DiskFault."""
+    outside(site, out)
     yes = {True: _("是"), False: ""}
     columns = {
         _("收回编号"): ["、".join(map(str, row.takebacks)) for row in billed.rows],
@@ -185,7 +197,7 @@ def _takeback(
     platform: OnPlatform,
     off_at: datetime | None,
     decided_by: str,
-    known: tuple[str, str],
+    known: tuple[str, ...],
     holds: Sequence[str],
 ) -> Takeback:
     names = ("found_at", "person_key", "identity", "level", "first", "last", "instance", "delivery", "row")
@@ -227,8 +239,8 @@ def _names(site: Site, identity: str, change: Mapping[str, Any]) -> bool:  # the
     return any(record.split("|", 1)[0] in codes for record in change["records"].splitlines())
 
 
-def _billed(site: Site, number: int | None, day: date | None, *, clear: bool) -> Billed:
-    known = listed(site)
+def _billed(site: Site, number: int | None, day: date | None, reach: Reach, *, clear: bool) -> Billed:
+    known = _listed(site, reach)
     if number is not None:
         known = [one for one in known if one.number == number]
         if not known:

@@ -11,9 +11,10 @@ from datetime import date
 
 import polars as pl
 
-from gateway.acts import runs, who
+from gateway.acts import runs
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import MAKER, acting
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
 from gateway.pipeline import RunReport, roster
@@ -29,6 +30,8 @@ from gateway.words import _
 
 #: The kind of a run that sends what an undo wants.
 KIND = "undo"
+#: The decision -> the act that it is.
+_ACTS = {"released": "outbox.release", "rejected": "outbox.reject"}
 #: People shown as examples of what an undo does.
 EXAMPLES = 10
 
@@ -56,15 +59,17 @@ class Undo:
     examples: Sequence[Example]
 
 
-def listed(site: Site, *, every: bool = False) -> list[WithdrawalRow]:
-    """Undos that wait for a second person, or `every` one there ever was; oldest first."""
-    with site.ledger.begin() as tx:
+def listed(site: Site, *, every: bool = False, actor: str) -> list[WithdrawalRow]:
+    """Undos that wait for a second person, or `every` one there ever was; oldest first. An undo is the whole site's."""
+    with acting(site, actor, "outbox.undos") as may, site.ledger.begin() as tx:
+        may(tx)
         return [row for row in withdrawals.listed(tx, state=None if every else "open") if row.kind == "undo"]
 
 
-def show(site: Site, number: int) -> Undo:
-    """One undo. Raises NotFound."""
-    with site.ledger.begin() as tx:
+def show(site: Site, number: int, *, actor: str) -> Undo:
+    """One undo. Raises NotFound, NotAllowed."""
+    with acting(site, actor, "outbox.undos") as may, site.ledger.begin() as tx:
+        may(tx)
         row, items = _find(tx, number), withdrawals.of(tx, number)
     some = items.head(EXAMPLES)
     known = roster.people(site, ["person_key", "psn_no", "name"], some["person_key"].unique())
@@ -97,9 +102,9 @@ def ask(site: Site, run: int, *, actor: str, note: str) -> Undo:
     Raises NotFound for an unknown run or one of whose changes none stands, NotAllowed for the run of an undo and where
     an undo of the run waits already.
     """
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
+    with acting(site, actor, "outbox.undo") as may, site.ledger.begin() as tx:
+        note = checked_note(note)
+        may(tx)
         _may_be_undone(tx, run)
         items = outbox.before_run(tx, run)
         if items.is_empty():
@@ -107,7 +112,7 @@ def ask(site: Site, run: int, *, actor: str, note: str) -> Undo:
             raise NotFound(what, next_step=_("可用 gateway runs 查看各次运行"))
         number = withdrawals.add(tx, items, kind="undo", run=run, actor=actor, note=note)
         record_act(tx, actor=actor, act="undo.ask", undo=number, run=run, lists=items.height, note=note)
-    return show(site, number)
+    return show(site, number, actor=actor)
 
 
 def _may_be_undone(tx: Tx, run: int) -> None:
@@ -143,13 +148,15 @@ def reject(
 def _decide(
     site: Site, number: int, state: str, actor: str, note: str, day: date | None, patience: Patience
 ) -> RunReport | None:
-    who.known(actor)
-    note = checked_note(note)
-    with site.ledger.begin() as tx:
-        _may(_find(tx, number), state, actor)
+    with acting(site, actor, _ACTS[state]) as may:
+        note = checked_note(note)
+        with site.ledger.begin() as tx:
+            may(tx)
+            _may(_find(tx, number), state, actor)
 
     def walk(report: RunReport) -> None:
         with site.ledger.begin() as tx:
+            may(tx)
             row = _find(tx, number)
             _may(row, state, actor)
             people = withdrawals.of(tx, number)["person_key"].unique()
@@ -180,4 +187,4 @@ def _may(row: WithdrawalRow, state: str, actor: str) -> None:
     if state == "released" and row.asked_by == actor:
         what = _("提出撤回的人不能自己放行({actor})").format(actor=actor)
         step = _("请另一位同事以本人账号运行 gateway outbox release {n} --note 理由").format(n=row.id)
-        raise NotAllowed(what, where=where, next_step=step)
+        raise NotAllowed(what, where=where, next_step=step, code=MAKER)

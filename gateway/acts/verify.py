@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from gateway.acts import runs, who
+from gateway.acts import runs
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
+from gateway.acts.rights import acting
 from gateway.acts.runs import Patience
 from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.model.deliveries import DeliveryState
@@ -87,8 +88,9 @@ def verify(
 
     Raises TryLater where another run outlasts the patience; a platform that is away is told in the report.
     """
-    who.known(actor)
     told: list[Difference] = []
+    with acting(site, actor, "verify.repair" if repair else "verify") as may, site.ledger.begin() as tx:
+        may(tx)
 
     def walk(report: RunReport) -> None:
         with unless_in_maintenance(report), open_channel(site, report.today) as channel:
@@ -99,6 +101,7 @@ def verify(
             report.verified = {**_counts(found), "repaired": mended.len() if repair else 0}
             if repair and ours.height:
                 with site.ledger.begin() as tx:
+                    may(tx)
                     people.reconfirm(tx, ours.select("person_key", "use", records="shown"), origin="receipt")
                     checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
                     record_act(tx, actor=actor, act="verify.repair", lists=ours.height)
@@ -126,12 +129,16 @@ def decide(
     Raises NotFound where nobody is meant, NotAllowed where ours cannot be sent, TryLater where another run outlasts the
     patience; that nothing differs is told in the report.
     """
-    who.known(actor)
-    note = checked_note(note)
-    key, listed = find_person(site, person.strip())
-    if not keep and (listed.is_empty() or listed["dead"].any()):
-        step = _("名册更正后再决定;现在可用 --keep 保留,或请平台方处理")
-        raise NotAllowed(_("该人不在现行名册中或已死亡,本系统不为其上传"), next_step=step)
+    act = "verify.keep" if keep else "verify.replace"
+    with acting(site, actor, act) as may:
+        note = checked_note(note)
+        key, listed = find_person(site, person.strip())
+        county = runs.county_of(listed)
+        with site.ledger.begin() as tx:
+            may(tx, county=county)
+        if not keep and (listed.is_empty() or listed["dead"].any()):
+            step = _("名册更正后再决定;现在可用 --keep 保留,或请平台方处理")
+            raise NotAllowed(_("该人不在现行名册中或已死亡,本系统不为其上传"), next_step=step)
 
     def walk(report: RunReport) -> None:
         with open_channel(site, report.today) as channel:
@@ -141,10 +148,10 @@ def decide(
                 step = _("可用 gateway verify 重新核对")
                 raise NotFound(_("平台上该人的记录与台账没有差异"), next_step=step)
             with site.ledger.begin() as tx:
+                may(tx, county=county)
                 spoke = {row.instance for row in deliveries.select(tx, states=[DeliveryState.APPLIED])}
                 _take(tx, found, differing, keep=keep, ours={*site.settings.sources, *spoke})
                 checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
-                act = "verify.keep" if keep else "verify.replace"
                 record_act(tx, actor=actor, act=act, person=key, uses=differing["use"].to_list(), note=note)
             bring_all_into_line(site, channel, differing["person_key"].unique(), report)
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from gateway.acts import runs, sheets, sides, who, worklines
+from gateway.acts import runs, sheets, sides, worklines
 from gateway.acts.cases import CONFLICT, Answer, decide_all
-from gateway.acts.files import write_new
+from gateway.acts.files import outside, write_new
 from gateway.acts.notes import LONGEST, checked_note
+from gateway.acts.rights import May, acting
 from gateway.acts.runs import Patience
 from gateway.acts.sheets import Filled
 from gateway.acts.worklines import Shown
@@ -85,12 +86,21 @@ class Taken:
 
 def export(site: Site, county: str, clerk: str, password: str, *, reason: str, actor: str, out: Path) -> Exported:
     """Writes the county's due cases into a new file. Raises NotAllowed, NotFound where nothing is due, DiskFault."""
-    who.known(actor)
-    reason, day = checked_note(reason), runs.today()
-    _check(county, clerk, password)
+    with acting(site, actor, "cases.export") as may:
+        reason = checked_note(reason)
+        _check(county, clerk, password)
+        outside(site, out)
+        return _exported(site, county, clerk, password, reason, may, actor, out)
+
+
+def _exported(
+    site: Site, county: str, clerk: str, password: str, reason: str, may: May, actor: str, out: Path
+) -> Exported:
+    day = runs.today()
     with site.ledger.begin() as tx:
+        within = may.reach(tx, county=county).places
         decisions.wake_cases(tx, day)
-        due = decisions.cases(tx, county=county, limit=None)
+        due = decisions.cases(tx, county=county, within=within, limit=None)
     # What the platform refused, and rows that contradict each other, ask nobody who a person is.
     rows = [row for row in due if row["row"] is not None and row["code"] != CONFLICT]
     if not rows:
@@ -99,6 +109,7 @@ def export(site: Site, county: str, clerk: str, password: str, *, reason: str, a
     shown = worklines.lines_of(site, sides.details(site, rows[: sheets.LINES], clear=True))
     until = day + timedelta(days=VALID_DAYS)
     with site.ledger.begin() as tx:
+        may.reach(tx, county=county)
         cases = dict(zip((one.line.case for one in shown), worklines.digests(site, shown), strict=True))
         number = worklists.add(tx, county=county, clerk=clerk, actor=actor, cases=cases)
         head = _head(site, number, county, clerk, day, until)
@@ -159,11 +170,14 @@ def take(
     """Takes the answers that can be taken, and settles once. Raises NotFound, and NotAllowed or SealBroken for what is
     no worklist of this site and clerk; TryLater where answers are written down and another run outlasts the patience.
     """
-    who.known(actor)
     day = day or runs.today()
-    filled = sheets.read(unlock_workbook(_content(file), password))
-    genuine = worklines.genuine(site, filled)
-    known = _worklist(site, genuine, clerk, day)
+    with acting(site, actor, "cases.import") as may:
+        outside(site, file)
+        filled = sheets.read(unlock_workbook(_content(file), password))
+        genuine = worklines.genuine(site, filled)
+        known = _worklist(site, genuine, clerk, day)
+        with site.ledger.begin() as tx:
+            may.reach(tx, county=known.county)
     sorted_out = _sort_out(site, known, filled, genuine)
     run = None if dry_run else _write_down(site, known, sorted_out, actor, day, patience)
     return Taken(

@@ -62,7 +62,8 @@ def cases_list(
         raise typer.BadParameter(_("可选:{states}").format(states="、".join(STATES)), param_hint="--state")
     with opened(ctx) as site:
         runs.check_instances(site, [instance] if instance else [])
-        seen, aged = look.cases(site, instance=instance, county=county, state=None if every else state, limit=limit)
+        wanted = None if every else state
+        seen, aged = look.cases(site, instance=instance, county=county, state=wanted, limit=limit, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -101,7 +102,11 @@ def cases_show(
         step = _("请用 gateway cases show {n} --unmask --reason 理由").format(n=number)
         raise NotAllowed(what, next_step=step)
     with opened(ctx) as site:
-        seen = acts.case(site, number) if reason is None else acts.unmasked(site, number, reason=reason, actor=actor())
+        seen = (
+            acts.case(site, number, actor=actor())
+            if reason is None
+            else acts.unmasked(site, number, reason=reason, actor=actor())
+        )
     if as_json:
         print_json(seen)
     else:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.acts import look, runs
+from gateway.acts import actor, look, runs
 from gateway.acts.advice import STATES
 from gateway.cli.output import print_json, table
 from gateway.cli.root import AsJson, command, opened
@@ -25,7 +25,7 @@ def deliveries(
 ) -> None:
     with opened(ctx) as site:
         runs.check_instances(site, [instance] if instance else [])
-        seen = look.received(site, instance=instance, state=state, every=every)
+        seen = look.received(site, instance=instance, state=state, every=every, actor=actor())
     if as_json:
         print_json(seen)
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.acts import actor
 from gateway.acts import explain as acts
 from gateway.acts import known as acts_known
 from gateway.cli.output import cell, line, print_json
@@ -55,7 +56,7 @@ def explain(
         _explain_then(ctx, person, as_of, known_at, as_json=as_json)
         return
     with opened(ctx) as site:
-        seen = acts.explain(site, person)
+        seen = acts.explain(site, person, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -82,7 +83,8 @@ def _explain_then(
     """What was true on a day, as it was known at a time."""
     at = None if known_at is None else _time(known_at)
     with opened(ctx) as site:
-        seen = acts_known.known(site, person, as_of=as_of.date() if as_of else None, known_at=at)
+        day = as_of.date() if as_of else None
+        seen = acts_known.known(site, person, as_of=day, known_at=at, actor=actor())
     if as_json:
         print_json(seen)
         return

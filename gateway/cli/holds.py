@@ -31,7 +31,7 @@ def holds_list(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        seen = acts.held(site, every=every)
+        seen = acts.held(site, every=every, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -63,9 +63,9 @@ def holds_show(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        view = acts.shown(site, number, everybody=everybody)
+        view = acts.shown(site, number, everybody=everybody, actor=actor())
         seen = view.hold
-        delivery = look.delivery(site, seen.delivery_id)
+        delivery = look.delivery(site, seen.delivery_id, actor=actor())
     if as_json:
         parts = {name: value for name, value in vars(view).items() if name not in ("hold", "digest")}
         print_json({**vars(seen), **parts, "rows": delivery.rows, "outcomes": dict(delivery.outcomes)})
@@ -89,7 +89,7 @@ def holds_release(ctx: typer.Context, number: Number, digest: Digest, note: Note
     logs.configure(human=True)
     with opened(ctx) as site:
         report = acts.release(site, number, digest=digest, actor=actor(), note=note)
-        after = acts.hold(site, number)
+        after = acts.hold(site, number, actor=actor())
     if report is None:
         text = _("已批准待决事项 {id};超过第二限度,还需另一位同事批准:gateway holds show {id}")
         talk(text.format(id=number))

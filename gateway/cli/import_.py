@@ -14,6 +14,7 @@ from gateway.cli.shown import tell_report
 from gateway.errors import ExitCode
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
+from gateway.site import Site
 from gateway.words import _
 
 
@@ -38,7 +39,7 @@ def import_list(
     brought = Brought(file=file, mode=mode, business_date=business_date.date(), scope=scope, sequence=sequence)
     with opened(ctx) as site:
         intake, report = lists.import_list(site, instance, brought, actor=actor())
-        refused = look.received(site, instance=instance, state="refused")[-1:] if intake.refused else []
+        refused = _refused(site, instance) if intake.refused else []
     code = report.exit_code if report else ExitCode.FAILED if intake.refused else ExitCode.DONE
     if as_json:
         detail = report.detail() if report else {}
@@ -51,3 +52,7 @@ def import_list(
     if not intake.taken and not refused and not as_json:
         line(_("这份名单以前已经收到过,没有变化"))
     raise typer.Exit(code)
+
+
+def _refused(site: Site, instance: str) -> list[look.DeliveryView]:
+    return look.received(site, instance=instance, state="refused", actor=actor())[-1:]

@@ -46,7 +46,8 @@ def outbox_list(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        seen = acts.listed(site, Which(state=state, result=result, instance=instance, county=county))
+        which = Which(state=state, result=result, instance=instance, county=county)
+        seen = acts.listed(site, which, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -87,7 +88,7 @@ def outbox_show(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        seen = acts.show(site, number)
+        seen = acts.show(site, number, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -197,7 +198,11 @@ def outbox_undos(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        seen = undo.listed(site, every=every) if number is None else undo.show(site, number)
+        seen = (
+            undo.listed(site, every=every, actor=actor())
+            if number is None
+            else undo.show(site, number, actor=actor())
+        )
     if as_json:
         print_json(seen)
     elif isinstance(seen, Undo):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.acts import look
+from gateway.acts import actor, look
 from gateway.cli.output import print_json, table
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import RUN_STATES
@@ -19,7 +19,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     with opened(ctx) as site:
-        seen = look.recent_runs(site, limit)
+        seen = look.recent_runs(site, limit, actor=actor())
     if as_json:
         print_json(seen)
         return

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.acts import look
+from gateway.acts import actor, look
 from gateway.acts.advice import STATES
 from gateway.cli.output import print_json, table
 from gateway.cli.root import AsJson, command, opened
@@ -13,7 +13,7 @@ from gateway.words import _
 @command("sources", text=_("列出已配置的来源"))
 def sources(ctx: typer.Context, as_json: AsJson = False) -> None:
     with opened(ctx) as site:
-        seen = look.sources(site)
+        seen = look.sources(site, actor=actor())
     if as_json:
         print_json(seen)
         return

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.acts import look
+from gateway.acts import actor, look
 from gateway.acts.advice import STATES, ending_sentence, overdue_sentence
 from gateway.cli.output import cell, line, print_json, table
 from gateway.cli.root import AsJson, command, opened
@@ -14,7 +14,7 @@ from gateway.words import _
 @command("status", text=_("一屏看清:名册、来源、运行、待办、上传"))
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     with opened(ctx) as site:
-        seen = look.status(site)
+        seen = look.status(site, actor=actor())
     if as_json:
         print_json(seen)
         return

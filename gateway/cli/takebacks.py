@@ -25,7 +25,7 @@ takebacks = group("takebacks", text=_("收回的标识:曾记在别人名下、�
 @command("list", text=_("列出收回的标识,最早的在前(姓名和号码部分隐去)"), group=takebacks)
 def takebacks_list(ctx: typer.Context, as_json: AsJson = False) -> None:
     with opened(ctx) as site:
-        seen = acts.listed(site)
+        seen = acts.listed(site, actor=actor())
     if as_json:
         print_json(seen)
         return
@@ -70,12 +70,13 @@ def takebacks_settlements(
         raise NotAllowed(what, next_step=step)
     with opened(ctx) as site:
         seen = (
-            acts.settlements(site, number)
+            acts.settlements(site, number, actor=actor())
             if reason is None
             else acts.unmasked(site, number, reason=reason, actor=actor())
         )
+        if out is not None:
+            acts.save(site, seen, out)
     if out is not None:
-        acts.save(seen, out)
         talk(_("已写入 {file}").format(file=out))
     if as_json:
         print_json(seen)

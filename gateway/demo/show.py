@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gateway.acts.masks import masked_number
 from gateway.demo.city import COUNTIES
-from gateway.demo.walk import REVIEWER, DayStory, Story
+from gateway.demo.walk import DayStory, Story
 from gateway.model.deliveries import DeliveryState
 from gateway.model.outcomes import DEPARTMENT_WORDS, REASONS, Outcome
 from gateway.store import decisions, deliveries, outbox, people
@@ -200,7 +200,7 @@ def _tell_hold(console: Console, hold: HoldRow, story: Story) -> None:
     console.print(why.format(share=limits.share, number=limits.number))
     if hold.state == "cancelled":
         told = _("    已由另一人({who})驳回,这些人的身份不变;名单上列出的人照常更新")
-        console.print(told.format(who=_("演示复核员") if hold.decided_by == REVIEWER else hold.decided_by))
+        console.print(told.format(who=hold.decided_by))
 
 
 def _open(console: Console, story: Story, city: Path | None) -> None:

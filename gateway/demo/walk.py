@@ -19,11 +19,11 @@ from gateway.pipeline import RunReport
 from gateway.site import Site
 from gateway.store import outbox, people
 from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import new_site, staff, write_site
 from gateway.words import _
 
 #: Who runs, and who decides on what the run held: never the same person.
-RUNNER, REVIEWER = "demo-runner", "demo-reviewer"
+RUNNER, REVIEWER = "演示经办员", "演示复核员"
 NOTE = _("名单漏了一半人员,已请来源单位重报")
 Tell = Callable[[str], None]
 
@@ -101,6 +101,7 @@ def walk(city: Path, days: int, work: Path, tell: Tell, spent: dict[str, float])
     with CityPeers(city, work / "peers", process=True, gateway_public_hex=public) as peers:
         write_site(work / "site", peers.addresses)
         site = open_site(work / "site")
+        staff(site, clerks=[RUNNER], approvers=[REVIEWER])
         spent["servers"] = time.perf_counter() - start
         return _Walk(site, city, peers, tell, spent).story(days)
 
@@ -146,7 +147,7 @@ class _Walk:
     def _reject_all(self, number: int) -> list[RunReport]:
         reports = [
             holds.reject(self.site, hold.id, actor=REVIEWER, note=NOTE, day=_date(number))
-            for hold in holds.held(self.site)
+            for hold in holds.held(self.site, actor=REVIEWER)
         ]
         return [report for report in reports if report is not None]
 

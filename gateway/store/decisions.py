@@ -244,12 +244,17 @@ def answer_case(tx: Tx, case: int, state: str, *, until: date | None = None) -> 
     past.remember_cases(tx)
 
 
+#: (county, instance) of those whose cases are meant, "" = all; None = the whole site.
+Within = Sequence[tuple[str, str]]
+
+
 def cases(
     tx: Tx,
     *,
     state: str | None = "open",
     instance: str | None = None,
     county: str | None = None,
+    within: Within | None = None,
     limit: int | None = 100,
 ) -> list[dict[str, Any]]:
     """Cases, oldest first; of every state, instance and county where none is named."""
@@ -257,21 +262,37 @@ def cases(
     query = sa.select(t.cases, t.deliveries.c.name.label("delivery")).outerjoin(
         t.deliveries, t.deliveries.c.id == c.delivery_id
     )
-    query = query.where(*_of(state, instance, county)).order_by(c.opened_at, c.id).limit(limit)
+    query = query.where(*_of(state, instance, county, within)).order_by(c.opened_at, c.id).limit(limit)
     return [dict(row._mapping) for row in tx.execute(query)]
 
 
-def _of(state: str | None, instance: str | None, county: str | None) -> list[sa.ColumnElement[bool]]:
+def _of(
+    state: str | None, instance: str | None, county: str | None, within: Within | None
+) -> list[sa.ColumnElement[bool]]:
     c = t.cases.c
     wanted = ((c.state, state), (c.instance, instance), (c.county, county))
-    return [column == value for column, value in wanted if value is not None]
+    chosen = [column == value for column, value in wanted if value is not None]
+    if within is None or ("", "") in within:
+        return chosen
+    places = [
+        sa.and_(sa.true(), *(column == value for column, value in ((c.county, its), (c.instance, of)) if value))
+        for its, of in within
+    ]
+    return [*chosen, sa.or_(sa.false(), *places)]
 
 
-def aged_cases(tx: Tx, before: datetime, *, instance: str | None = None, county: str | None = None) -> int:
+def aged_cases(
+    tx: Tx,
+    before: datetime,
+    *,
+    instance: str | None = None,
+    county: str | None = None,
+    within: Within | None = None,
+) -> int:
     """How many cases are open since before that time (UTC)."""
     c = t.cases.c
-    query = sa.select(sa.func.count()).select_from(t.cases).where(*_of("open", instance, county), c.opened_at < before)
-    return int(tx.execute(query).scalar_one())
+    chosen = [*_of("open", instance, county, within), c.opened_at < before]
+    return int(tx.execute(sa.select(sa.func.count()).select_from(t.cases).where(*chosen)).scalar_one())
 
 
 def case(tx: Tx, number: int) -> dict[str, Any] | None:

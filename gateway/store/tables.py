@@ -6,6 +6,7 @@ from gateway.store.base import Id as _Id
 from gateway.store.base import Key as _Key
 from gateway.store.base import id_column as _id
 from gateway.store.base import metadata as metadata
+from gateway.store.roles import grants as grants
 from gateway.store.sending import OVER as OVER
 from gateway.store.sending import REFUSED as REFUSED
 from gateway.store.sending import UNDER_WAY as UNDER_WAY

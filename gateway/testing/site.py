@@ -1,12 +1,23 @@
-"""A site folder for a city's peers: keys, secrets as files, and a `gateway.toml` that names the five addresses."""
+"""A site folder for a city's peers: keys, secrets as files, a `gateway.toml` that names the five addresses, and people
+who may work there."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from gateway.acts import actor, people
+from gateway.model.roles import Role
 from gateway.plugin.trust import mark_of
+from gateway.site import Site
 from gateway.vault import Keyring
+
+#: Who may work for the whole site where nobody else is named; whoever runs the program is a clerk beside them.
+CLERKS, APPROVERS = ("clerk", "second-clerk"), ("colleague", "second-colleague")
+_ADMINISTRATORS = (("system", Role.SYSTEM), ("security", Role.SECURITY), ("audit", Role.AUDIT))
+#: From this day on, whatever day it is in a test.
+_FIRST = date(2020, 1, 1)
 
 #: Keys of an address that a site keeps as secret files, per instance.
 _SECRETS = {
@@ -65,6 +76,14 @@ def own_plugins(root: Path, **texts: str) -> None:
         (folder / f"{name}.py").write_text(text, "utf-8")
     for place in (root, folder, settings, *folder.iterdir()):
         place.chmod(place.stat().st_mode & ~0o022)
+
+
+def staff(site: Site, *, clerks: Sequence[str] = CLERKS, approvers: Sequence[str] = APPROVERS) -> None:
+    """The first people of a new site: three administrators, these clerks and approvers, and as a clerk whoever runs the
+    program, unless named. Without them the site refuses every act."""
+    roles = {name: role for name, role in _ADMINISTRATORS}
+    roles |= dict.fromkeys([*clerks, actor()], Role.CLERK) | dict.fromkeys(approvers, Role.APPROVER)
+    people.found(site, list(roles.items()), note="a new site", actor=actor(), first=_FIRST)
 
 
 def _toml(value: Any) -> str:  # text or number

@@ -80,8 +80,8 @@ def test_a_city_comes_out_exactly(seed: int, dirt: float, shape: str, tmp_path: 
             records_came_out(at, day)
             for complete in (late for late in range(1, day + 1) if LATE[shape].get(late, late) == day):
                 rows_came_out(at, complete)
-        (hold,) = holds.held(at.site)
-        holds.reject(at.site, hold.id, actor="somebody else", note="名单不完整")
+        (hold,) = holds.held(at.site, actor="colleague")
+        holds.reject(at.site, hold.id, actor="colleague", note="名单不完整")
         records_came_out(at, made.days)
         outcomes_add_up(at)
         replay_is_still(at, made.days)

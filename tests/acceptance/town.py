@@ -18,7 +18,7 @@ from gateway.model.outcomes import DEPARTMENT_WORDS, Outcome
 from gateway.pipeline import RunReport
 from gateway.site import Site
 from gateway.testing.city import MZ_PASSWORD, CityPeers
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import new_site, staff, write_site
 
 #: Expectations that leave a row to a person as well end so.
 OR_REVIEW = "_or_review"
@@ -59,6 +59,7 @@ def town(city: Path, work: Path) -> Iterator[Town]:
     with CityPeers(city, work / "peers", process=True, gateway_public_hex=public) as peers:
         write_site(work / "site", peers.addresses)
         site = open_site(work / "site")
+        staff(site)
         yield Town(city=city, site=site, peers=peers)
         site.ledger.close()
 

@@ -23,18 +23,20 @@ import pytest
 import structlog
 
 from gateway import cli, pipeline
+from gateway.acts import people
 from gateway.bootstrap import open_site
 from gateway.demo.generate import generate
+from gateway.model.roles import Grant, Role
 from gateway.model.verdicts import who_says
 from gateway.site import Site
-from gateway.store import deliveries
+from gateway.store import deliveries, grants
 from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import APPROVERS, new_site, staff, write_site
 
 PEOPLE, SEED, DAYS = 800, 7, 3
 #: The list whose departures are held; departments are visited side by side, so its number differs.
 HELD = "(SELECT delivery_id FROM holds)"
-#: Whose runs opened the hold.
+#: Whose runs opened the hold; an approver, but not of that.
 OPENER = "opener"
 #: Seconds for one command.
 PATIENCE = 120
@@ -85,6 +87,8 @@ def _live(root: Path, stack: ExitStack) -> Lived:
     public = new_site(root / "site")
     peers = stack.enter_context(CityPeers(root / "city", root / "peers", gateway_public_hex=public))
     write_site(root / "site", peers.addresses)
+    with opened(root / "site") as site:
+        staff(site, approvers=[*APPROVERS, OPENER])
     shutil.copytree(root / "site", root / "fresh")
     with opened(root / "site") as site:
         for day in range(1, DAYS + 1):
@@ -117,6 +121,23 @@ def opened(root: Path) -> Iterator[Site]:
         site.ledger.close()
 
 
+def moved(site: Site, person: str, role: Role | None) -> None:
+    """Somebody who had other roles has this one from now on, or none."""
+    with site.ledger.begin() as tx:
+        former = [row.id for row in grants.of_person(tx, person)]
+    for number in former:
+        people.revoke(site, number, note="moved", actor="system")
+    if role is not None:
+        granted(site, person, role)
+
+
+def granted(site: Site, person: str, role: Role, *, county: str = "", instance: str = "") -> int:
+    """Asked for and approved; its number."""
+    wanted = Grant(person=person, role=role, county=county, instance=instance, first=date(2020, 1, 1))
+    number = people.grant(site, wanted, note="moved", actor="system")
+    return people.approve(site, number, note="moved", actor="security").id
+
+
 def ask(root: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
     """Rows of the ledger, past the gateway; a statement that writes is committed."""
     with closing(sqlite3.connect(root / "var" / "ledger.db", timeout=30)) as connection, connection:
@@ -135,8 +156,8 @@ def plainly_meant(site: Site, instance: str) -> set[int]:
         for row in rows
     ).drop_nulls("person_key")  # fmt: skip
     lists, words = pl.col("delivery").n_unique(), pl.col("who").n_unique()
-    people = said.group_by("person_key").agg(plain=(lists == pl.len()) & (words == 1))
-    return set(people.filter("plain")["person_key"])
+    counted = said.group_by("person_key").agg(plain=(lists == pl.len()) & (words == 1))
+    return set(counted.filter("plain")["person_key"])
 
 
 def _words(instance: str) -> list[pl.Expr]:

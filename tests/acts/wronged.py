@@ -72,7 +72,7 @@ class Town:
 
     def takeback(self, one: Somebody) -> Takeback:
         """The newest about somebody."""
-        return [seen for seen in takebacks.listed(self.rig.site) if seen.person_key == one.key][-1]
+        return [seen for seen in takebacks.listed(self.rig.site, actor="clerk") if seen.person_key == one.key][-1]
 
     def is_flagged(self, one: Somebody) -> bool:
         """The platform holds a benefit of somebody."""

@@ -18,7 +18,7 @@ from gateway.site import Site
 from gateway.store import decisions, deliveries
 from gateway.store.deliveries import DeliveryRow
 from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, write_site
+from gateway.testing.site import new_site, staff, write_site
 
 PLATFORM = "insurance_platform"
 #: Seconds that a site waits for its peers where a test makes one stall. All others wait as long as a real site: how
@@ -126,6 +126,7 @@ def open_rig(city: Path, folder: Path, *sources: str, database: str = "") -> Ite
         if database:
             keep_in(root / FILE, database)
         site = open_site(root)
+        staff(site)
         try:
             yield Rig(peers=peers, site=site)
         finally:

@@ -51,7 +51,7 @@ def ran(rig: Rig, day: date, actions: list[tuple[str, str]] | None = None) -> Ru
     """A run on that day; notes the alarms that it logged."""
     stream = io.StringIO()
     with logs.written_to(stream):
-        report = runs.run(rig.site, [], day, actor="test")
+        report = runs.run(rig.site, [], day, actor="clerk")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     if actions is not None:
         actions += [(li["action"], li["instance"]) for li in lines if li["action"].startswith("list.")]
@@ -61,7 +61,8 @@ def ran(rig: Rig, day: date, actions: list[tuple[str, str]] | None = None) -> Ru
 
 def lists(rig: Rig) -> list[tuple[str, date, date | None, str]]:
     """What `gateway status` says is overdue."""
-    return [(late.instance, late.expected, late.newest, late.contact) for late in look.status(rig.site).overdue]
+    overdue = look.status(rig.site, actor="clerk").overdue
+    return [(late.instance, late.expected, late.newest, late.contact) for late in overdue]
 
 
 def clock(day: str) -> time_machine.travel:
@@ -123,7 +124,7 @@ def test_a_list_that_cannot_be_used_has_not_come(rig: Rig, civil_csv: bytes) -> 
 
 def test_only_visited_departments_are_asked_for(rig: Rig) -> None:
     """A run that visits nobody says nothing of lists that are missing; the alarm stands all the same."""
-    report = runs.run(rig.site, [], date(2026, 11, 9), actor="test", pull=False)
+    report = runs.run(rig.site, [], date(2026, 11, 9), actor="clerk", pull=False)
     assert report is not None
     assert [] == report.overdue
     with clock("2026-11-09"):

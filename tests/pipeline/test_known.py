@@ -80,7 +80,7 @@ def steps(rig: Rig, content: bytes) -> list[Callable[[], object]]:
 
     def released() -> None:
         (hold,) = ask(site.settings.root, "SELECT id FROM holds WHERE state = 'open'")[0]
-        digest = holds.shown(site, hold).digest
+        digest = holds.shown(site, hold, actor="colleague").digest
         holds.release(site, hold, digest=digest, actor="colleague", note=NOTE, day=date(2026, 11, 9))
 
     return [
@@ -104,7 +104,7 @@ def on(day: date, confirmed: Confirmed) -> tuple[Any, ...]:
 
 def said_now(rig: Rig, person: int) -> dict[date, Said]:
     """What `gateway explain PERSON` says now, of each day; of its own queries."""
-    seen = explain(rig.site, str(person))
+    seen = explain(rig.site, str(person), actor="clerk")
     believed = [b for b in seen.believed if b.to_run is None]
     return {
         day: (
@@ -125,7 +125,7 @@ def said_now(rig: Rig, person: int) -> dict[date, Said]:
 
 def said_then(rig: Rig, person: int, day: date, at: datetime | None) -> Said:
     """What `gateway explain PERSON --as-of DAY --known-at TIME` says now."""
-    seen = known(rig.site, str(person), as_of=day, known_at=at)
+    seen = known(rig.site, str(person), as_of=day, known_at=at, actor="clerk")
     return (
         sorted(
             (b.identity, b.level, b.first, str(b.last), b.ended_by, b.origin.delivery, b.origin.line)
@@ -187,6 +187,6 @@ def test_both_dates_default_to_now(lived: tuple[Rig, list[datetime], list[dict[i
     rig, times, told = lived
     person = min(told[-1])
     with later(hours=len(times)):
-        seen = known(rig.site, str(person))
+        seen = known(rig.site, str(person), actor="clerk")
         assert now().date() == seen.as_of
         assert told[-1][person][DAYS[-1]] == said_then(rig, person, DAYS[-1], None)

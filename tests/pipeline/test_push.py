@@ -71,7 +71,7 @@ def test_nothing_leaves_while_sending_is_paused(civil_rig: Rig, quiet: Callable[
     assert {"queued"} == states(civil_rig).keys()
     runs.resync_person(civil_rig.site, poison_of(quiet(CIVIL)), actor="clerk")
     assert [] == civil_rig.uploads()
-    seen = acts.listed(civil_rig.site, Which()).pause
+    seen = acts.listed(civil_rig.site, Which(), actor="clerk").pause
     assert seen is not None and ("clerk", "the platform is being moved") == (seen.actor, seen.note)
     acts.resume(civil_rig.site, actor="clerk", note="it has moved")
     assert not civil_rig.run().pushed.paused
@@ -144,7 +144,7 @@ def test_a_platform_that_answers_nothing_gets_one_more_message_a_run(civil_rig: 
     civil_rig.run()
     acts.resume(civil_rig.site, actor="clerk", note="first one alone")
     break_(civil_rig, "status", "L201", code=500)
-    first = acts.listed(civil_rig.site, Which()).items[0].person_key
+    first = acts.listed(civil_rig.site, Which(), actor="clerk").items[0].person_key
     runs.resync_person(civil_rig.site, str(first), actor="clerk")
     for number in (2, 3):
         civil_rig.run()
@@ -200,7 +200,7 @@ def test_what_is_locked_for_good_becomes_a_dead_letter(civil_rig: Rig, quiet: Ca
     for times in range(1, MOST_ATTEMPTS):
         with later(hours=7 * times):
             civil_rig.run()
-    seen = acts.listed(civil_rig.site, Which(state="refused"))
+    seen = acts.listed(civil_rig.site, Which(state="refused"), actor="clerk")
     number = len(seen.items)
     assert [("refused", 19, "一直被结算锁定,已试满次数", number)] == seen.counts
     assert {MOST_ATTEMPTS} == {one.attempts for one in seen.items}
@@ -219,14 +219,14 @@ def test_filters_choose_by_place_source_and_result(civil_rig: Rig, quiet: Callab
     civil_rig.peers.stage(1)
     break_(civil_rig, "refuse", poison_of(quiet(CIVIL)), code=12)
     civil_rig.run()
-    (one, *more) = acts.listed(civil_rig.site, Which()).items
+    (one, *more) = acts.listed(civil_rig.site, Which(), actor="clerk").items
     told = Which(state="refused", result=12, instance=CIVIL, county=one.county, numbers=[one.number])
-    assert [one] == acts.listed(civil_rig.site, told).items
+    assert [one] == acts.listed(civil_rig.site, told, actor="clerk").items
     for other in (Which(result=11), Which(instance="tax"), Which(county="000000"), Which(state="queued")):
-        assert [] == acts.listed(civil_rig.site, other).items
+        assert [] == acts.listed(civil_rig.site, other, actor="clerk").items
     assert one.number not in {other.number for other in more}
     with pytest.raises(NotFound):
-        acts.listed(civil_rig.site, Which(state="done"))
+        acts.listed(civil_rig.site, Which(state="done"), actor="clerk")
     with pytest.raises(NotFound):
         acts.retry(civil_rig.site, Which(county="000000"), actor="clerk", note="again")
 
@@ -251,15 +251,15 @@ def test_what_was_cancelled_is_not_queued_again(civil_rig: Rig, quiet: Callable[
     civil_rig.peers.stage(1)
     acts.pause(civil_rig.site, actor="clerk", note="look first")
     civil_rig.run()
-    whom = acts.listed(civil_rig.site, Which(state="queued")).items[0]
+    whom = acts.listed(civil_rig.site, Which(state="queued"), actor="clerk").items[0]
     assert 1 == acts.cancel(civil_rig.site, Which(numbers=[whom.number]), actor="clerk", note="not this one")
     acts.resume(civil_rig.site, actor="clerk", note="the rest is right")
     for _time in range(2):
         civil_rig.run()
         assert len(quiet(CIVIL)) > len(civil_rig.records())
-    (held,) = acts.listed(civil_rig.site, Which(state="cancelled")).items
+    (held,) = acts.listed(civil_rig.site, Which(state="cancelled"), actor="clerk").items
     assert (whom.person_key, whom.use) == (held.person_key, held.use)
-    (shown,) = acts.show(civil_rig.site, whom.number).withdrawals
+    (shown,) = acts.show(civil_rig.site, whom.number, actor="clerk").withdrawals
     assert ("clerk", "not this one") == (shown.asked_by, shown.note)
     report = acts.retry(civil_rig.site, Which(state="cancelled"), actor="clerk", note="it was right")
     assert report is not None and 1 == report.pushed.done
@@ -275,4 +275,4 @@ def test_what_was_sent_is_not_cancelled(civil_rig: Rig) -> None:
     with pytest.raises(NotAllowed):
         acts.cancel(civil_rig.site, Which(state="refused"), actor="clerk", note="none of it")
     with pytest.raises(NotFound):
-        acts.show(civil_rig.site, 10**9)
+        acts.show(civil_rig.site, 10**9, actor="clerk")

@@ -94,7 +94,7 @@ def test_people_are_reminded_in_time(rig: Rig, today: str, state: str, left: int
     """The doctor and the status warn from 30 days before, and after the end the doctor connects no more."""
     with time_machine.travel(f"{today}T12:00:00+08:00", tick=True):
         findings = list(doctor.examine(rig.site.settings.root))
-        seen = look.status(rig.site).sharing
+        seen = look.status(rig.site, actor="clerk").sharing
     assert [state] == [f.state for f in findings if f.check == "sharing"]
     assert [left] * (state != "ok") == [ending.left for ending in seen]
     (source,) = [f for f in findings if f.check == NAME]

@@ -20,7 +20,7 @@ NOTE = "the department sent the wrong list"
 def undone(rig: Rig, run: int) -> int:
     """Asked for by one, released by another; the number of the undo."""
     number = undo.ask(rig.site, run, actor="clerk", note=NOTE).row.id
-    report = undo.release(rig.site, number, actor="second", note="seen")
+    report = undo.release(rig.site, number, actor="colleague", note="seen")
     assert report is not None and ExitCode.DONE == report.exit_code
     return number
 
@@ -85,22 +85,22 @@ def test_nothing_is_sent_before_a_second_person_says_so(civil_rig: Rig) -> None:
     with pytest.raises(NotAllowed, match="clerk"):
         undo.release(civil_rig.site, seen.row.id, actor="clerk", note="I am sure")
     with pytest.raises(NotAllowed):
-        undo.ask(civil_rig.site, run, actor="other", note=NOTE)
+        undo.ask(civil_rig.site, run, actor="second-clerk", note=NOTE)
     assert 0 == civil_rig.run().pushed.sent
     undo.reject(civil_rig.site, seen.row.id, actor="clerk", note="it was right")
     with pytest.raises(NotAllowed):
-        undo.release(civil_rig.site, seen.row.id, actor="second", note="seen")
+        undo.release(civil_rig.site, seen.row.id, actor="colleague", note="seen")
     assert 0 == civil_rig.run().pushed.sent
     assert after == civil_rig.records()
-    assert [] == undo.listed(civil_rig.site)
-    assert ["rejected"] == [row.state for row in undo.listed(civil_rig.site, every=True)]
+    assert [] == undo.listed(civil_rig.site, actor="clerk")
+    assert ["rejected"] == [row.state for row in undo.listed(civil_rig.site, every=True, actor="clerk")]
 
 
 def test_a_released_undo_can_be_taken_back(civil_rig: Rig, quiet: Callable[..., Records]) -> None:
     """Rejected after its release, the lists that the rules come to are sent again."""
     civil_rig.peers.stage(1)
     number = undone(civil_rig, civil_rig.run().run)
-    undo.reject(civil_rig.site, number, actor="third", note="the list was right after all")
+    undo.reject(civil_rig.site, number, actor="second-colleague", note="the list was right after all")
     assert quiet(CIVIL) == civil_rig.records()
 
 
@@ -133,7 +133,7 @@ def test_a_decision_that_a_crash_cut_off_is_carried_out(civil_rig: Rig) -> None:
     run = civil_rig.run().run
     number = undo.ask(civil_rig.site, run, actor="clerk", note=NOTE).row.id
     with civil_rig.site.ledger.begin() as tx:
-        withdrawals.decide(tx, number, "released", actor="second", note="seen", queued=False)
+        withdrawals.decide(tx, number, "released", actor="colleague", note="seen", queued=False)
     assert 0 < civil_rig.run().pushed.done
     assert before == civil_rig.records()
 
@@ -146,9 +146,9 @@ def test_what_cannot_be_undone_says_so(civil_rig: Rig) -> None:
         with pytest.raises(NotFound):
             undo.ask(civil_rig.site, nothing, actor="clerk", note=NOTE)
     number = undo.ask(civil_rig.site, run, actor="clerk", note=NOTE).row.id
-    report = undo.release(civil_rig.site, number, actor="second", note="seen")
+    report = undo.release(civil_rig.site, number, actor="colleague", note="seen")
     assert report is not None
     with pytest.raises(NotAllowed):
         undo.ask(civil_rig.site, report.run, actor="clerk", note=NOTE)
     with pytest.raises(NotFound):
-        undo.show(civil_rig.site, number + 1)
+        undo.show(civil_rig.site, number + 1, actor="clerk")

@@ -106,13 +106,13 @@ def test_an_undone_decision_is_asked_again(civil_rig: Rig, civil_csv: bytes, at:
     """Undoing takes the flag back and opens the case again; both are in the case's history."""
     _code, case = doubted(civil_rig, civil_csv, at)
     decide(civil_rig, case, Verdict.SAME, 2)
-    undone = cases.undo(civil_rig.site, case, note="看错了", actor="other", day=DAY + timedelta(days=1))
+    undone = cases.undo(civil_rig.site, case, note="看错了", actor="second-clerk", day=DAY + timedelta(days=1))
     assert "open" == undone.state
     assert not flagged(civil_rig, who)
-    seen = cases.case(civil_rig.site, case)
-    assert [("same", "clerk", "other")] == [(d.verdict, d.actor, d.undone_by) for d in seen.decided]
+    seen = cases.case(civil_rig.site, case, actor="clerk")
+    assert [("same", "clerk", "second-clerk")] == [(d.verdict, d.actor, d.undone_by) for d in seen.decided]
     with pytest.raises(NotAllowed):
-        cases.undo(civil_rig.site, case, note="再撤销", actor="other")
+        cases.undo(civil_rig.site, case, note="再撤销", actor="second-clerk")
 
 
 def test_each_undone_decision_takes_its_own_row_along(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:
@@ -154,7 +154,7 @@ def test_a_flag_on_the_wrong_person_is_taken_back(civil_rig: Rig, civil_csv: byt
     else takes the flag back for good."""
     send(civil_rig, 1, civil_csv)
     assert flagged(civil_rig, who)
-    origin = explain(civil_rig.site, who).believed[-1].origin
+    origin = explain(civil_rig.site, who, actor="clerk").believed[-1].origin
     case = cases.report(civil_rig.site, origin.delivery, origin.row, note="来电反映", actor="clerk")
     with pytest.raises(NotAllowed):
         cases.report(civil_rig.site, origin.delivery, origin.row, note="再次来电", actor="clerk")
@@ -169,7 +169,7 @@ def test_a_report_that_was_wrong_changes_nothing(civil_rig: Rig, civil_csv: byte
     """Where the row means its person after all, the case closes, the flag stays and nothing is sent."""
     send(civil_rig, 1, civil_csv)
     sent = len(civil_rig.uploads())
-    origin = explain(civil_rig.site, who).believed[-1].origin
+    origin = explain(civil_rig.site, who, actor="clerk").believed[-1].origin
     case = cases.report(civil_rig.site, origin.delivery, origin.row, note="来电反映", actor="clerk")
     assert "closed" == decide(civil_rig, case, Verdict.SAME, 1).state
     assert (True, sent) == (flagged(civil_rig, who), len(civil_rig.uploads()))

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from gateway import pipeline
 from gateway.acts import cases, holds, lists, runs
+from gateway.acts.rights import MAKER
 from gateway.errors import ExitCode, NotAllowed
 from gateway.model.deliveries import Mode
 from gateway.model.holds import LEAVES, WHOLE, set_digest
+from gateway.model.roles import Role
 from gateway.model.verdicts import Verdict
 from gateway.pipeline.bring import Brought
 from gateway.site import Site
 from gateway.store import people
 from tests.acts.acceptance.test_holds import seen, strangers
-from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, opened, plainly_meant
+from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, moved, opened, plainly_meant
 
 DAY = date(2026, 11, 3)
 STATES = f"SELECT state, count(*) FROM departures WHERE delivery = {HELD} GROUP BY state"
@@ -40,7 +43,7 @@ def test_a_hold_shows_exactly_what_a_release_changes(lived: Lived, tmp_path: Pat
     """The set shown is the set held, nobody is shown in clear, and releasing it ends these identities and no other."""
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
-        view = holds.shown(site, 1, everybody=True)
+        view = holds.shown(site, 1, everybody=True, actor="clerk")
         with site.ledger.begin() as tx:
             held = people.departures_in(tx, view.hold.delivery_id, "", "held")
         assert view.hold.digest == set_digest(view.hold.place, held.select(LEAVES))
@@ -69,11 +72,11 @@ def test_an_approval_is_void_when_the_set_changes(lived: Lived, tmp_path: Path) 
     whoever approved the old one may approve the new one."""
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
-        before = holds.shown(site, 1).hold
+        before = holds.shown(site, 1, actor="clerk").hold
         somebody_held_nothing(site)
         report = holds.release(site, 1, digest=before.digest, actor="colleague", note="已核实", day=DAY)
         assert report is not None and ExitCode.HELD == report.exit_code
-        after = holds.hold(site, 1)
+        after = holds.hold(site, 1, actor="clerk")
         assert ("open", before.leaving - 1) == (after.state, after.leaving)
         assert before.digest != after.digest
         assert [("held", after.leaving)] == [row for row in ask(root, STATES) if row[0] in ("held", "released")]
@@ -94,7 +97,7 @@ def test_a_release_covers_nobody_who_comes_later(lived: Lived, tmp_path: Path) -
         holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY)
         (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
         cases.undo(site, case, note="还是他", actor="clerk", day=DAY)
-        after = holds.hold(site, 1)
+        after = holds.hold(site, 1, actor="clerk")
     assert ("open", 1) == (after.state, after.leaving)
     assert [(1,)] == ask(root, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND state = 'held'")
 
@@ -107,17 +110,18 @@ def test_past_the_second_limit_two_people_approve(lived: Lived, tmp_path: Path) 
     with opened(root) as site:
         settle_anew(root)
         runs.run(site, [], DAY, actor="clerk", pull=False)
-        assert 2 == holds.hold(site, 1).approvals
-        assert holds.release(site, 1, digest=seen(site), actor="first", note="已核实", day=DAY) is None
-        assert (["first"], "open") == (holds.shown(site, 1).approved_by, holds.hold(site, 1).state)
+        assert 2 == holds.hold(site, 1, actor="clerk").approvals
+        assert holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY) is None
+        view = holds.shown(site, 1, actor="clerk")
+        assert (["colleague"], "open") == (view.approved_by, view.hold.state)
         with pytest.raises(NotAllowed):
-            holds.release(site, 1, digest=seen(site), actor="first", note="再批", day=DAY)
+            holds.release(site, 1, digest=seen(site), actor="colleague", note="再批", day=DAY)
     assert before == lived.records()
     edit(root, "second_number = 1 ", "second_number = 1000 ")
     with opened(root) as site:
-        runs.run(site, [], DAY, actor="another clerk", pull=False)
-        assert 2 == holds.hold(site, 1).approvals
-        assert holds.release(site, 1, digest=seen(site), actor="second", note="已核实", day=DAY) is not None
+        runs.run(site, [], DAY, actor="second-clerk", pull=False)
+        assert 2 == holds.hold(site, 1, actor="clerk").approvals
+        assert holds.release(site, 1, digest=seen(site), actor="second-colleague", note="已核实", day=DAY) is not None
     assert [("released",)] == ask(root, "SELECT state FROM holds")
     assert before != lived.records()
 
@@ -131,26 +135,28 @@ def test_who_changed_the_limits_does_not_approve(lived: Lived, tmp_path: Path) -
     """Whose run first used other limits has a hand in what they hold; whose run used them again has none."""
     root = limited(copy(lived.site, tmp_path), "number = 21")
     with opened(root) as site:
-        runs.run(site, [], DAY, actor="changer", pull=False)
-        runs.run(site, [], DAY, actor="user", pull=False)
-        view = holds.shown(site, 1)
-        assert ["changer", OPENER] == view.makers
+        pipeline.run(site, [], DAY, actor="colleague", pull=False)
+        pipeline.run(site, [], DAY, actor="second-colleague", pull=False)
+        view = holds.shown(site, 1, actor="clerk")
+        assert ["colleague", OPENER] == view.makers
         with pytest.raises(NotAllowed):
-            holds.release(site, 1, digest=view.digest, actor="changer", note="已核实", day=DAY)
-        assert holds.release(site, 1, digest=view.digest, actor="user", note="已核实", day=DAY) is not None
-    assert [("changer", "limits.change")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'limits%'")
+            holds.release(site, 1, digest=view.digest, actor="colleague", note="已核实", day=DAY)
+        assert holds.release(site, 1, digest=view.digest, actor="second-colleague", note="已核实", day=DAY) is not None
+    assert [("colleague", "limits.change")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'limits%'")
 
 
 def test_who_imported_a_list_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:
-    """Also where another's run, or the daemon's, settled it and opened the hold."""
+    """Also where they are an approver by now, and another's run, or the daemon's, settled it and opened the hold."""
     root = copy(lived.site, tmp_path)
     file = strangers(tmp_path / "list.csv", 25)
     brought = Brought(file=file, mode=Mode.DELTA, business_date=DAY, scope="", sequence=4)
     with opened(root) as site:
         lists.import_list(site, "civil_affairs", brought, actor="clerk", day=DAY)
         ask(root, "UPDATE holds SET opened_by = 'daemon' WHERE scope = ?", WHOLE)
-        (whole,) = [h for h in holds.held(site) if h.scope == WHOLE]
-        assert ["clerk", "daemon"] == holds.shown(site, whole.id).makers
-        with pytest.raises(NotAllowed):
+        (whole,) = [h for h in holds.held(site, actor="clerk") if h.scope == WHOLE]
+        assert ["clerk", "daemon"] == holds.shown(site, whole.id, actor="clerk").makers
+        moved(site, "clerk", Role.APPROVER)
+        with pytest.raises(NotAllowed) as refused:
             holds.release(site, whole.id, digest=whole.digest, actor="clerk", note="没错", day=DAY)
+        assert MAKER == refused.value.code
         assert holds.release(site, whole.id, digest=whole.digest, actor="colleague", note="没错", day=DAY) is not None

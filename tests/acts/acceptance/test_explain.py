@@ -25,7 +25,7 @@ def held_by_civil(lived: Lived) -> int:
 def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
     """A record is traced from the line of the delivery through rule and change to the platform's receipt."""
     with opened(lived.site) as site:
-        seen = explain(site, str(held_by_civil(lived)))
+        seen = explain(site, str(held_by_civil(lived)), actor="clerk")
     believed = next(b for b in seen.believed if b.origin.instance == "civil_affairs" and b.to_run is None)
     row = ask(lived.site, "SELECT name FROM deliveries WHERE id = ?", believed.origin.delivery)
     assert [(believed.origin.name,)] == row
@@ -49,7 +49,9 @@ def test_the_three_ways_to_name_a_person_lead_to_the_same(lived: Lived) -> None:
         row = next(
             p for p in lived.people() if site.keyring.person_digest([p["psn_no"]]) == [key] and len(p["certno"]) == 18
         )
-        by_key, by_psn, by_number = (explain(site, who) for who in (str(key), row["psn_no"], f" {row['certno']} "))
+        by_key, by_psn, by_number = (
+            explain(site, who, actor="clerk") for who in (str(key), row["psn_no"], f" {row['certno']} ")
+        )
     assert asdict(by_key) == asdict(by_psn) == asdict(by_number)
 
 
@@ -60,8 +62,8 @@ def test_nobody_is_shown(lived: Lived) -> None:
     names = {p["psn_name"] for p in people if len(p["psn_name"]) >= 3}
     with opened(lived.site) as site:
         keys = [row[0] for row in ask(lived.site, "SELECT DISTINCT person_key FROM recognitions LIMIT 40")]
-        seen: list[Explanation | cases.CaseDetail] = [explain(site, str(key)) for key in keys]
-        seen += [cases.case(site, c.id) for c in look.cases(site, state=None)[0]]
+        seen: list[Explanation | cases.CaseDetail] = [explain(site, str(key), actor="clerk") for key in keys]
+        seen += [cases.case(site, c.id, actor="clerk") for c in look.cases(site, state=None, actor="clerk")[0]]
     shown = text_of([asdict(one) for one in seen])
     assert [] == [1 for number in numbers if number in shown]
     assert [] == [1 for name in names if name in shown]
@@ -73,9 +75,9 @@ def test_who_is_nobody_is_not_found(lived: Lived) -> None:
     with opened(lived.site) as site:
         for who in ("P0", "", "9" * 19, "9" * 30, "证件", "-1"):
             with pytest.raises(NotFound):
-                explain(site, who)
+                explain(site, who, actor="clerk")
         with pytest.raises(NotFound):
-            cases.case(site, 1_000_000)
+            cases.case(site, 1_000_000, actor="clerk")
 
 
 def test_explaining_a_person_opens_one_roster_bucket(lived: Lived, tmp_path: Path) -> None:
@@ -94,5 +96,5 @@ def test_explaining_a_person_opens_one_roster_bucket(lived: Lived, tmp_path: Pat
         if at not in (int(number[14:17]) % 16, 16 + key % 16):
             (root / "var" / "frames" / name).unlink(missing_ok=True)
     with opened(root) as site:
-        assert key == explain(site, number).person_key
-        assert explain(site, str(key)).on_roster
+        assert key == explain(site, number, actor="clerk").person_key
+        assert explain(site, str(key), actor="clerk").on_roster

@@ -48,12 +48,12 @@ def file(site: Site, tmp_path: Path) -> Path:
 
 
 def export(site: Site, out: Path) -> Path:
-    worklist.export(site, COUNTY, CLERK, PASSWORD, reason="县区核查", actor="colleague", out=out)
+    worklist.export(site, COUNTY, CLERK, PASSWORD, reason="县区核查", actor="clerk", out=out)
     return out
 
 
 def take(site: Site, file: Path, *, dry_run: bool = False) -> Taken:
-    return worklist.take(site, file, CLERK, PASSWORD, actor="colleague", dry_run=dry_run, day=DAY)
+    return worklist.take(site, file, CLERK, PASSWORD, actor="clerk", dry_run=dry_run, day=DAY)
 
 
 def lines(file: Path) -> dict[int, list[str]]:
@@ -86,7 +86,7 @@ def test_answers_become_decisions(root: Path, site: Site, file: Path) -> None:
     words = {one: "different", two: "same", other: "later"}
     for line, (answer, note) in answers.items():
         verdict, _key, text, actor = written[int(rows[line][NUMBER])]
-        assert (words[line], f"{answer};{note}(清单 1,{CLERK} 填写)", "colleague") == (verdict, text, actor)
+        assert (words[line], f"{answer};{note}(清单 1,{CLERK} 填写)", "clerk") == (verdict, text, actor)
     chosen = rows[two][PERSON + PERSONS + PERSONS - 1]
     assert site.keyring.person_digest([chosen]) == [written[int(rows[two][NUMBER])][1]]
     again = take(site, file)
@@ -152,10 +152,10 @@ def test_what_changed_meanwhile_is_refused(root: Path, site: Site, file: Path) -
     """An answer about a case that somebody decided, that is closed, or that has other candidates now, is refused."""
     rows = lines(file)
     (changed, *_), (decided, closed, *_) = with_persons(file, 2), with_persons(file, 1)
-    cases.decide(site, int(rows[decided][NUMBER]), Verdict.LATER, note="等待材料", actor="another", day=DAY)
+    cases.decide(site, int(rows[decided][NUMBER]), Verdict.LATER, note="等待材料", actor="second-clerk", day=DAY)
     ask(root, "UPDATE cases SET state = 'closed' WHERE id = ?", rows[closed][NUMBER])
     number = int(rows[changed][NUMBER])
-    cases.decide(site, number, Verdict.DIFFERENT, person="1", note="不是他", actor="another", settle=False)
+    cases.decide(site, number, Verdict.DIFFERENT, person="1", note="不是他", actor="second-clerk", settle=False)
     ask(root, "UPDATE cases SET state = 'open' WHERE id = ?", number)
     before = ask(root, VERDICTS)
     done = take(site, filled(file, PASSWORD, {line: (SAME, "电话核实") for line in (changed, decided, closed)}))
@@ -204,7 +204,7 @@ def test_what_was_undone_is_not_taken_again(root: Path, site: Site, file: Path) 
     line = with_persons(file, 1)[0]
     filled(file, PASSWORD, {line: (LATER, "电话核实")})
     assert 1 == take(site, file).taken
-    cases.undo(site, int(lines(file)[line][NUMBER]), note="填错", actor="another", day=DAY)
+    cases.undo(site, int(lines(file)[line][NUMBER]), note="填错", actor="second-clerk", day=DAY)
     assert [(line, "这个答案采纳后已被撤销")] == [(r.line, r.reason) for r in take(site, file).refused]
     assert 1 == len(ask(root, VERDICTS))
 
@@ -225,7 +225,7 @@ def test_answers_outlive_a_busy_site(root: Path, site: Site, file: Path) -> None
     """While another run goes on the answers are written down, and the same file again settles nothing twice."""
     filled(file, PASSWORD, {with_persons(file, 1)[0]: (SAME, "电话核实")})
     with opened(root) as other, other.lock(), pytest.raises(TryLater):
-        worklist.take(site, file, CLERK, PASSWORD, actor="colleague", day=DAY, patience=Patience())
+        worklist.take(site, file, CLERK, PASSWORD, actor="clerk", day=DAY, patience=Patience())
     again = take(site, file)
     assert (0, 1, 1) == (again.taken, again.before, len(ask(root, VERDICTS)))
 
@@ -242,10 +242,10 @@ def test_answers_outlive_a_busy_site(root: Path, site: Site, file: Path) -> None
 def test_only_the_named_clerk_s_file_in_time_is_taken(
     root: Path, site: Site, file: Path, clerk: str, password: str, day: date, fault: type[GatewayError]
 ) -> None:
-    """Another password, another clerk, or a file out of date: the whole file is refused, and nothing is changed."""
+    """Another password, second-clerk, or a file out of date: the whole file is refused, and nothing is changed."""
     filled(file, PASSWORD, {FIRST: (LATER, "电话核实")})
     with pytest.raises(fault):
-        worklist.take(site, file, clerk, password, actor="colleague", day=day)
+        worklist.take(site, file, clerk, password, actor="clerk", day=day)
     assert [] == ask(root, VERDICTS)
 
 
@@ -293,7 +293,7 @@ def test_an_export_without_its_conditions_leaves_nothing(
     root: Path, site: Site, tmp_path: Path, change: dict[str, str], fault: type[GatewayError]
 ) -> None:
     """Without a county that has cases, one clerk, a password of ten characters and a reason, no file is made."""
-    wanted = {"county": COUNTY, "clerk": CLERK, "password": PASSWORD, "reason": "县区核查", "actor": "colleague"}
+    wanted = {"county": COUNTY, "clerk": CLERK, "password": PASSWORD, "reason": "县区核查", "actor": "clerk"}
     with pytest.raises(fault):
         worklist.export(site, **{**wanted, **change}, out=tmp_path / "list.xlsx")
     assert not (tmp_path / "list.xlsx").exists()

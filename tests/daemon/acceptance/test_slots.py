@@ -73,7 +73,7 @@ def test_nothing_due_is_no_run(lived: Lived, tmp_path: Path) -> None:
         runs_before = ask(root, "SELECT count(*) FROM runs")
         # A settlement holds one person at the platform: what is to be sent about them passes later.
         lived.peers.fault("insurance_platform", "lock", times=1)
-        digest = holds.shown(site, 1).digest
+        digest = holds.shown(site, 1, actor="colleague").digest
         released = holds.release(site, 1, digest=digest, actor="colleague", note="已核实", day=date(2026, 11, 3))
         lived.peers.well_behaved()
         assert schedule.send_due(site, patience=AT_ONCE) is None
