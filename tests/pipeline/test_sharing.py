@@ -46,7 +46,7 @@ def told(rig: Rig, day: int) -> tuple[RunReport, list[tuple[str, str]]]:
     """A run on that day, and the alarms that it logged."""
     stream = io.StringIO()
     with logs.written_to(stream):
-        report = runs.run(rig.site, [], date(2026, 11, day), actor="test")
+        report = runs.run(rig.site, [], date(2026, 11, day), actor="clerk")
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert report is not None
     return report, [(li["action"], li["instance"]) for li in lines if li["action"].startswith("sharing.")]
@@ -83,7 +83,7 @@ def test_nothing_is_imported_either(rig: Rig, tmp_path: Path) -> None:
     brought = Brought(file=file, mode=Mode.FULL, business_date=day, scope="", sequence=None)
     before = len(rig.rows())
     with pytest.raises(SharingEnded, match=NAME):
-        import_list(rig.site, NAME, brought, actor="test", day=day)
+        import_list(rig.site, NAME, brought, actor="clerk", day=day)
     assert before == len(rig.rows())
 
 
