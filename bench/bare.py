@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm4_gcm_open, sm4_gcm_seal
+from gateway.vault import Signer
+from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open, sm4_gcm_seal
 
 _CHINA = timezone(timedelta(hours=8))
 _SERVICE = "/fsi/api/rsfComIfsService/callService"
@@ -53,7 +54,7 @@ def by_hand(base: str) -> Post:
 class Bare:
     """A client that is signed in."""
 
-    def __init__(self, address: Mapping[str, Any], key: Sm2PrivateKey, post: Post) -> None:
+    def __init__(self, address: Mapping[str, Any], key: Signer, post: Post) -> None:
         self._key, self._post, self._org = key, post, str(address["org_code"])
         self._platform = Sm2PublicKey.from_hex(str(address["public_key"]))
         self._sm4 = bytes.fromhex(str(address["sm4_key"]))

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from bench.processes import machine
 from gateway.peers.sftp import SftpAddress, SftpPeer
 from gateway.vault import Keyring
+from gateway.vault.sealedfile import CHEAPEST
 
 _MIB = 1 << 20
 _LIMIT = 1 << 34
@@ -41,7 +42,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
         folder = Path(name)
         (folder / "large").write_bytes(os.urandom(size * _MIB))
-        Keyring.create(folder / "keys")
+        Keyring.create(folder / "keys", cost=CHEAPEST)
         with sshd(folder) as port:
             took = _measured(folder, port, runs)
     print(f"{size} MiB; {machine('paramiko', 'cryptography')}; medians of {runs}")

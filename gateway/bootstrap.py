@@ -19,7 +19,7 @@ def open_site(root: Path) -> Site:
     policy, working_days = mappings.policy(settings.site.place), mappings.working_days()
     for instance in settings.sources.values():
         mappings.list_mapping(instance.settings.plugin)
-    keyring = Keyring.load(root / "keys")
+    keyring = Keyring.load(root / "keys", settings.keys)
     try:
         for folder in ("archive", "frames", "incoming"):
             (settings.var / folder).mkdir(parents=True, exist_ok=True, mode=0o700)

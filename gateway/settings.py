@@ -20,6 +20,7 @@ from gateway.errors import PluginFault, SettingsFault
 from gateway.peers.tls import is_loopback
 from gateway.plugin.api import HttpOptions, PluginOptions, SftpOptions
 from gateway.plugin.loader import Allowed, Plugins, load_plugins
+from gateway.vault import USUAL_PLACE, KeySettings
 from gateway.words import _
 
 M = TypeVar("M", bound=BaseModel)
@@ -154,6 +155,7 @@ class Settings:
     platform_plugin: str
     platform: PluginOptions
     sources: Mapping[str, Instance]
+    keys: KeySettings = USUAL_PLACE
     #: Instances whose plugin is broken, and why: nothing is pulled for them, what they said goes on counting.
     set_aside: Mapping[str, str] = field(default_factory=dict)
 
@@ -186,6 +188,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     data = _read(root / FILE)
     faults: list[str] = _unknown_marks(data.pop("plugins", {}))
     site = _section(SiteSettings, data.pop("site", {}), "site", faults)
+    keys = _section(KeySettings, data.pop("keys", {}), "keys", faults)
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
     platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
@@ -196,19 +199,36 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
         faults += _elsewhere({"platform": platform, **{f"sources.{n}": i.options for n, i in sources.items()}})
     if not sources and not set_aside and not faults:
         faults.append(_("没有配置任何来源([sources.名称])"))
-    if faults or site is None or platform is None:
-        step = _("请更正 {file} 后运行 gateway doctor").format(file=root / FILE)
-        raise SettingsFault(
-            "\n  ".join([_("配置有 {n} 处错误").format(n=len(faults)), *faults]), where=FILE, next_step=step
-        )
+    if faults or site is None or platform is None or keys is None:
+        raise _faulty(root, faults)
     return Settings(
         root=root,
         site=site,
         platform_plugin=platform_plugin,
         platform=platform,
         sources=sources,
+        keys=keys,
         set_aside=set_aside,
     )
+
+
+def load_key_settings(root: Path) -> KeySettings:
+    """Where the site's keys are, whatever else its configuration says; a folder without one has the usual place.
+
+    Raises SettingsFault for a fault of `[keys]`, or a file that is no TOML.
+    """
+    faults: list[str] = []
+    section = _read(root / FILE).get("keys", {}) if (root / FILE).exists() else {}
+    keys = _section(KeySettings, section, "keys", faults)
+    if keys is None:
+        raise _faulty(root, faults)
+    return keys
+
+
+def _faulty(root: Path, faults: list[str]) -> SettingsFault:
+    step = _("请更正 {file} 后运行 gateway doctor").format(file=root / FILE)
+    what = "\n  ".join([_("配置有 {n} 处错误").format(n=len(faults)), *faults])
+    return SettingsFault(what, where=FILE, next_step=step)
 
 
 def _read(path: Path) -> dict[str, Any]:  # parsed TOML

@@ -25,10 +25,11 @@ from gateway.pipeline.checks import check_platform, check_source, clock_differen
 from gateway.pipeline.sharing import endings
 from gateway.plugin.api import HttpOptions
 from gateway.plugin.loader import Plugins
-from gateway.settings import Settings, load_settings, plugins_of
+from gateway.settings import Settings, load_key_settings, load_settings, plugins_of
 from gateway.site import Site
 from gateway.store import runs as run_rows
-from gateway.vault import Keyring, read_secret
+from gateway.vault import Keyring, read_secret, sm2
+from gateway.vault.secrets import FORMS
 from gateway.words import _
 
 #: Free bytes below which nothing should start, and below which somebody should look.
@@ -61,7 +62,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield from _plugins(plugins)
     settings: list[Settings] = []
     yield _checked("settings", lambda: settings.append(load_settings(root, plugins)), _("配置文件没有错误"))
-    yield _checked("keys", lambda: Keyring.load(root / "keys"), _("站点密钥可用"))
+    yield _keys(root)
     if settings:
         yield from _privileges(settings[0])
         yield from _sharing(settings[0])
@@ -160,6 +161,20 @@ def _sharing(settings: Settings) -> Iterator[Finding]:
         yield Finding(check="sharing", state="ok", text=_("各来源的共享都在期限内"))
 
 
+def _keys(root: Path) -> Finding:
+    try:
+        place = load_key_settings(root)
+        keyring = Keyring.load(root / "keys", place)
+        text = _("站点密钥可用;SM2 运算:{sm2}").format(sm2=sm2.adapter())
+    except GatewayError as fault:
+        return _fault("keys", fault)
+    if keyring.provider.kind == "file" and place.passphrase.startswith("file:keys/"):
+        text += _("。口令与密钥文件在同一目录,得到其一即得其二")
+        step = _("请把口令移到站点目录之外,例如 systemd 凭据,再改 [keys] passphrase(docs/operations.md)")
+        return Finding(check="keys", state="warning", text=text, next_step=step)
+    return Finding(check="keys", state="ok", text=text)
+
+
 def _secrets(settings: Settings) -> Iterator[Finding]:
     models = {"platform": settings.platform, **{n: i.options for n, i in settings.sources.items()}}
     faults = 0
@@ -179,7 +194,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 def _references(model: BaseModel) -> Iterator[tuple[str, str]]:
     for key in type(model).model_fields:
         value = getattr(model, key)
-        if isinstance(value, str) and value.startswith(("file:", "env:")):
+        if isinstance(value, str) and value.startswith(FORMS):
             yield key, value
 
 

@@ -31,7 +31,7 @@ def configuration(root: Path) -> list[Value]:
     """All values, in the order of the sections. Raises SettingsFault with every fault of the file."""
     settings = load_settings(root, plugins_of(root))
     lines = _lines((root / FILE).read_text("utf-8"))
-    found = [*_values("site", settings.site, lines)]
+    found = [*_values("site", settings.site, lines), *_values("keys", settings.keys, lines)]
     found += _plain("platform.plugin", settings.platform_plugin, lines)
     found += _values("platform", settings.platform, lines)
     for name, instance in settings.sources.items():

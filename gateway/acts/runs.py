@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 import polars as pl
 
@@ -25,6 +26,7 @@ from gateway.words import _
 
 #: The kind of a run that pulls one instance.
 RESYNC = "resync"
+T = TypeVar("T")
 
 
 def _sleep(seconds: float) -> bool:
@@ -193,7 +195,7 @@ def check_instances(site: Site, instances: Sequence[str]) -> None:
         raise NotFound(what, next_step=known)
 
 
-def patiently(start: Callable[[], RunReport | None], patience: Patience) -> RunReport | None:
+def patiently(start: Callable[[], T], patience: Patience) -> T:
     """Starts once the site is free. A run that began tells its own faults in its report, and raises no TryLater."""
     end = time.monotonic() + patience.longest
     while True:

@@ -6,7 +6,7 @@ by a crash gets one more.
 
 from datetime import UTC, datetime
 
-from gateway.acts import runs, who
+from gateway.acts import keys, runs, who
 from gateway.acts.runs import Patience
 from gateway.acts.verify import Verified, verify
 from gateway.pipeline import RunReport
@@ -48,6 +48,11 @@ def send_due(site: Site, *, patience: Patience) -> RunReport | None:
 def verify_nightly(site: Site, planned: datetime, *, patience: Patience) -> Verified | None:
     """Compares the ledger with the platform, and changes nothing; the night is a slot. None where it was done."""
     return verify(site, actor=who.DAEMON, slot=f"verify@{planned.isoformat()}", patience=patience)
+
+
+def pass_on(site: Site) -> None:
+    """Passes to the newest epoch's key what a rotation left; nothing to do where there is one epoch."""
+    keys.pass_on(site)
 
 
 def _utc(at: datetime) -> datetime:

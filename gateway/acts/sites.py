@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway.acts import who
 from gateway.errors import NotAllowed
 from gateway.plugin.loader import PluginInfo
-from gateway.settings import FILE, plugins_of
+from gateway.settings import FILE, load_key_settings, plugins_of
 from gateway.vault import KeyInfo, Keyring
 from gateway.words import _
 
@@ -42,7 +42,7 @@ def create_site(root: Path, *, actor: str) -> Keys:
     except OSError as fault:
         what = _("无法建立站点目录:{reason}").format(reason=fault.strerror)
         raise NotAllowed(what, where=str(root), next_step=_("请检查路径和权限")) from fault
-    if (root / "keys" / "site.json").exists():
+    if (root / "keys" / "ring.json").exists():
         return list_keys(root)
     return create_keys(root, actor=actor)
 
@@ -55,12 +55,12 @@ def template() -> str:
 def create_keys(root: Path, *, actor: str) -> Keys:
     """New keys for a site that has none. Raises KeyFault where there are some."""
     who.known(actor)
-    return _shown(Keyring.create(root / "keys"))
+    return _shown(Keyring.create(root / "keys", load_key_settings(root)))
 
 
 def list_keys(root: Path) -> Keys:
     """Ids and dates of a site's keys. Raises KeyFault."""
-    return _shown(Keyring.load(root / "keys"))
+    return _shown(Keyring.load(root / "keys", load_key_settings(root)))
 
 
 def list_plugins(root: Path) -> list[PluginInfo]:

@@ -82,6 +82,7 @@ class Daemon:
         scheduler.add_job(self._calendar, IntervalTrigger(hours=1, timezone=ZONE), id="calendar", next_run_time=now())
         nightly = CronTrigger.from_crontab(VERIFY_AT, timezone=ZONE)
         scheduler.add_job(self._verify, nightly, args=[nightly], id="verify")
+        scheduler.add_job(self._pass_on, IntervalTrigger(hours=1, timezone=ZONE), id="keys")
         scheduler.add_job(self._outbox, IntervalTrigger(minutes=OUTBOX_MINUTES, timezone=ZONE), id="outbox")
         return scheduler
 
@@ -106,6 +107,10 @@ class Daemon:
 
     def _outbox(self) -> None:
         self._guarded("outbox", lambda: schedule.send_due(self._site, patience=self._patience))
+
+    def _pass_on(self) -> None:
+        """What a rotation of keys left: it was in use, or the command was cut short."""
+        self._guarded("keys", lambda: schedule.pass_on(self._site))
 
     def _verify(self, nightly: CronTrigger) -> None:
         planned = last_planned(nightly, datetime.now(ZONE))

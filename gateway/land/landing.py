@@ -19,7 +19,7 @@ from gateway.model.deliveries import LandedFile, Landing, Manifest, PartPromise
 from gateway.peers.sink import Digest
 from gateway.vault import Sealer
 from gateway.vault.sm import sm3_hex, sm3_new
-from gateway.vault.streams import sync_folder
+from gateway.vault.streams import sealed_digest, sync_folder
 from gateway.words import _
 
 #: Bytes that all members of one archive may unpack to; a city's largest list is about 200 MB.
@@ -96,15 +96,14 @@ def land(
 
 
 def keep_original(sealer: Sealer, folder: Path, name: str, part: Path, digest: str = "") -> LandedFile:
-    """Moves a finished sealed part into the archive, under the digest of its sealed bytes.
+    """Moves a finished sealed part into the archive, under its `sealed_digest`.
 
     `digest` is the SM3 of its plain bytes, where it was taken as they came; else they are read for it. Raises
     SealBroken for a part that was never finished.
     """
     with sealer.open(part) as reader:
         size, known = reader.plain_size, digest or _digest_of(reader, sm3_new())
-    with part.open("rb") as stream:
-        target = f"{_digest_of(stream, sm3_new())}.sealed"
+    target = f"{sealed_digest(part)}.sealed"
     os.replace(part, folder / target)
     sync_folder(folder)
     return LandedFile(name=name, sealed=target, digest=known, size=size)

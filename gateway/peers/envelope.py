@@ -29,7 +29,8 @@ from gateway.peers import retry as retrying
 from gateway.peers.http import Answer, HttpPeer
 from gateway.peers.shapes import base64_bytes, is_count, mapping
 from gateway.peers.sink import DigestingSink, Sink
-from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm3_new, sm4_gcm_open, sm4_gcm_seal
+from gateway.vault.provider import Signer
+from gateway.vault.sm import Sm2PublicKey, sm3_new, sm4_gcm_open, sm4_gcm_seal
 from gateway.words import _
 
 SERVICE = "fsi/api/rsfComIfsService/callService"
@@ -116,7 +117,7 @@ class EnvelopePeer:
         org_code: str,
         admdvs: str,
         sm4_key: bytes,
-        signing_key: Sm2PrivateKey,
+        signing_key: Signer,
         platform_key: Sm2PublicKey,
         opter: str,
         opter_name: str,

@@ -14,7 +14,7 @@ from gateway.site import Site
 from gateway.store import verdicts as store
 from gateway.store.verdicts import VerdictRow
 
-_PURPOSE = "verdict"
+PURPOSE = "verdict"
 _DATES = ("birth_from", "birth_to")
 
 
@@ -29,7 +29,7 @@ class Claim:
 def claim(site: Site, entry: pl.DataFrame, instance: str) -> Claim:
     """Of one entry (one row of `ENTRIES`) of the instance."""
     said = _said(entry, instance)
-    sealed = site.keyring.sealer.seal_bytes(json.dumps(said, ensure_ascii=False).encode(), _PURPOSE)
+    sealed = site.keyring.sealer.seal_bytes(json.dumps(said, ensure_ascii=False).encode(), PURPOSE)
     return Claim(digest=_digest(site, said), sealed=sealed)
 
 
@@ -78,7 +78,7 @@ def _one(site: Site, rows: Sequence[VerdictRow]) -> dict[str, Any]:  # JSON's va
     total = _Sum()
     for row in rows:
         total.add(row)
-    who = json.loads(site.keyring.sealer.open_bytes(rows[-1].sealed_claim, _PURPOSE))
+    who = json.loads(site.keyring.sealer.open_bytes(rows[-1].sealed_claim, PURPOSE))
     dates = {name: date.fromisoformat(who[name]) if who[name] else None for name in _DATES}
     return {
         **{name: who[name] for name in WHO},

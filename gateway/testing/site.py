@@ -12,6 +12,7 @@ from gateway.model.roles import Role
 from gateway.plugin.trust import mark_of
 from gateway.site import Site
 from gateway.vault import Keyring
+from gateway.vault.sealedfile import CHEAPEST
 
 #: Who may work for the whole site where nobody else is named; whoever runs the program is a clerk beside them.
 CLERKS, APPROVERS = ("clerk", "second-clerk"), ("colleague", "second-colleague")
@@ -48,7 +49,7 @@ sharing.valid_until = 2099-12-31"""
 def new_site(root: Path) -> str:
     """An empty site with keys; the gateway's SM2 public key (128 hex), which the platform must know."""
     root.mkdir(parents=True, exist_ok=True)
-    return Keyring.create(root / "keys").signing_key.public.hex
+    return Keyring.create(root / "keys", cost=CHEAPEST).signing_key.public.hex
 
 
 def write_site(root: Path, addresses: Mapping[str, Mapping[str, Any]], *, flags_from: str = "2026-01-01") -> None:

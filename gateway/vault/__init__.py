@@ -7,18 +7,23 @@ locked as these can open it (`office`).
 """
 
 from gateway.vault.frames import read_sealed_frame, read_sealed_rows, write_sealed_frame
-from gateway.vault.keys import KeyInfo, KeyKind, Keyring, read_secret
+from gateway.vault.keys import USUAL_PLACE, KeyInfo, KeyKind, Keyring, KeySettings
+from gateway.vault.provider import Signer
 from gateway.vault.seal import Sealer
+from gateway.vault.secrets import read_secret
 from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey, sm3_hex, sm3_new, sm4_gcm_open, sm4_gcm_seal
 from gateway.vault.streams import SealedReader, SealedWriter
 
 __all__ = [
+    "USUAL_PLACE",
     "KeyInfo",
     "KeyKind",
+    "KeySettings",
     "Keyring",
     "SealedReader",
     "SealedWriter",
     "Sealer",
+    "Signer",
     "Sm2PrivateKey",
     "Sm2PublicKey",
     "read_sealed_frame",

@@ -1,11 +1,11 @@
 """Frames at rest: blocks of one column and some rows, each compressed and sealed, and a name that commits to them.
 
 Takes a frame and a folder, gives a file name; opens of a file only the columns, and the rows, that are asked for.
-`SealBroken` for a file that isn't what its name says, does not open, or holds no such frame. A file is written once and
-never changed. No plain byte reaches the disk. All numbers are big-endian:
+`SealBroken` for a file that isn't what its name says, does not open, or holds no such frame. What is
+written is never changed. No plain byte reaches the disk. All numbers are big-endian:
 
 ```
-header      88  as in `header.py`, with the magic GWSEAL1T; the blocks have lengths of their own
+header     164  as in `header.py`, with the magic GWSEAL2T; the blocks have lengths of their own
 block        n  a record as in `header.py`, numbers from 1: up to 32 768 rows of one column, an Arrow stream with zstd.
                 All columns of the first rows in the frame's order, then of the next
 directory    n  a record, number 0, the last one: JSON. `columns`, and `ranges` of rows, each with the `lengths` of its
@@ -13,7 +13,7 @@ directory    n  a record, number 0, the last one: JSON. `columns`, and `ranges` 
 length       4  bytes of the directory's record
 ```
 
-The name is the SM3 of header and directory: see docs/decisions/0024.
+The name is the SM3 of the header's first 44 bytes and the directory: see docs/decisions/0024 and 0060.
 """
 
 import io
@@ -32,7 +32,7 @@ from typing import BinaryIO, TypeVar
 
 import polars as pl
 
-from gateway.vault.header import HEADER_BYTES, PREFIX_BYTES, FileHeader, broken
+from gateway.vault.header import HEADER_BYTES, NAMED_BYTES, PREFIX_BYTES, FileHeader, broken
 from gateway.vault.seal import Sealer
 from gateway.vault.sm import sm3_hex
 from gateway.vault.streams import SIDE_BY_SIDE, sync_folder
@@ -41,7 +41,7 @@ from gateway.words import _
 SUFFIX = ".sealed"
 #: Sweepers know an unfinished file by it.
 PARTIAL_SUFFIX = ".partial"
-MAGIC = b"GWSEAL1T"
+MAGIC = b"GWSEAL2T"
 #: Rows of a block. Of 812 000 entries: 43 MB as one buffer, 45 MB in these; with twice as many 2 % less, but for one
 #: row twice the bytes are opened.
 BLOCK_ROWS = 32_768
@@ -80,7 +80,7 @@ def write_sealed_frame(sealer: Sealer, folder: Path, frame: pl.DataFrame) -> str
     partial = folder / f"{secrets.token_hex(8)}{PARTIAL_SUFFIX}"
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            digest = _write(FileHeader.new(sealer.site, 0, MAGIC), file, frame)
+            digest = _write(FileHeader.new(sealer.epochs.newest(), 0, MAGIC), file, frame)
             file.flush()
             os.fsync(file.fileno())
         name = f"{digest}{SUFFIX}"
@@ -129,7 +129,7 @@ def _write(header: FileHeader, file: BinaryIO, frame: pl.DataFrame) -> str:
     directory = {"columns": frame.columns, "ranges": [asdict(one) for one in ranges]}
     record = prefix + header.seal(prefix, 0, json.dumps(directory).encode(), last=True)
     file.write(record + _LENGTH.pack(len(record)))
-    return sm3_hex(header.raw + record)
+    return sm3_hex(header.named + record)
 
 
 def _block(header: FileHeader, prefix: bytes, number: int, column: pl.Series) -> bytes:
@@ -173,9 +173,9 @@ def _opened(sealer: Sealer, path: Path) -> Iterator["_Stored"]:
         head, end = os.pread(number, HEADER_BYTES, 0), max(size - _LENGTH.size, 0)
         length = int.from_bytes(os.pread(number, _LENGTH.size, end))
         directory = os.pread(number, length, max(end - length, 0))
-        if f"{sm3_hex(head + directory)}{SUFFIX}" != path.name:
+        if f"{sm3_hex(head[:NAMED_BYTES] + directory)}{SUFFIX}" != path.name:
             raise broken(path.name, _("文件内容与文件名里的摘要不符"))
-        header = FileHeader.parse(head, sealer.site, path.name, MAGIC)
+        header = FileHeader.parse(head, sealer.epochs, path.name, MAGIC)
         listed = json.loads(header.open(0, directory, last=True, where=path.name))
         ranges = [_Range(**one) for one in listed["ranges"]]
         if ranges[-1].end + length != end:

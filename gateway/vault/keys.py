@@ -1,46 +1,68 @@
-"""A site's own keys, and the secrets that its configuration refers to.
+"""A site's own keys.
 
-Takes the site's folder, gives a `Keyring` and secrets that hide themselves; `KeyFault` for what is missing,
-damaged, open to others, or would be overwritten. A key's value is in no message, no repr, no log.
+Takes the site's key folder and where its topmost keys are, gives a `Keyring`; `KeyFault` for what is missing, damaged,
+open to others, or would be overwritten. A key's value is in no message, no repr, no log.
 
-`keys/site.json` holds the key that wraps the data keys of sealed files, and the key of the blind index;
-`keys/gateway.sm2.json` the SM2 key the gateway signs with. Files have mode 0600, the folder 0700.
+`keys/provider.json` holds the root key and the SM2 keys under a passphrase, where they are in no credential of systemd;
+`keys/ring.json` all others, wrapped. Files have mode 0600, the folder 0700.
 """
 
-import json
-import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
-from typing import Self, TypeVar
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from gateway.errors import KeyFault
-from gateway.vault.header import SiteKey
+from gateway.vault import ring as rings
+from gateway.vault import sealedfile
+from gateway.vault.files import damaged, write_private
+from gateway.vault.provider import KeyProvider, Signer
+from gateway.vault.ring import Ring
 from gateway.vault.seal import Sealer
-from gateway.vault.sm import SM4_KEY_BYTES, Sm2PrivateKey, Sm3Keyed, sm3_hex
-from gateway.vault.streams import sync_folder
+from gateway.vault.sealedfile import USUAL, Cost, Material
+from gateway.vault.secrets import FORMS, credential, passphrase_file, read_passphrase, refuse_open_to_others
+from gateway.vault.sm import SM4_KEY_BYTES, Sm3Keyed
 from gateway.words import _
-
-SITE_FILE = "site.json"
-GATEWAY_FILE = "gateway.sm2.json"
-#: SM3's own length: RFC 2104 advises a key no shorter than the digest.
-INDEX_KEY_BYTES = 32
-#: 16 hex digits, the room that a seal has for it.
-KEY_ID_BYTES = 8
 
 
 class KeyKind(StrEnum):
     """What a key of the ring is for."""
 
-    #: Wraps the data keys of sealed files, and makes the blind index.
-    SITE = "site"
+    #: Wraps the data keys of sealed files; several while one passes to the next, the last one seals.
+    EPOCH = "epoch"
+    #: Makes the blind index.
+    INDEX = "index"
     #: Signs what the gateway sends.
     GATEWAY = "gateway"
+
+
+class KeySettings(BaseModel):
+    """`[keys]`: where the topmost keys are. The site's folder is the key folder's parent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: file: `keys/provider.json` under a passphrase; credential: of systemd, decrypted by it at the service's start.
+    provider: Literal["file", "credential"] = "file"
+    #: `file:…` (also outside the site), `env:…`, `credential:…`, or `prompt`.
+    passphrase: str = "file:keys/passphrase"
+    #: The credential's name, where the provider is one.
+    credential: str = "gateway-keys"
+
+    @field_validator("passphrase")
+    @classmethod
+    def _refers(cls, reference: str) -> str:
+        if reference != "prompt" and not reference.startswith(FORMS):
+            raise ValueError("file:…, env:…, credential:… or prompt")
+        return reference
+
+
+#: A new site's.
+USUAL_PLACE = KeySettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,89 +74,64 @@ class KeyInfo:
     created: date
 
 
-class _KeyFile(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    key_id: str
-    created: date
-
-
-class _SiteFile(_KeyFile):
-    sm4_key: SecretStr
-    index_key: SecretStr
-
-
-class _GatewayFile(_KeyFile):
-    private_key: SecretStr
-    public_key: str
-
-
-_Shape = TypeVar("_Shape", bound=_KeyFile)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Keyring:
     """A site's keys, loaded. Its repr shows ids only."""
 
     sealer: Sealer
-    signing_key: Sm2PrivateKey
+    signing_key: Signer
+    ring: Ring = field(repr=False)
+    provider: KeyProvider = field(repr=False)
     _index: Sm3Keyed = field(repr=False)
-    _infos: tuple[KeyInfo, ...] = field(repr=False)
 
     @classmethod
-    def create(cls, folder: Path) -> Self:
-        """New keys in the folder, which is made, or closed to others. `KeyFault` if there are keys."""
-        for name in (SITE_FILE, GATEWAY_FILE):
+    def create(cls, folder: Path, settings: KeySettings = USUAL_PLACE, cost: Cost = USUAL) -> Self:
+        """New keys in the folder, which is made, or closed to others. `KeyFault` if there are keys.
+
+        Where the passphrase is to be in a file that is not there, a random one is written into it.
+        """
+        for name in (rings.FILE, sealedfile.FILE):
             if (folder / name).exists():
                 raise KeyFault(
                     _("密钥文件已存在,不会覆盖"),
                     where=f"{folder.name}/{name}",
-                    next_step=_("要换用新密钥,请先把旧文件移到安全处备份;没有旧密钥就打不开已封存的数据"),
+                    next_step=_("要换用新密钥请用 gateway keys rotate;没有旧密钥就打不开已封存的数据"),
                 )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        today, signing = datetime.now(UTC).astimezone().date().isoformat(), Sm2PrivateKey.generate()
-        site = {
-            "key_id": secrets.token_hex(KEY_ID_BYTES),
-            "created": today,
-            "sm4_key": secrets.token_hex(SM4_KEY_BYTES),
-            "index_key": secrets.token_hex(INDEX_KEY_BYTES),
-        }
-        _write_private(folder / SITE_FILE, site)
-        _write_private(
-            folder / GATEWAY_FILE,
-            {
-                "key_id": _key_id_of(signing),
-                "created": today,
-                "private_key": signing.hex,
-                "public_key": signing.public.hex,
-            },
-        )
-        return cls.load(folder)
+        provider: KeyProvider
+        if settings.provider == "file":
+            provider = sealedfile.create(folder, _first_passphrase(folder, settings), cost)
+        else:
+            provider = _of_credential(settings)
+        rings.create(folder / rings.FILE, provider)
+        return cls._opened(folder, provider)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, settings: KeySettings = USUAL_PLACE) -> Self:
         """The folder's keys. `KeyFault` for a missing or damaged file, or one that others may read."""
-        _refuse_open_to_others(folder, "chmod 700")
-        site = _read(_SiteFile, folder / SITE_FILE)
-        gateway = _read(_GatewayFile, folder / GATEWAY_FILE)
-        sealing = _key_bytes(site.sm4_key, SM4_KEY_BYTES, SITE_FILE)
-        signing = Sm2PrivateKey.from_hex(gateway.private_key.get_secret_value())
-        if (signing.public.hex, _key_id_of(signing)) != (gateway.public_key, gateway.key_id):
-            raise _damaged(GATEWAY_FILE)
+        refuse_open_to_others(folder, "chmod 700")
+        if settings.provider == "credential":
+            return cls._opened(folder, _of_credential(settings))
+        refuse_open_to_others(folder / sealedfile.FILE, "chmod 600")  # before a passphrase is asked for
+        return cls._opened(folder, sealedfile.load(folder, read_passphrase(settings.passphrase, folder.parent)))
+
+    @classmethod
+    def _opened(cls, folder: Path, provider: KeyProvider) -> Self:
+        ring = Ring(folder / rings.FILE, provider)
         return cls(
-            sealer=Sealer(site=SiteKey(key_id=site.key_id, key=sealing)),
-            signing_key=signing,
-            _index=Sm3Keyed(key=_key_bytes(site.index_key, INDEX_KEY_BYTES, SITE_FILE)),
-            _infos=(
-                KeyInfo(kind=KeyKind.SITE, key_id=site.key_id, created=site.created),
-                KeyInfo(kind=KeyKind.GATEWAY, key_id=gateway.key_id, created=gateway.created),
-            ),
+            sealer=Sealer(epochs=ring), signing_key=ring.signing(), ring=ring, provider=provider, _index=ring.index()
         )
 
     def ids(self) -> list[KeyInfo]:
-        """Kind, id and date of each key; never a key."""
-        return list(self._infos)
+        """Kind, id and date of each key, oldest first; never a key."""
+        file = self.ring.file
+        kinds = {KeyKind.EPOCH: file.epochs, KeyKind.INDEX: (file.index,), KeyKind.GATEWAY: file.signing}
+        return [
+            KeyInfo(kind=kind, key_id=one.key_id, created=one.created.astimezone().date())
+            for kind, entries in kinds.items()
+            for one in entries
+        ]
 
     def person_digest(self, values: Iterable[str]) -> list[int]:
         """A number in [0, 2^63) for each string: HMAC-SM3 under the site's index key, its first 63 bits.
@@ -142,94 +139,53 @@ class Keyring:
         The same string gives the same number on this site and another one elsewhere. Bring the strings into
         one form first (NFKC, upper case, 18 digits): a digest does not forgive.
         """
-        digest, number = self._index.digest, int.from_bytes
-        return [number(digest(value.encode())[:8], "big") >> 1 for value in values]
+        return person_digests(self._index, values)
 
 
-def read_secret(reference: str, site: Path) -> SecretStr:
-    """The secret behind `file:keys/x` (a path inside the site's folder, one line end cut) or `env:NAME`.
+def person_digests(key: Sm3Keyed, values: Iterable[str]) -> list[int]:
+    """`Keyring.person_digest` under this key."""
+    digest, number = key.digest, int.from_bytes
+    return [number(digest(value.encode())[:8], "big") >> 1 for value in values]
 
-    `KeyFault` for any other form (without repeating it: it may be the secret), for a secret that is missing
-    or empty, and for a file that others may read.
+
+def key_material(folder: Path, settings: KeySettings) -> bytes:
+    """The root key and the signing keys in the clear, JSON: for `systemd-creds encrypt`, and nothing else.
+
+    `KeyFault` where they are in no file under a passphrase.
     """
-    form, _colon, rest = reference.partition(":")
-    if form == "env" and rest:
-        return SecretStr(_secret_of_environment(rest))
-    path = PurePosixPath(rest)
-    if form == "file" and rest and not path.is_absolute() and ".." not in path.parts:
-        return SecretStr(_secret_of_file(site / path, rest))
-    raise KeyFault(
-        _("密钥的写法不对"),
-        next_step=_("只能写 file:keys/文件名(相对于站点目录)或 env:环境变量名,不能直接写密钥"),
-    )
+    return sealedfile.material_of(folder, _passphrase(folder, settings)).plain()
 
 
-def _secret_of_environment(name: str) -> str:
-    if value := os.environ.get(name):
-        return value
-    raise KeyFault(_("环境变量没有设置或为空"), where=name, next_step=_("请在启动网关前设置该环境变量"))
+def change_key_passphrase(folder: Path, settings: KeySettings, new: str, cost: Cost = USUAL) -> None:
+    """The passphrase behind another reference is put on the site's keys. `KeyFault` as above."""
+    old = _passphrase(folder, settings)
+    sealedfile.change_passphrase(folder, old, read_passphrase(new, folder.parent), cost)
 
 
-def _secret_of_file(path: Path, name: str) -> str:
-    _refuse_open_to_others(path, "chmod 600", name)
+def _passphrase(folder: Path, settings: KeySettings) -> SecretStr:
+    if settings.provider != "file":
+        step = _("只有 [keys] provider 为 file 的站点才有口令文件")
+        raise KeyFault(_("根密钥不在口令保护的文件中"), next_step=step)
+    return read_passphrase(settings.passphrase, folder.parent)
+
+
+def _first_passphrase(folder: Path, settings: KeySettings) -> SecretStr:
+    path = passphrase_file(settings.passphrase, folder.parent)
+    if path is not None and not path.exists():
+        try:
+            write_private(path, secrets.token_hex(SM4_KEY_BYTES) + "\n")
+        except OSError as fault:
+            what = _("无法写入口令文件:{reason}").format(reason=fault.strerror)
+            raise KeyFault(what, where=str(path), next_step=_("请检查 [keys] passphrase 的路径和权限")) from None
+    return read_passphrase(settings.passphrase, folder.parent)
+
+
+def _of_credential(settings: KeySettings) -> KeyProvider:
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise KeyFault(
-            _("密钥文件读不出来或不是 UTF-8 文本"), where=name, next_step=_("请核对该文件")
-        ) from None
-    if secret := text.removesuffix("\n").removesuffix("\r"):
-        return secret
-    raise KeyFault(_("密钥文件是空的"), where=name, next_step=_("请把密钥写入该文件"))
-
-
-def _refuse_open_to_others(path: Path, command: str, name: str = "") -> None:
-    name = name or path.name
-    try:
-        mode = path.stat().st_mode
+        material = Material.model_validate_json(credential(settings.credential).read_bytes())
     except OSError:
-        raise KeyFault(
-            _("密钥文件或目录不存在,或无权读取"), where=name, next_step=_("请核对路径;新站点请先生成密钥")
-        ) from None
-    if mode & 0o077:
-        raise KeyFault(
-            _("其他用户也能读取密钥"),
-            where=name,
-            next_step=_("请执行 {command} {path}").format(command=command, path=path),
-        )
-
-
-def _read(shape: type[_Shape], path: Path) -> _Shape:
-    _refuse_open_to_others(path, "chmod 600")
-    try:
-        return shape.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        raise _damaged(path.name) from None
-
-
-def _key_bytes(secret: SecretStr, length: int, name: str) -> bytes:
-    try:
-        raw = bytes.fromhex(secret.get_secret_value())
-    except ValueError:
-        raise _damaged(name) from None
-    if len(raw) != length:
-        raise _damaged(name)
-    return raw
-
-
-def _damaged(name: str) -> KeyFault:
-    return KeyFault(_("密钥文件已损坏或格式不对"), where=name, next_step=_("请从备份恢复该文件"))
-
-
-def _key_id_of(key: Sm2PrivateKey) -> str:
-    """SM3 of the public key, its first 16 hex digits: whoever has the public key can work the id out."""
-    return sm3_hex(bytes.fromhex(key.public.hex))[: 2 * KEY_ID_BYTES]
-
-
-def _write_private(path: Path, content: Mapping[str, str]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+        what, step = _("读不到 systemd 凭据"), _("请核对服务单元的 LoadCredentialEncrypted 与 [keys] credential")
+        raise KeyFault(what, where=settings.credential, next_step=step) from None
+    except ValidationError:
+        raise damaged(settings.credential) from None
+    return material.provider("credential", settings.credential)

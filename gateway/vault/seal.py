@@ -1,12 +1,12 @@
 """Seals: what is kept about people lies on disk and in the ledger in this form and no other.
 
 Takes plain bytes, gives sealed files (`header.py` has their form, `streams.py` reads and writes them) and
-sealed values; `SealBroken` for whatever was changed, cut, moved, never finished, or sealed under another
-site's key.
+sealed values; `SealBroken` for whatever was changed, cut, moved, never finished, or sealed under a key that the site
+does not have. Opens what any epoch sealed whose key is there; seals under the newest.
 
-A sealed value is `GWSEAL1V`, algorithm and key id as in a file's header (40 bytes), a random 12-byte nonce,
-ciphertext and tag. Its key is HKDF-SM3 of the site's key with the purpose, and head and purpose are its
-associated data: a value that was moved from one column to another does not open.
+A sealed value is `GWSEAL2V`, algorithm and the id of the epoch's key (40 bytes), a random 12-byte nonce, ciphertext and
+tag. Its key is HKDF-SM3 of a key of the epoch with the purpose, and head and purpose are its associated data: a value
+that was moved from one column to another does not open.
 """
 
 import secrets
@@ -16,47 +16,68 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.errors import SealBroken
-from gateway.vault.header import SEAL_HEAD, FileHeader, SiteKey, broken
+from gateway.vault.header import (
+    ALGORITHM,
+    SEAL_HEAD,
+    Epoch,
+    Epochs,
+    FileHeader,
+    broken,
+    check_head,
+    key_id_in,
+    unknown_keys,
+)
 from gateway.vault.sm import NONCE_BYTES, SM4_KEY_BYTES, hkdf_sm3, sm4_gcm_open, sm4_gcm_seal
 from gateway.vault.streams import SealedReader, SealedWriter
 from gateway.words import _
 
-VALUE_MAGIC = b"GWSEAL1V"
+VALUE_MAGIC = b"GWSEAL2V"
+_ID_AT = SEAL_HEAD.size - 16
 #: Large enough for the bare cipher's speed, small enough that a resumed download loses little.
 CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sealer:
-    """Seals and opens under one site's key. May be shared by threads, and sent to a worker process."""
+    """Seals and opens under the keys of one site's epochs. May be shared by threads."""
 
-    site: SiteKey
+    epochs: Epochs
     #: Plain bytes in a chunk of the files that are created; files of any chunk size are read.
     chunk_bytes: int = CHUNK_BYTES
 
     @property
     def key_id(self) -> str:
-        """The id of the site's key, as it stands in every seal."""
-        return self.site.key_id
+        """The id of the newest epoch's key, as it stands in every new seal."""
+        return self.epochs.newest().key_id
 
     def seal_bytes(self, plain: bytes, purpose: str) -> bytes:
         """A sealed value for one purpose (`outbox.payload`). For small things: it is all in memory."""
-        head, nonce = self.site.head(VALUE_MAGIC), secrets.token_bytes(NONCE_BYTES)
-        return head + nonce + sm4_gcm_seal(self._value_key(purpose), nonce, plain, head + purpose.encode())
+        epoch, nonce = self.epochs.newest(), secrets.token_bytes(NONCE_BYTES)
+        head = SEAL_HEAD.pack(VALUE_MAGIC, ALGORITHM, epoch.key_id.encode("ascii"))
+        return head + nonce + sm4_gcm_seal(_value_key(epoch, purpose), nonce, plain, head + purpose.encode())
 
     def open_bytes(self, sealed: bytes, purpose: str) -> bytes:
         """The plain value. `SealBroken` if it was changed, or is for another purpose or key."""
-        head = self.site.check_head(sealed, VALUE_MAGIC, purpose)
-        nonce, body = (
-            sealed[SEAL_HEAD.size : SEAL_HEAD.size + NONCE_BYTES],
-            sealed[SEAL_HEAD.size + NONCE_BYTES :],
-        )
+        check_head(sealed, VALUE_MAGIC, purpose)
+        epoch = self.epochs.find(key_id_in(sealed[_ID_AT:]))
+        if epoch is None:
+            raise unknown_keys(purpose, key_id_in(sealed[_ID_AT:]))
+        head, rest = sealed[: SEAL_HEAD.size], sealed[SEAL_HEAD.size :]
         try:
-            if len(nonce) == NONCE_BYTES:
-                return sm4_gcm_open(self._value_key(purpose), nonce, body, head + purpose.encode())
+            if len(rest) >= NONCE_BYTES:
+                key, bound = _value_key(epoch, purpose), head + purpose.encode()
+                return sm4_gcm_open(key, rest[:NONCE_BYTES], rest[NONCE_BYTES:], bound)
         except SealBroken:
             pass
         raise broken(purpose, _("封存的数据被改动、残缺或挪作他用"))
+
+    def reseal(self, sealed: bytes, purpose: str) -> bytes:
+        """The value under the newest epoch's key, opened once more to be sure. `SealBroken` if it does not open."""
+        plain = self.open_bytes(sealed, purpose)
+        again = self.seal_bytes(plain, purpose)
+        if self.open_bytes(again, purpose) != plain:
+            raise broken(purpose, _("重新封存后的内容与原来不同"))
+        return again
 
     def create(self, path: Path) -> SealedWriter:
         """A new sealed file, mode 0600. What stood under that name is emptied: name a temporary."""
@@ -70,7 +91,7 @@ class Sealer:
         Reads and verifies all that is there. `.plain_size` says from where the plain bytes go on.
         """
         writer = SealedWriter(path, self._new_header)
-        writer.go_on(partial(FileHeader.parse, site=self.site, where=path.name))
+        writer.go_on(partial(FileHeader.parse, epochs=self.epochs, where=path.name))
         return writer
 
     def open(self, path: Path) -> SealedReader:
@@ -84,13 +105,20 @@ class Sealer:
     def open_stream(self, source: BinaryIO, name: str) -> SealedReader:
         """The same for a seekable stream, which the reader will close; `name` is for messages."""
         try:
-            return SealedReader(source, partial(FileHeader.parse, site=self.site, where=name), name)
+            return SealedReader(source, partial(FileHeader.parse, epochs=self.epochs, where=name), name)
         except BaseException:
             source.close()
             raise
 
     def _new_header(self) -> FileHeader:
-        return FileHeader.new(self.site, self.chunk_bytes)
+        return FileHeader.new(self.epochs.newest(), self.chunk_bytes)
 
-    def _value_key(self, purpose: str) -> bytes:
-        return hkdf_sm3(self.site.key, b"gateway sealed value|" + purpose.encode(), SM4_KEY_BYTES)
+
+def value_key_id(sealed: bytes) -> str:
+    """The id of the epoch's key that a sealed value is under. `SealBroken` for what is none."""
+    check_head(sealed, VALUE_MAGIC)
+    return key_id_in(sealed[_ID_AT:])
+
+
+def _value_key(epoch: Epoch, purpose: str) -> bytes:
+    return hkdf_sm3(epoch.values, b"gateway sealed value|" + purpose.encode(), SM4_KEY_BYTES)

@@ -5,6 +5,7 @@ one chunk, while writing a few. `SealBroken` for a file that was changed, cut, o
 the disk passes as it is.
 """
 
+import fcntl
 import io
 import os
 import secrets
@@ -18,14 +19,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from gateway.errors import SealBroken
-from gateway.vault.header import HEADER_BYTES, PREFIX_BYTES, RECORD_OVERHEAD, FileHeader, broken
-from gateway.vault.sm import Plain
+from gateway.vault.header import HEADER_BYTES, NAMED_BYTES, PREFIX_BYTES, RECORD_OVERHEAD, FileHeader, broken
+from gateway.vault.sm import Plain, sm3_new
 from gateway.words import _
 
 #: Chunks that are sealed at once: SM4-GCM alone does about 130 MB/s, less than a good line brings.
 SIDE_BY_SIDE = 2
 #: Small reads (a zip's directory, a line) are served from it; large ones pass by it.
 _READ_AHEAD = 64 * 1024
+#: Bytes that are digested at a time.
+_BLOCK = 1024 * 1024
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -42,6 +45,7 @@ class SealedWriter:
         self.path = path
         self._new_header = new_header
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # its key is not wrapped anew meanwhile
         self._pending = bytearray()
         self._prefix = secrets.token_bytes(PREFIX_BYTES)
         self._under_way: deque[Future[bytes]] = deque()
@@ -231,6 +235,17 @@ class _Chunks(io.RawIOBase):
         record = self._source.read(self._last_bytes if last else self._header.record_bytes)
         self._chunk = self._header.open(number, record, last=last, where=self._where)
         self._loaded = number
+
+
+def sealed_digest(path: Path) -> str:
+    """SM3 of a sealed file, 64 hex digits: of all its bytes that never change, so not of its slots."""
+    digest = sm3_new()
+    with path.open("rb") as file:
+        digest.update(file.read(NAMED_BYTES))
+        file.seek(HEADER_BYTES)
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gateway.acquire import SourceSession
 from gateway.errors import KeyFault, SealBroken
 from gateway.vault import Keyring
+from gateway.vault.sealedfile import CHEAPEST
 from gateway.vault.sm import sm3_hex
 
 BLOCK = b"0123456789abcdef" * (1 << 16)
@@ -18,7 +19,7 @@ BLOCK = b"0123456789abcdef" * (1 << 16)
 def session(tmp_path: Path) -> Iterator[SourceSession]:
     """A session of an instance."""
     (tmp_path / "incoming").mkdir()
-    keyring = Keyring.create(tmp_path / "keys")
+    keyring = Keyring.create(tmp_path / "keys", cost=CHEAPEST)
     with SourceSession(
         instance="mz", today=date(2026, 11, 1), site=tmp_path, keyring=keyring, incoming=tmp_path / "incoming"
     ) as session:

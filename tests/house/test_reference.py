@@ -16,6 +16,7 @@ from gateway.model.outcomes import DEPARTMENT_WORDS
 from gateway.plugin.api import Fetched, Offer, PluginOptions, Session, Source
 from gateway.plugin.loader import load_plugins
 from gateway.settings import SharingSettings, SiteSettings, SourceSettings
+from gateway.vault import KeySettings
 from tests.house import tree
 
 #: A refusal's code, as the places that refuse write it.
@@ -59,7 +60,9 @@ def commands(command: Any, words: str = "gateway") -> Iterator[str]:  # typer's 
         yield from commands(inner, f"{words} {name}")
 
 
-@pytest.mark.parametrize("model", [SiteSettings, SourceSettings, SharingSettings, *options()], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "model", [SiteSettings, KeySettings, SourceSettings, SharingSettings, *options()], ids=lambda m: m.__name__
+)
 def test_every_setting_is_described(model: type[SiteSettings]) -> None:
     """docs/operations.md has each setting of the site, of an instance and of every shipped plugin."""
     assert [] == missing(model.model_fields, page("operations"))

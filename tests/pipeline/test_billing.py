@@ -11,6 +11,7 @@ from gateway.errors import PeerBroken
 from gateway.pipeline.billing import bills
 from gateway.pipeline.platform import PlatformChannel
 from gateway.vault import Keyring
+from gateway.vault.sealedfile import CHEAPEST
 
 HEADER = (
     "setl_id,psn_no,setl_date,begn_date,med_type,medfee_sumamt,inscp_scp_amt,hifp_pay,hifmi_pay,maf_pay,othfund_pay,"
@@ -34,7 +35,7 @@ class _Settled(PlatformChannel):
 
 @pytest.fixture
 def keyring(tmp_path: Path) -> Keyring:
-    return Keyring.create(tmp_path / "keys")
+    return Keyring.create(tmp_path / "keys", cost=CHEAPEST)
 
 
 def read(keyring: Keyring, *who: str, **years: str) -> pl.DataFrame:

@@ -9,9 +9,10 @@ import pytest
 
 from gateway.errors import SealBroken
 from gateway.vault.frames import BLOCK_ROWS, MAGIC, read_sealed_frame, read_sealed_rows, write_sealed_frame
-from gateway.vault.header import HEADER_BYTES, SiteKey
+from gateway.vault.header import HEADER_BYTES, NAMED_BYTES, SLOT_BYTES
 from gateway.vault.seal import Sealer
 from gateway.vault.sm import TAG_BYTES, sm3_hex
+from tests.vault.epochs import one_epoch
 
 MARK = "PLAINTEXT-MARK-OF-AN-INVENTED-PERSON"
 FRAME = pl.DataFrame(
@@ -26,7 +27,7 @@ FRAME = pl.DataFrame(
 
 @pytest.fixture
 def sealer() -> Sealer:
-    return Sealer(site=SiteKey(key_id="test-key", key=bytes(16)))
+    return Sealer(epochs=one_epoch("test-key", bytes(16)))
 
 
 @pytest.mark.parametrize("frame", [FRAME, FRAME.clear()], ids=["rows", "no rows"])
@@ -45,12 +46,12 @@ def test_the_columns_that_were_asked_for_come_back_in_that_order(sealer: Sealer,
 
 
 def test_the_name_binds_header_and_directory(sealer: Sealer, tmp_path: Path) -> None:
-    """One file is left, named by the SM3 of its first 88 bytes and its directory, and nothing in it is plain."""
+    """One file is left, named by the SM3 of its first 44 bytes and its directory, and nothing in it is plain."""
     name = write_sealed_frame(sealer, tmp_path, FRAME)
     sealed = (tmp_path / name).read_bytes()
     directory = int.from_bytes(sealed[-4:])
     assert [name] == [path.name for path in tmp_path.iterdir()]
-    assert f"{sm3_hex(sealed[:HEADER_BYTES] + sealed[-4 - directory : -4])}.sealed" == name
+    assert f"{sm3_hex(sealed[:NAMED_BYTES] + sealed[-4 - directory : -4])}.sealed" == name
     assert MARK.encode() not in sealed
 
 
@@ -102,7 +103,7 @@ def blocks_swapped(sealed: bytes) -> bytes:
     "harm",
     [
         lambda sealed: changed(sealed, 0),
-        lambda sealed: changed(sealed, HEADER_BYTES - 1),
+        lambda sealed: changed(sealed, NAMED_BYTES + SLOT_BYTES - 1),
         lambda sealed: changed(sealed, HEADER_BYTES),
         lambda sealed: changed(sealed, HEADER_BYTES + 100),
         lambda sealed: changed(sealed, len(sealed) - 5),
@@ -164,10 +165,10 @@ def test_a_frame_and_a_sealed_file_are_not_taken_for_each_other(sealer: Sealer, 
 
 
 def test_another_sites_key_is_named(sealer: Sealer, tmp_path: Path) -> None:
-    """Where the wrong site.json was put back, the refusal says that it is the key."""
+    """Where the wrong ring was put back, the refusal names the key that is missing."""
     path = tmp_path / write_sealed_frame(sealer, tmp_path, FRAME)
-    other = Sealer(site=SiteKey(key_id="other-key", key=bytes(16)))
-    with pytest.raises(SealBroken, match="other-key"):
+    other = Sealer(epochs=one_epoch("other-key", bytes(16)))
+    with pytest.raises(SealBroken, match="test-key"):
         read_sealed_frame(other, path)
 
 

@@ -1,46 +1,42 @@
-"""A site's keyring, and the secrets a configuration refers to."""
+"""A site's keyring: made, loaded, rotated, and what is said where a part of it is gone."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import KeyFault, SealBroken
-from gateway.vault.header import SiteKey
-from gateway.vault.keys import KeyKind, Keyring, read_secret
-from gateway.vault.seal import Sealer
-from gateway.vault.sm import Sm2PrivateKey, Sm3Keyed
+from gateway.vault import sealedfile
+from gateway.vault.keys import KeyKind, Keyring, KeySettings, person_digests
+from gateway.vault.sealedfile import CHEAPEST, Material
+from gateway.vault.secrets import read_passphrase
+from gateway.vault.sm import Sm3Keyed
 
-#: Invented; it must never come back in a message.
-SECRET = "invented-pass-word"
-KEY_FILES = ["site.json", "gateway.sm2.json"]
+KEY_FILES = ["provider.json", "ring.json"]
+ALL_FILES = {*KEY_FILES, "passphrase"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    Keyring.create(tmp_path / "keys")
+    Keyring.create(tmp_path / "keys", cost=CHEAPEST)
     return tmp_path / "keys"
 
 
-def values_of(folder: Path, name: str) -> dict[str, str]:
-    content: dict[str, str] = json.loads((folder / name).read_text("utf-8"))
-    return content
+def values_of(folder: Path, name: str) -> Any:  # JSON
+    return json.loads((folder / name).read_text("utf-8"))
+
+
+def material_of(folder: Path) -> Material:
+    return sealedfile.material_of(folder, read_passphrase("file:keys/passphrase", folder.parent))
 
 
 def secrets_of(folder: Path) -> list[str]:
-    site, gateway = (values_of(folder, name) for name in KEY_FILES)
-    return [site["sm4_key"], site["index_key"], gateway["private_key"]]
-
-
-def digests(values: list[str], key: bytes = bytes(32)) -> list[int]:
-    return Keyring(
-        sealer=Sealer(site=SiteKey(key_id="test", key=bytes(16))),
-        signing_key=Sm2PrivateKey.from_hex(f"{1:064x}"),
-        _index=Sm3Keyed(key=key),
-        _infos=(),
-    ).person_digest(values)
+    """Every key of the folder, in the clear."""
+    material = material_of(folder)
+    return [material.root.get_secret_value(), *(key.get_secret_value() for key in material.signing.values())]
 
 
 def test_a_keyring_is_the_same_each_time_it_is_loaded(folder: Path) -> None:
@@ -53,7 +49,7 @@ def test_a_keyring_is_the_same_each_time_it_is_loaded(folder: Path) -> None:
 
 def test_two_sites_share_nothing(tmp_path: Path) -> None:
     """Another site's keyring opens no seal, verifies no signature and gives other digests."""
-    mine, other = Keyring.create(tmp_path / "mine"), Keyring.create(tmp_path / "other")
+    mine, other = (Keyring.create(tmp_path / name / "keys", cost=CHEAPEST) for name in ("mine", "other"))
     with pytest.raises(SealBroken):
         other.sealer.open_bytes(mine.sealer.seal_bytes(b"x", "p"), "p")
     assert not other.signing_key.public.verify(mine.signing_key.sign(b"x"), b"x")
@@ -63,42 +59,72 @@ def test_two_sites_share_nothing(tmp_path: Path) -> None:
 def test_key_files_are_closed_to_others(folder: Path) -> None:
     """The folder has mode 0700 and each file 0600, whatever the folder was before."""
     assert 0o700 == folder.stat().st_mode & 0o777
-    assert {name: 0o600 for name in KEY_FILES} == {
-        path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()
-    }
+    assert dict.fromkeys(ALL_FILES, 0o600) == {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
 
 def test_a_folder_that_stands_open_is_closed(tmp_path: Path) -> None:
     """Keys may be made in a folder that holds other files, which others may no longer enter then."""
     (tmp_path / "keys").mkdir(mode=0o755)
     (tmp_path / "keys" / "README.md").write_text("invented", "utf-8")
-    Keyring.create(tmp_path / "keys")
+    Keyring.create(tmp_path / "keys", cost=CHEAPEST)
     assert 0o700 == (tmp_path / "keys").stat().st_mode & 0o777
 
 
 @pytest.mark.parametrize("left", KEY_FILES)
 def test_keys_are_never_overwritten(folder: Path, left: str) -> None:
     """While one of the two files is there, no new keys are made and the file stays as it is."""
-    (folder / next(name for name in KEY_FILES if name != left)).unlink()
+    for name in ALL_FILES - {left}:
+        (folder / name).unlink()
     before = (folder / left).read_bytes()
     with pytest.raises(KeyFault, match=left):
-        Keyring.create(folder)
+        Keyring.create(folder, cost=CHEAPEST)
     assert {left: before} == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_passphrase_that_is_there_is_used(tmp_path: Path) -> None:
+    """Where a person chose the passphrase, inside the site or outside, it is that one and no other."""
+    outside = tmp_path / "elsewhere"
+    outside.write_text("an invented passphrase\n", "utf-8")
+    outside.chmod(0o600)
+    settings = KeySettings(passphrase=f"file:{outside}")
+    made = Keyring.create(tmp_path / "keys", settings, CHEAPEST)
+    assert set(KEY_FILES) == {path.name for path in (tmp_path / "keys").iterdir()}
+    assert made.ids() == Keyring.load(tmp_path / "keys", settings).ids()
+    with pytest.raises(KeyFault, match="passphrase"):
+        Keyring.load(tmp_path / "keys")
+
+
+def test_a_site_passes_from_a_file_to_a_credential(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what lay in the file in a credential of systemd, and the file gone, everything opens as before."""
+    before = Keyring.load(folder)
+    sealed = before.sealer.seal_bytes(b"x", "p")
+    (tmp_path / "gateway-keys").write_bytes(material_of(folder).plain())
+    for name in ("provider.json", "passphrase"):
+        (folder / name).unlink()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    after = Keyring.load(folder, KeySettings(provider="credential"))
+    assert ("credential", b"x") == (after.provider.kind, after.sealer.open_bytes(sealed, "p"))
+    assert before.signing_key.public == after.signing_key.public
 
 
 def test_ids_are_shown_and_keys_are_not(folder: Path) -> None:
     """What a keyring shows of itself is kinds, ids and dates."""
     keyring = Keyring.load(folder)
-    assert [KeyKind.SITE, KeyKind.GATEWAY] == [info.kind for info in keyring.ids()]
-    assert [values_of(folder, name)["key_id"] for name in KEY_FILES] == [
-        info.key_id for info in keyring.ids()
-    ]
-    shown = f"{keyring!r} {keyring.ids()!r} {keyring.sealer!r} {keyring.signing_key!r}"
+    assert [KeyKind.EPOCH, KeyKind.INDEX, KeyKind.GATEWAY] == [info.kind for info in keyring.ids()]
+    ring = values_of(folder, "ring.json")
+    ids = [ring["epochs"][0]["key_id"], ring["index"]["key_id"], ring["signing"][0]["key_id"]]
+    assert ids == [info.key_id for info in keyring.ids()]
+    parts = (keyring, keyring.ids(), keyring.sealer, keyring.signing_key, keyring.ring.newest())
+    shown = " ".join(map(repr, parts))
     assert [] == [secret for secret in secrets_of(folder) if secret in shown]
-    assert repr(bytes.fromhex(secrets_of(folder)[0])) not in shown
+    assert "=b'" not in shown
+    texts = "".join((folder / name).read_text("utf-8") for name in KEY_FILES)
+    assert [] == [secret for secret in secrets_of(folder) if secret in texts]
 
 
-@pytest.mark.parametrize("name", KEY_FILES)
+@pytest.mark.parametrize("name", sorted(ALL_FILES))
 def test_a_key_file_that_others_may_read_is_refused(folder: Path, name: str) -> None:
     """The refusal names the command that mends it."""
     (folder / name).chmod(0o640)
@@ -113,36 +139,99 @@ def test_a_key_folder_that_others_may_enter_is_refused(folder: Path) -> None:
         Keyring.load(folder)
 
 
-@pytest.mark.parametrize("name", KEY_FILES)
+@pytest.mark.parametrize("name", sorted(ALL_FILES))
 def test_a_missing_key_file_is_named(folder: Path, name: str) -> None:
-    """Half a keyring is no keyring."""
+    """Without any one of the three files nothing opens, and the file that is missing is told."""
     (folder / name).unlink()
     with pytest.raises(KeyFault, match=name):
         Keyring.load(folder)
 
 
+def spoilt(entry: str, **change: object) -> Any:  # JSON to JSON
+    """A change of the first, or only, one of these entries of the ring."""
+
+    def spoil(ring: Any) -> Any:
+        one = ring[entry] if isinstance(ring[entry], dict) else ring[entry][0]
+        one.update(change)
+        return ring
+
+    return spoil
+
+
 @pytest.mark.parametrize(
-    ("name", "change"),
+    "spoil",
     [
-        pytest.param("site.json", {"sm4_key": "00"}, id="short SM4 key"),
-        pytest.param("site.json", {"index_key": "no hex"}, id="index key no hex"),
-        pytest.param("site.json", {"created": "yesterday"}, id="no date"),
-        pytest.param("site.json", {"unknown": "x"}, id="unknown entry"),
-        pytest.param("gateway.sm2.json", {"private_key": f"{1:064x}"}, id="another private key"),
-        pytest.param("gateway.sm2.json", {"private_key": "0" * 64}, id="no private key"),
-        pytest.param("gateway.sm2.json", {"key_id": "0" * 16}, id="another id"),
+        pytest.param(spoilt("epochs", key="00"), id="short key"),
+        pytest.param(spoilt("epochs", key="no hex"), id="no hex"),
+        pytest.param(spoilt("epochs", key_id="another"), id="another id"),
+        pytest.param(spoilt("epochs", created="yesterday"), id="no time"),
+        pytest.param(spoilt("epochs", unknown="x"), id="unknown entry"),
+        pytest.param(spoilt("index", epoch="another"), id="index of an unknown epoch"),
+        pytest.param(spoilt("index", key_id="another"), id="another index"),
+        pytest.param(spoilt("signing", public_key="00" * 64), id="another public key"),
+        pytest.param(spoilt("signing", index=2), id="another signing key"),
+        pytest.param(lambda ring: {**ring, "epochs": []}, id="no epoch"),
+        pytest.param(lambda ring: {**ring, "signing": []}, id="no signing key"),
+        pytest.param(lambda _ring: [], id="no ring"),
     ],
 )
-def test_a_damaged_key_file_is_refused_without_showing_it(
-    folder: Path, name: str, change: dict[str, str]
-) -> None:
-    """A file that isn't what it should be is a key fault, and no key is in the message."""
-    secrets, path = secrets_of(folder), folder / name
-    path.write_text(json.dumps(values_of(folder, name) | change), "utf-8")
+def test_a_damaged_ring_is_refused_without_showing_it(folder: Path, spoil: Any) -> None:  # JSON to JSON
+    """A ring that isn't what it should be is a key fault, and nothing of it is in the message."""
+    ring = values_of(folder, "ring.json")
+    (folder / "ring.json").write_text(json.dumps(spoil(values_of(folder, "ring.json"))), "utf-8")
     with pytest.raises(KeyFault) as refused:
         Keyring.load(folder)
-    assert [] == [secret for secret in secrets if secret in str(refused.value)]
+    assert [] == [one for one in (ring["epochs"][0]["key"], ring["index"]["key"]) if one in str(refused.value)]
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_the_ring_of_another_site_is_refused(tmp_path: Path) -> None:
+    """A ring and a provider that do not belong together open nothing, and the message says where to look."""
+    for name in ("mine", "other"):
+        Keyring.create(tmp_path / name / "keys", cost=CHEAPEST)
+    ring = (tmp_path / "other" / "keys" / "ring.json").read_bytes()
+    (tmp_path / "mine" / "keys" / "ring.json").write_bytes(ring)
+    with pytest.raises(KeyFault, match=r"provider\.json"):
+        Keyring.load(tmp_path / "mine" / "keys")
+
+
+def test_a_new_epoch_seals_and_the_old_one_opens(folder: Path) -> None:
+    """Whoever has the ring open sees another process's new epoch at the next seal; digests stay what they were."""
+    ours, theirs = Keyring.load(folder), Keyring.load(folder)
+    old, who = ours.sealer.seal_bytes(b"old", "p"), ours.person_digest(["invented"])
+    begun = theirs.ring.begin_epoch()
+    new = ours.sealer.seal_bytes(b"new", "p")
+    assert begun.key_id == ours.sealer.key_id
+    for keyring in (ours, theirs, Keyring.load(folder)):
+        assert (b"old", b"new") == (keyring.sealer.open_bytes(old, "p"), keyring.sealer.open_bytes(new, "p"))
+        assert who == keyring.person_digest(["invented"])
+    assert ALL_FILES == {path.name for path in folder.iterdir()}
+
+
+def test_a_dropped_epoch_opens_nothing_any_more(folder: Path) -> None:
+    """Its seals name it; the index and the newest epoch go on, for those who have the ring open too."""
+    ours, theirs = Keyring.load(folder), Keyring.load(folder)
+    old, who, first = ours.sealer.seal_bytes(b"old", "p"), ours.person_digest(["invented"]), ours.sealer.key_id
+    theirs.ring.begin_epoch()
+    theirs.ring.drop_epoch(first)
+    assert b"new" == theirs.sealer.open_bytes(ours.sealer.seal_bytes(b"new", "p"), "p")
+    for keyring in (ours, Keyring.load(folder)):
+        with pytest.raises(SealBroken, match=first):
+            keyring.sealer.open_bytes(old, "p")
+        assert who == keyring.person_digest(["invented"])
+
+
+def test_the_newest_epoch_is_never_dropped(folder: Path) -> None:
+    """Neither it nor one that is not there: the ring stays as it is."""
+    keyring, before = Keyring.load(folder), (folder / "ring.json").read_bytes()
+    for key_id in (keyring.sealer.key_id, "nobody"):
+        with pytest.raises(KeyFault, match=key_id):
+            keyring.ring.drop_epoch(key_id)
+    assert before == (folder / "ring.json").read_bytes()
+
+
+def digests(values: list[str], key: bytes = bytes(32)) -> list[int]:
+    return person_digests(Sm3Keyed(key=key), values)
 
 
 @given(values=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20)))
@@ -159,60 +248,3 @@ def test_a_digest_does_not_change_from_release_to_release() -> None:
     gmssl = pytest.importorskip("gmssl_pyx")
     expected = int.from_bytes(gmssl.sm3_hmac(bytes(32), "invented 名".encode())[:8], "big") >> 1
     assert [expected] == digests(["invented 名"])
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        (f"{SECRET}\n", SECRET),
-        (f"{SECRET}\r\n", SECRET),
-        (SECRET, SECRET),
-        (f" {SECRET} \n\n", f" {SECRET} \n"),
-    ],
-    ids=["newline", "windows newline", "none", "only one is cut"],
-)
-def test_a_secret_of_a_file_loses_one_line_end_and_nothing_else(
-    tmp_path: Path, written: str, expected: str
-) -> None:
-    """The secret is what stands in the file, and hides itself in repr."""
-    (tmp_path / "pass").write_bytes(written.encode())
-    (tmp_path / "pass").chmod(0o600)
-    secret = read_secret("file:pass", tmp_path)
-    assert expected == secret.get_secret_value()
-    assert SECRET not in f"{secret} {secret!r}"
-
-
-def test_a_secret_of_the_environment_is_read_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`env:` takes the variable as it is; one that is missing or empty is a key fault that names it."""
-    monkeypatch.setenv("GATEWAY_TEST_SECRET", SECRET)
-    assert SECRET == read_secret("env:GATEWAY_TEST_SECRET", tmp_path).get_secret_value()
-    monkeypatch.setenv("GATEWAY_TEST_SECRET", "")
-    with pytest.raises(KeyFault, match="GATEWAY_TEST_SECRET"):
-        read_secret("env:GATEWAY_TEST_SECRET", tmp_path)
-
-
-@pytest.mark.parametrize(
-    "reference", [SECRET, "", "file:", "env:", f"FILE:{SECRET}", f"file:/etc/{SECRET}", f"file:../{SECRET}"]
-)
-def test_any_other_form_of_a_secret_is_refused_without_repeating_it(tmp_path: Path, reference: str) -> None:
-    """A secret written into the configuration itself is refused, and the refusal does not spread it."""
-    with pytest.raises(KeyFault, match=r"file:keys/.*env:") as refused:
-        read_secret(reference, tmp_path)
-    assert SECRET not in str(refused.value)
-
-
-def test_a_secret_file_must_be_there_closed_to_others_and_hold_something(tmp_path: Path) -> None:
-    """Missing, readable by others, empty, or no text: each is a key fault."""
-    path = tmp_path / "pass"
-    with pytest.raises(KeyFault, match="pass"):
-        read_secret("file:pass", tmp_path)
-    path.write_text(SECRET, "utf-8")
-    path.chmod(0o644)
-    with pytest.raises(KeyFault, match="chmod 600") as refused:
-        read_secret("file:pass", tmp_path)
-    assert SECRET not in str(refused.value)
-    path.chmod(0o600)
-    for content in (b"\n", b"\xff\xfe"):
-        path.write_bytes(content)
-        with pytest.raises(KeyFault, match="pass"):
-            read_secret("file:pass", tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,8 @@ from gateway.acts.worklist import Taken
 from gateway.errors import GatewayError, NotAllowed, NotFound, SealBroken, TryLater
 from gateway.model.verdicts import Verdict
 from gateway.site import Site
+from gateway.vault import Keyring
+from gateway.vault.sealedfile import CHEAPEST
 from tests.acceptance.test_privacy import files_of, leaks
 from tests.acts.lived import Lived, ask, copy, opened
 from tests.acts.worklists import FIRST, PAGE, cells, edited, filled, locked, part, unlocked, with_cells
@@ -252,10 +255,9 @@ def test_only_the_named_clerk_s_file_in_time_is_taken(
 def test_another_site_s_file_is_refused(lived: Lived, root: Path, site: Site, file: Path, tmp_path: Path) -> None:
     """A worklist of another site, whose numbers are the same and whose key is not, is none of ours."""
     filled(file, PASSWORD, {FIRST: (LATER, "电话核实")})
-    keys = root / "keys" / "site.json"
-    content = json.loads(keys.read_text("utf-8"))
-    keys.write_text(json.dumps({**content, "index_key": "00" * 32}), "utf-8")
-    with opened(root) as other, pytest.raises(NotAllowed):
+    shutil.rmtree(shutil.copytree(root, tmp_path / "other") / "keys")
+    Keyring.create(tmp_path / "other" / "keys", cost=CHEAPEST)
+    with opened(tmp_path / "other") as other, pytest.raises(NotAllowed):
         take(other, file)
     assert 1 == take(site, file).taken
 

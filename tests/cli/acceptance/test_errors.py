@@ -23,7 +23,7 @@ def no_site(root: Path) -> None:
 
 
 def no_keys(root: Path) -> None:
-    (root / "keys" / "site.json").unlink()
+    (root / "keys" / "ring.json").unlink()
 
 
 def open_keys(root: Path) -> None:

@@ -1,0 +1,258 @@
+"""The key ring, `keys/ring.json`: the keys of epochs and of the blind index, each wrapped, and which key signs.
+
+Takes the file and a provider; gives epochs, the newest of which seals. Nothing in the file is of use without the
+provider. It is replaced as a whole, by one process at a time, and a process that has it open sees another one's change
+at its next seal. `KeyFault` for a file that is missing, damaged, open to others, or of another provider.
+"""
+
+import fcntl
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from gateway.errors import KeyFault, SealBroken
+from gateway.vault.files import damaged, write_private
+from gateway.vault.header import Epoch
+from gateway.vault.provider import FIRST_INDEX, InternalKey, KeyHandle, KeyProvider
+from gateway.vault.secrets import refuse_open_to_others
+from gateway.vault.sm import SM4_KEY_BYTES, Sm3Keyed, sm3_hex
+from gateway.words import _
+
+FILE = "ring.json"
+#: SM3's own length: RFC 2104 advises a key no shorter than the digest.
+INDEX_KEY_BYTES = 32
+#: 16 hex digits, the room that a seal has for it.
+KEY_ID_BYTES = 8
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    key_id: str
+    #: UTC.
+    created: datetime
+
+
+class EpochEntry(_Entry):
+    """One epoch."""
+
+    #: Its key under the provider's root key, hex.
+    key: str
+    #: Under that key: what sealed values' keys are made from, hex.
+    values: str
+
+
+class IndexEntry(_Entry):
+    """The key of the blind index."""
+
+    #: Under the key of this epoch, hex.
+    epoch: str
+    key: str
+
+
+class SigningEntry(_Entry):
+    """A signing key, which is in the provider."""
+
+    index: int
+    #: 128 hex digits.
+    public_key: str
+
+
+class RingFile(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    #: Oldest first; the last one seals.
+    epochs: tuple[EpochEntry, ...]
+    index: IndexEntry
+    signing: tuple[SigningEntry, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Open:
+    """The ring as it was read: the file, what tells it from another, and its keys."""
+
+    stamp: tuple[int, int, int]
+    file: RingFile
+    epochs: dict[str, Epoch]
+
+
+class Ring:
+    """An open key ring. May be shared by threads."""
+
+    def __init__(self, path: Path, provider: KeyProvider) -> None:
+        """Raises KeyFault."""
+        self._path, self._provider = path, provider
+        self._lock = threading.Lock()
+        self._open = self._read()
+
+    def __repr__(self) -> str:
+        return f"Ring({', '.join(self._open.epochs)})"
+
+    @property
+    def file(self) -> RingFile:
+        """What stands in the file now."""
+        return self._fresh().file
+
+    def newest(self) -> Epoch:
+        """The epoch that seals. Looks whether another process has begun one."""
+        ring = self._fresh()
+        return ring.epochs[ring.file.epochs[-1].key_id]
+
+    def find(self, key_id: str) -> Epoch | None:
+        """The epoch of that id; None where its key is not here."""
+        return self._open.epochs.get(key_id) or self._fresh().epochs.get(key_id)
+
+    def index(self) -> Sm3Keyed:
+        """The key of the blind index."""
+        ring = self._fresh()
+        entry = ring.file.index
+        return Sm3Keyed(key=_opened(ring.epochs[entry.epoch].handle, entry.key, _index_bound(entry.key_id)))
+
+    def signing(self) -> InternalKey:
+        """The key that the gateway signs with. KeyFault where the provider has another under that index."""
+        entry = self.file.signing[-1]
+        public = self._provider.public_key(entry.index)
+        if (public.hex, key_id_of(public.hex)) != (entry.public_key, entry.key_id):
+            raise damaged(FILE)
+        return InternalKey(provider=self._provider, index=entry.index, public=public)
+
+    def begin_epoch(self) -> EpochEntry:
+        """A new epoch, under which everything is sealed from now on; the index's key passes to it."""
+        with self._alone():
+            old, entry = self._fresh(), new_epoch(self._provider)
+            epoch = _epoch(self._provider, entry)
+            index = old.file.index
+            key = _opened(old.epochs[index.epoch].handle, index.key, _index_bound(index.key_id))
+            self._write(
+                RingFile(
+                    epochs=(*old.file.epochs, entry),
+                    index=_wrapped_index(index.key_id, index.created, epoch, key),
+                    signing=old.file.signing,
+                )
+            )
+        return entry
+
+    def drop_epoch(self, key_id: str) -> None:
+        """Takes an epoch's key out of the ring: what is sealed under it never opens again. Raises KeyFault for the
+        newest, and for one that is not there."""
+        with self._alone():
+            old = self._fresh().file
+            if key_id not in [entry.key_id for entry in old.epochs[:-1]]:
+                step = _("可用 gateway keys list 查看;最新的密钥不能销毁")
+                raise KeyFault(_("没有可以销毁的密钥 {key_id}").format(key_id=key_id), where=FILE, next_step=step)
+            left = tuple(entry for entry in old.epochs if entry.key_id != key_id)
+            self._write(old.model_copy(update={"epochs": left}))
+
+    def _fresh(self) -> _Open:
+        if self._stamp() != self._open.stamp:
+            with self._lock:
+                if self._stamp() != self._open.stamp:
+                    self._open = self._read()
+        return self._open
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            seen = self._path.stat()
+        except OSError:
+            refuse_open_to_others(self._path, "chmod 600")  # which says that it is missing
+            raise damaged(FILE) from None
+        return seen.st_mtime_ns, seen.st_ino, seen.st_size
+
+    def _read(self) -> _Open:
+        refuse_open_to_others(self._path, "chmod 600")
+        stamp = self._stamp()
+        try:
+            file = RingFile.model_validate_json(self._path.read_bytes())
+        except (OSError, ValidationError):
+            raise damaged(FILE) from None
+        if not file.epochs or not file.signing:
+            raise damaged(FILE)
+        epochs = {entry.key_id: _epoch(self._provider, entry) for entry in file.epochs}
+        if file.index.epoch not in epochs:
+            raise damaged(FILE)
+        return _Open(stamp=stamp, file=file, epochs=epochs)
+
+    def _write(self, file: RingFile) -> None:
+        write_private(self._path, file.model_dump(mode="json"), replace=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One process changes the ring at a time."""
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+
+def create(path: Path, provider: KeyProvider) -> Ring:
+    """A new ring: one epoch, an index key, and the provider's first signing key."""
+    entry = new_epoch(provider)
+    epoch, public = _epoch(provider, entry), provider.public_key(FIRST_INDEX).hex
+    index_id, now = secrets.token_hex(KEY_ID_BYTES), _now()
+    signing = SigningEntry(index=FIRST_INDEX, key_id=key_id_of(public), created=now, public_key=public)
+    index = _wrapped_index(index_id, now, epoch, secrets.token_bytes(INDEX_KEY_BYTES))
+    file = RingFile(epochs=(entry,), index=index, signing=(signing,))
+    write_private(path, file.model_dump(mode="json"))
+    return Ring(path, provider)
+
+
+def new_epoch(provider: KeyProvider) -> EpochEntry:
+    """The keys of a new epoch, wrapped."""
+    key_id = secrets.token_hex(KEY_ID_BYTES)
+    key = provider.generate_key(key_id)
+    values = provider.import_key(key_id, key).wrap(secrets.token_bytes(SM4_KEY_BYTES), _values_bound(key_id))
+    return EpochEntry(key_id=key_id, created=_now(), key=key.hex(), values=values.hex())
+
+
+def key_id_of(public_key: str) -> str:
+    """SM3 of a public key, its first 16 hex digits: whoever has the public key can work the id out."""
+    return sm3_hex(bytes.fromhex(public_key))[: 2 * KEY_ID_BYTES]
+
+
+def _epoch(provider: KeyProvider, entry: EpochEntry) -> Epoch:
+    handle = provider.import_key(entry.key_id, _raw(entry.key))
+    return Epoch(
+        key_id=entry.key_id, handle=handle, values=_opened(handle, entry.values, _values_bound(entry.key_id))
+    )
+
+
+def _wrapped_index(key_id: str, created: datetime, epoch: Epoch, key: bytes) -> IndexEntry:
+    wrapped = epoch.handle.wrap(key, _index_bound(key_id))
+    return IndexEntry(key_id=key_id, created=created, epoch=epoch.key_id, key=wrapped.hex())
+
+
+def _opened(handle: KeyHandle, wrapped: str, bound: bytes) -> bytes:
+    try:
+        return handle.unwrap(_raw(wrapped), bound)
+    except SealBroken:
+        raise damaged(FILE) from None
+
+
+def _raw(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise damaged(FILE) from None
+
+
+def _values_bound(key_id: str) -> bytes:
+    return b"gateway values|" + key_id.encode()
+
+
+def _index_bound(key_id: str) -> bytes:
+    return b"gateway index|" + key_id.encode()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
