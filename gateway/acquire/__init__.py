@@ -3,6 +3,6 @@
 Takes a plugin's source and a session. Gives what it fetched. May say: try again later. Touches the network.
 """
 
-from gateway.acquire.session import SourceSession
+from gateway.acquire.session import SourceSession, protection
 
-__all__ = ["SourceSession"]
+__all__ = ["SourceSession", "protection"]

@@ -17,6 +17,7 @@ from gateway.peers.retry import Retry
 from gateway.peers.sftp import SftpPeer
 from gateway.peers.sink import Sink
 from gateway.peers.ssh import SftpAddress
+from gateway.peers.tls import Protection
 from gateway.plugin.api import HttpOptions, SftpOptions
 from gateway.plugin.forms import now
 from gateway.vault import Keyring, Sm2PublicKey, read_secret
@@ -102,7 +103,14 @@ class SourceSession:
 
     def http(self, options: HttpOptions, auth: Auth | None = None) -> HttpPeer:
         """A client, closed with the session."""
-        peer = HttpPeer(options.base, name=self.instance, timeout=options.timeout, retry=PATIENCE, auth=auth)
+        peer = HttpPeer(
+            options.base,
+            name=self.instance,
+            timeout=options.timeout,
+            retry=PATIENCE,
+            auth=auth,
+            protection=protection(options, self.site),
+        )
         return self._stack.enter_context(peer)
 
     def secret(self, reference: str) -> SecretStr:
@@ -158,6 +166,18 @@ class SourceSession:
             clock=_china_now,
             next_msgid=self.next_msgid,
         )
+
+
+def protection(options: HttpOptions, site: Path) -> Protection:
+    """What protects connections to a peer of the site. Raises KeyFault for a client key that others may read."""
+    if options.client_key:
+        read_secret(options.client_key, site)
+    return Protection(
+        ca_file=site / options.ca_file if options.ca_file else None,
+        certificate=site / options.client_certificate if options.client_certificate else None,
+        key=site / options.client_key.removeprefix("file:") if options.client_key else None,
+        channel=options.channel,
+    )
 
 
 def _digest(text: str) -> str:

@@ -21,6 +21,7 @@ from gateway.acts.advice import ending_sentence, overdue_sentence
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError, SettingsFault
 from gateway.peers.ssh import HostKey, show_host_key
+from gateway.pipeline.channels import bare
 from gateway.pipeline.checks import check_platform, check_source, clock_difference
 from gateway.pipeline.sharing import endings
 from gateway.plugin.api import HttpOptions
@@ -66,6 +67,7 @@ def examine(root: Path) -> Iterator[Finding]:
     if settings:
         yield from _privileges(settings[0])
         yield from _sharing(settings[0])
+        yield from _channels(settings[0])
         yield from _secrets(settings[0])
     yield _disk(root)
     sites: list[Site] = []
@@ -175,6 +177,15 @@ def _keys(root: Path) -> Finding:
     return Finding(check="keys", state="ok", text=text)
 
 
+def _channels(settings: Settings) -> Iterator[Finding]:
+    """What is said to protect peers that are spoken to in plain HTTP."""
+    for name, host, channel in bare(settings):
+        text = _("{name}:{host} 使用 http://,由「{channel}」保护;网关看不到它是否真的有效")
+        step = _("请确认该设备仍在保护这条通道;可能时改用 https://")
+        text = text.format(name=name, host=host, channel=channel)
+        yield Finding(check="channels", state="warning", text=text, next_step=step)
+
+
 def _secrets(settings: Settings) -> Iterator[Finding]:
     models = {"platform": settings.platform, **{n: i.options for n, i in settings.sources.items()}}
     faults = 0
@@ -219,7 +230,7 @@ def _clock(site: Site) -> Finding:
     step = _("请校准本机时间(例如启用 NTP):签名和令牌都带时间")
     for name, options in _http_peers(site):
         try:
-            ahead = clock_difference(options, name)
+            ahead = clock_difference(site, options, name)
         except GatewayError:
             continue
         if ahead is not None:

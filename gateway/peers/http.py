@@ -23,6 +23,7 @@ from gateway.peers.download import Download, Downloaded
 from gateway.peers.retry import Retry, retry_after
 from gateway.peers.signing import BASE_EXTENSION
 from gateway.peers.sink import Sink
+from gateway.peers.tls import Protection, protected
 from gateway.peers.wire import (
     LIMIT_EXTENSION,
     WHERE_EXTENSION,
@@ -43,6 +44,9 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 ANSWER_LIMIT = 16 * 1024 * 1024
 #: Said "not now"; RFC 9110 and 6585, and the contracts' 5xx.
 PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
+
+#: TLS with the authorities that browsers trust, and nothing else that would protect plain HTTP.
+UNPROTECTED = Protection()
 
 Query = Mapping[str, str | int]
 T = TypeVar("T")
@@ -91,12 +95,14 @@ class HttpPeer:
     """
 
     def __init__(
-        self, base: str, *, name: str, timeout: float, retry: Retry, auth: httpx.Auth | None = None
+        self, base: str, *, name: str, timeout: float, retry: Retry, auth: httpx.Auth | None = None,
+        protection: Protection = UNPROTECTED,
     ) -> None:
+        """Raises SettingsFault for an address or a protection that cannot be used."""
         self.base, self.name, self.retry = base.rstrip("/"), name, retry
         self._base_url = _base_url(self.base, name)
         self._client = httpx.Client(
-            transport=Bounded(httpx.HTTPTransport(trust_env=False), timeout),
+            transport=Bounded(httpx.HTTPTransport(verify=protected(base, protection, name), trust_env=False), timeout),
             auth=auth,
             timeout=httpx.Timeout(timeout),
             trust_env=False,

@@ -3,12 +3,16 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import httpx
 
 from gateway.errors import GatewayError, PeerBroken, PeerRefused, PeerUnreachable, PeerUntrusted
 from gateway.peers.pace import Pace
+from gateway.peers.tls import distrust
 from gateway.words import _
+
+E = TypeVar("E", bound=BaseException)
 
 #: Bytes of an answer that says no, or of a token.
 REFUSAL_LIMIT = 1024 * 1024
@@ -93,7 +97,7 @@ def translated(where: str) -> Iterator[None]:
         yield
     except httpx.RequestError as error:
         ours = _ours(error, where)
-        if isinstance(ours, PeerUntrusted):
+        if isinstance(ours, PeerUntrusted | PeerRefused):
             raise ours from error
         raise Passing(ours) from error
     except httpx.InvalidURL as error:
@@ -102,11 +106,9 @@ def translated(where: str) -> Iterator[None]:
         raise Passing(error) from error.__cause__
 
 
-def _ours(error: httpx.RequestError, where: str) -> PeerUnreachable | PeerBroken | PeerUntrusted:
-    if _has_cause(error, ssl.SSLCertVerificationError):
-        return PeerUntrusted(
-            _("对方的 TLS 证书未通过验证"), where=where, next_step=_("请核对地址和证书,确认前不会再连接")
-        )
+def _ours(error: httpx.RequestError, where: str) -> PeerUnreachable | PeerRefused | PeerBroken | PeerUntrusted:
+    if (broken := _cause(error, ssl.SSLError)) and (ours := _of_tls(broken, where)):
+        return ours
     if isinstance(error, httpx.TransportError) and not _is_garbage(error):
         return PeerUnreachable(
             _("连接不上,或连接中断、超时"),
@@ -118,6 +120,21 @@ def _ours(error: httpx.RequestError, where: str) -> PeerUnreachable | PeerBroken
     )
 
 
+def _of_tls(error: ssl.SSLError, where: str) -> PeerUntrusted | PeerRefused | None:
+    """What TLS says that does not pass by itself; None for a connection that merely broke."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        step = _("请核对地址和证书,私有 CA 写入 ca_file;确认前不会再连接")
+        return PeerUntrusted(distrust(error), where=where, next_step=step)
+    reason = error.reason or ""
+    if "PROTOCOL" in reason:
+        step = _("请对方启用 TLS 1.2 或更新的版本")
+        return PeerUntrusted(_("对方只支持过时的 TLS,或该端口不是 TLS"), where=where, next_step=step)
+    if "CERTIFICATE" in reason or "UNKNOWN_CA" in reason or "HANDSHAKE_FAILURE" in reason:
+        step = _("请核对 client_certificate 和 client_key,并请对方确认")
+        return PeerRefused(_("对方不接受本机的客户端证书,或要求出示"), where=where, next_step=step)
+    return None
+
+
 def _is_garbage(error: httpx.TransportError) -> bool:
     """httpx has one class for a peer that hangs up too early and for one that talks nonsense."""
     return isinstance(error, httpx.RemoteProtocolError) and not any(
@@ -125,8 +142,8 @@ def _is_garbage(error: httpx.TransportError) -> bool:
     )
 
 
-def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+def _cause(error: BaseException, kind: type[E]) -> E | None:
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, kind):
         cause = cause.__cause__ or cause.__context__
-    return cause is not None
+    return cause

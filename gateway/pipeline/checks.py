@@ -6,7 +6,7 @@ Takes an open site; gives sentences of the peer's plugin. Raises what a run woul
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from gateway.acquire import SourceSession
+from gateway.acquire import SourceSession, protection
 from gateway.peers.http import HttpPeer
 from gateway.peers.retry import Retry
 from gateway.pipeline import sharing
@@ -43,9 +43,10 @@ def check_platform(site: Site, today: date) -> None:
         channel.sign_in()
 
 
-def clock_difference(options: HttpOptions, name: str) -> timedelta | None:
+def clock_difference(site: Site, options: HttpOptions, name: str) -> timedelta | None:
     """By how much an HTTP peer's clock is ahead of ours; None where it does not say. Raises TryLater."""
-    with HttpPeer(options.base, name=name, timeout=options.timeout, retry=_ONCE) as peer:
+    protected = protection(options, site.settings.root)
+    with HttpPeer(options.base, name=name, timeout=options.timeout, retry=_ONCE, protection=protected) as peer:
         answer = peer.request("HEAD", "")
     try:
         theirs = parsedate_to_datetime(answer.headers.get("date", ""))

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from gateway.errors import ConfigurationFault, ExitCode, GatewayError, PluginFault, TryLater
-from gateway.pipeline import calendar, intake
+from gateway.pipeline import calendar, channels, intake
 from gateway.pipeline.calendar import Overdue
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.platform import PlatformChannel, open_channel
@@ -120,6 +120,7 @@ def recorded(
             runs.close_orphans(tx)
             number = runs.start(tx, kind=kind, actor=actor, today=today, slot=slot)
             decisions.wake_cases(tx, today)
+            channels.note(tx, site.settings, actor)
         if number is None:
             return None
         report = RunReport(run=number, today=today)

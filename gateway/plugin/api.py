@@ -11,13 +11,15 @@ from datetime import date
 from typing import ClassVar, Protocol
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from gateway.model.deliveries import Manifest
 from gateway.peers.envelope import EnvelopePeer
 from gateway.peers.http import Auth, HttpPeer
 from gateway.peers.sftp import SftpPeer
 from gateway.peers.sink import Sink
+from gateway.peers.tls import is_bare
+from gateway.words import _
 
 
 class PluginOptions(BaseModel):
@@ -49,6 +51,27 @@ class HttpOptions(PluginOptions):
     base: str
     #: Seconds for connecting and for each wait for bytes.
     timeout: float = 30.0
+    #: PEM file of the authorities to trust, relative to the site's folder; "" = those that browsers trust.
+    ca_file: str = ""
+    #: Our own certificate, a PEM file relative to the site's folder, and its key as `file:…`, where the peer asks.
+    client_certificate: str = ""
+    client_key: str = ""
+    #: What protects `http://` to another machine, such as a VPN; without it such an address is a fault.
+    channel: str = Field(default="", max_length=200, validate_default=True)
+
+    @field_validator("client_key")
+    @classmethod
+    def _a_file(cls, reference: str) -> str:
+        if reference and not reference.startswith("file:"):
+            raise ValueError(_("只能写 file:keys/文件名"))
+        return reference
+
+    @field_validator("channel")
+    @classmethod
+    def _named(cls, channel: str, info: ValidationInfo) -> str:
+        if is_bare(str(info.data.get("base", ""))) and not channel.strip():
+            raise ValueError(_("base 是 http://,不加密,只允许连接本机;请改用 https://,或写明保护通道的设备"))
+        return channel
 
 
 @dataclass(frozen=True, kw_only=True)

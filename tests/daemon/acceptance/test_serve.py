@@ -1,12 +1,14 @@
 """The daemon as a process: it catches up, runs a slot once, and stops in two steps."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -148,3 +150,36 @@ def test_a_daemon_whose_site_is_faulty_does_not_start(missed: Path) -> None:
         daemon = stack.enter_context(served(missed))
         assert 2 == daemon.process.wait(PATIENCE)
     assert [] == [line for line in daemon.lines if "Traceback" in line]
+
+
+def listening(pid: int) -> list[str]:
+    """Sockets of the process that wait for connections or datagrams, by the kernel's own tables."""
+    inodes = set()
+    for link in list(Path(f"/proc/{pid}/fd").iterdir()):
+        with suppress(FileNotFoundError):  # closed since
+            inodes.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
+    found = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text("ascii").splitlines()[1:]:
+            local, _remote, state, *rest = line.split()[1:]
+            # 0A = TCP_LISTEN; of UDP an unconnected socket, 07.
+            if state in ("0A", "07") and rest[5] in inodes:
+                found.append(f"{table} {local}")
+    unix = (line.split() for line in Path(f"/proc/{pid}/net/unix").read_text("utf-8").splitlines()[1:])
+    # Flag 0x10000 = it accepts connections.
+    return found + [f"unix {words[6]}" for words in unix if words[6] in inodes and int(words[3], 16) & 0x10000]
+
+
+def test_it_listens_to_nobody(missed: Path) -> None:
+    """A daemon that has worked has no socket on which anybody could reach it."""
+    with served(missed) as daemon:
+        daemon.wait_for("run.done")
+        assert [] == listening(daemon.process.pid)
+
+
+def test_a_listener_would_be_seen() -> None:
+    """The look at the kernel's tables finds a socket that listens."""
+    with socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX) as local:
+        local.bind("\0" + "test-listener")
+        local.listen()
+        assert {"tcp", "unix"} == {found.split()[0] for found in listening(os.getpid())}
