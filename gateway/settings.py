@@ -53,6 +53,29 @@ class SiteSettings(_Strict):
     trial: bool = False
 
 
+class AuditSettings(_Strict):
+    """Where the checkpoints of the audit chain are kept outside."""
+
+    #: The system's log: path of its socket, or host:port (UDP); "" = not there.
+    syslog: str = ""
+    #: A file to which each checkpoint adds a line, best on another host's mount; "" = none.
+    file: str = ""
+
+    @field_validator("syslog")
+    @classmethod
+    def _path_or_port(cls, where: str) -> str:
+        if where and not where.startswith("/") and not re.fullmatch(r"[^\s]+:\d{1,5}", where):
+            raise ValueError("path of a socket, or host:port")
+        return where
+
+    @field_validator("file")
+    @classmethod
+    def _whole_path(cls, where: str) -> str:
+        if where and not Path(where).is_absolute():
+            raise ValueError("an absolute path")
+        return where
+
+
 class LimitSettings(_Strict):
     """Past a share and the number that belongs to it, departures or a whole list are held until a person decides."""
 
@@ -158,6 +181,7 @@ class Settings:
     keys: KeySettings = USUAL_PLACE
     #: Instances whose plugin is broken, and why: nothing is pulled for them, what they said goes on counting.
     set_aside: Mapping[str, str] = field(default_factory=dict)
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
     @property
     def var(self) -> Path:
@@ -189,6 +213,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     faults: list[str] = _unknown_marks(data.pop("plugins", {}))
     site = _section(SiteSettings, data.pop("site", {}), "site", faults)
     keys = _section(KeySettings, data.pop("keys", {}), "keys", faults)
+    audit = _section(AuditSettings, data.pop("audit", {}), "audit", faults)
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
     platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
@@ -199,7 +224,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
         faults += _elsewhere({"platform": platform, **{f"sources.{n}": i.options for n, i in sources.items()}})
     if not sources and not set_aside and not faults:
         faults.append(_("没有配置任何来源([sources.名称])"))
-    if faults or site is None or platform is None or keys is None:
+    if faults or site is None or platform is None or keys is None or audit is None:
         raise _faulty(root, faults)
     return Settings(
         root=root,
@@ -209,6 +234,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
         sources=sources,
         keys=keys,
         set_aside=set_aside,
+        audit=audit,
     )
 
 

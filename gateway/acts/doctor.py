@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import gateway
-from gateway.acts import alarms, runs
+from gateway.acts import alarms, audit, runs
 from gateway.acts.advice import ending_sentence, overdue_sentence
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError, SettingsFault
@@ -47,7 +47,7 @@ _HOST_KEY_PATIENCE = 15.0
 class Finding:
     """What one check found."""
 
-    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, calendar, or a peer's name.
+    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, calendar, audit, or a peer's name.
     check: str
     #: ok | warning | fault
     state: str
@@ -80,6 +80,7 @@ def examine(root: Path) -> Iterator[Finding]:
     try:
         yield _clock(sites[0])
         yield from _calendar(sites[0])
+        yield from _audit(sites[0])
         yield from _peers(sites[0])
     finally:
         sites[0].ledger.close()
@@ -268,6 +269,29 @@ def _calendar(site: Site) -> Iterator[Finding]:
         yield Finding(check="calendar", state="warning", text=text, next_step=step)
     if not late and not missing:
         yield Finding(check="calendar", state="ok", text=_("约定的名单都已按期到达"))
+
+
+def _audit(site: Site) -> Iterator[Finding]:
+    """Whether the audit chain holds, and whether its checkpoints are outside."""
+    try:
+        found = audit.checked(site)
+    except GatewayError as fault:
+        yield _fault("audit", fault)
+    else:
+        step = _("请保留现场,运行 gateway audit verify 查看全部,并与站点以外的检查点核对")
+        for broken in found.breaks[:1]:
+            yield Finding(
+                check="audit", state="fault", text=broken.text, next_step=step, exit_code=ExitCode.FAILED
+            )
+        if found.holds:
+            text = _("审计链完整:{n} 条记录,{c} 个检查点").format(n=found.entries, c=found.checkpoints)
+            yield Finding(check="audit", state="ok", text=text)
+    for _place, text in audit.alarms(site):
+        step = _("请检查该位置;恢复后下一次运行自动补送")
+        yield Finding(check="audit", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
+    if not audit.outside(site):
+        text, step = _("审计检查点没有存到站点以外"), _("请在 gateway.toml 的 [audit] 中设置 syslog 或 file")
+        yield Finding(check="audit", state="warning", text=text, next_step=step)
 
 
 def _http_peers(site: Site) -> Iterator[tuple[str, HttpOptions]]:

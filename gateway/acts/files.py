@@ -1,7 +1,10 @@
 """Files that a person brings or asks for, outside the site."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.errors import DiskFault, NotAllowed
 from gateway.site import Site
@@ -17,14 +20,32 @@ def outside(site: Site, file: Path) -> None:
 
 def write_new(out: Path, content: bytes) -> None:
     """A file that only its owner reads, and that was not there before. Raises NotAllowed, DiskFault."""
+    with new_file(out) as file:
+        file.write(content)
+
+
+@contextmanager
+def new_file(out: Path) -> Iterator[BinaryIO]:
+    """The same, written piece by piece; gone again where it did not come to its end."""
     try:
-        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise NotAllowed(_("文件已存在,不会覆盖"), where=out.name, next_step=_("请用 --out 换一个文件名")) from None
     except OSError as fault:
+        raise _not_written(out) from fault
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as fault:
         out.unlink(missing_ok=True)
-        step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置")
-        raise DiskFault(_("无法写入文件"), where=out.name, next_step=step) from fault
+        raise _not_written(out) from fault
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+
+
+def _not_written(out: Path) -> DiskFault:
+    step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置")
+    return DiskFault(_("无法写入文件"), where=out.name, next_step=step)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from gateway.acts import alarms
+from gateway.acts import alarms, audit
 from gateway.acts.advice import advice, finding_sentence
 from gateway.acts.rights import acting
 from gateway.errors import NotFound
@@ -70,6 +70,8 @@ class Status:
     overdue: list[Overdue]
     #: Sharings that have ended, or end soon.
     sharing: list[Ending]
+    #: Where checkpoints of the audit chain should be outside, and are not: sentences.
+    not_anchored: list[str]
     #: Plugins that were set aside, and why.
     plugins_set_aside: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,7 +120,7 @@ class CaseView:
 
 def status(site: Site, *, actor: str) -> Status:
     """The site on one screen. Raises NotAllowed, as all here does."""
-    overdue = alarms.overdue(site)
+    overdue, not_anchored = alarms.overdue(site), [text for _place, text in audit.alarms(site)]
     with acting(site, actor, "status") as may, site.ledger.begin() as tx:
         may(tx)
         roster = rosters.newest(tx)
@@ -138,6 +140,7 @@ def status(site: Site, *, actor: str) -> Status:
             verified=runs.last_verified(tx),
             overdue=overdue,
             sharing=alarms.endings(site),
+            not_anchored=not_anchored,
             plugins_set_aside=dict(site.plugins.broken),
         )
 

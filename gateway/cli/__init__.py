@@ -28,11 +28,13 @@ from gateway.cli import (
     explain,
     import_,
     resync,
+    audit,
 )
 # isort: on
 
 __all__ = [
     "app",
+    "audit",
     "cases",
     "config",
     "deliveries",

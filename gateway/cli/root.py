@@ -14,6 +14,7 @@ import typer
 from typer import rich_utils
 from typer.core import TyperCommand, TyperGroup
 
+from gateway.acts import audit
 from gateway.bootstrap import open_site
 from gateway.cli import faults
 from gateway.errors import GatewayError
@@ -95,7 +96,8 @@ def opened(ctx: typer.Context) -> Iterator[Site]:
     """The site, open. Raises as `open_site`."""
     site = open_site(folder(ctx))
     try:
-        yield site
+        with audit.sealing(site):
+            yield site
     finally:
         site.ledger.close()
 

@@ -43,6 +43,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
         line(" → ".join(overdue_sentence(late)))
     for ending in seen.sharing:
         line(" → ".join(ending_sentence(ending)))
+    for text in seen.not_anchored:
+        line(f"{text} → gateway doctor")
     for name, why in seen.plugins_set_aside.items():
         line(_("插件 {name} 已停用:{why}").format(name=name, why=why))
 

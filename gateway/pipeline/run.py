@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.errors import ConfigurationFault, ExitCode, GatewayError, PluginFault, TryLater
 from gateway.pipeline import calendar, channels, intake
+from gateway.pipeline.audit import seal
 from gateway.pipeline.calendar import Overdue
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.platform import PlatformChannel, open_channel
@@ -138,6 +139,7 @@ def recorded(
             )
             with site.ledger.begin() as tx:
                 runs.end(tx, number, state, report.detail())
+            seal(site)
         return report
 
 

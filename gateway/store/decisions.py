@@ -14,7 +14,7 @@ from gateway.model.verdicts import Verdict
 from gateway.store import approvals, past
 from gateway.store import tables as t
 from gateway.store.dialect import insert_frame, read_frame, update_by_id
-from gateway.store.ledger import Tx, inserted_id, now, record_act
+from gateway.store.ledger import Tx, inserted_id, now, record_act, record_event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,25 +109,22 @@ def keep_holds(
     for breach in breaches:
         before = known.pop(breach.place, None)
         if before is None:
-            tx.execute(
-                sa.insert(t.holds).values(
-                    delivery_id=breach.delivery,
-                    scope=breach.scope,
-                    identity=breach.identity,
-                    county=breach.county,
-                    state="open",
-                    opened_at=now(),
-                    opened_by=actor,
-                    **_numbers(breach),
-                )
-            )
+            _open(tx, breach, actor)
         elif before.state != "cancelled" and (before.state, before.digest) != ("released", breach.digest):
             _keep_open(tx, before, breach, actor, approving=approving)
     for hold in known.values():
         if hold.state == "open" and hold.scope != WHOLE and hold.delivery_id in judged:
             _void_approvals(tx, hold, actor)
             tx.execute(sa.update(t.holds).where(t.holds.c.id == hold.id).values(state="void"))
+            record_act(tx, actor=actor, act="hold.void", hold=hold.id, delivery=hold.delivery_id)
     return len(holds(tx, state="open"))
+
+
+def _open(tx: Tx, breach: Breach, actor: str) -> None:
+    place = {"scope": breach.scope, "identity": breach.identity, "county": breach.county}
+    values = {"delivery_id": breach.delivery, "state": "open", "opened_at": now(), "opened_by": actor}
+    hold = inserted_id(tx.execute(sa.insert(t.holds).values(**values, **place, **_numbers(breach))))
+    record_act(tx, actor=actor, act="hold.open", hold=hold, delivery=breach.delivery, **place, **_numbers(breach))
 
 
 def _keep_open(tx: Tx, hold: HoldRow, breach: Breach, actor: str, *, approving: bool) -> None:
@@ -143,6 +140,8 @@ def _keep_open(tx: Tx, hold: HoldRow, breach: Breach, actor: str, *, approving: 
             values["changed_by"] = sorted({*hold.changed_by, actor})
     if hold.state == "released":
         values |= {"decided_at": None, "decided_by": None, "note": ""}
+    if hold.state != "open":
+        record_act(tx, actor=actor, act="hold.open", hold=hold.id, delivery=hold.delivery_id, **_numbers(breach))
     tx.execute(sa.update(t.holds).where(t.holds.c.id == hold.id).values(state="open", **values))
 
 
@@ -196,6 +195,8 @@ def keep_cases(tx: Tx, found: pl.DataFrame, prefix: str) -> tuple[int, int]:
     update_by_id(tx, t.cases, over["id"].to_list(), state="closed", closed_at=now())
     new = open_cases(tx, found)
     past.remember_cases(tx)
+    if again.height or over.height:
+        record_event(tx, "cases", reopened=again.height, closed=over.height)
     return new + again.height, over.height
 
 
@@ -226,6 +227,8 @@ def open_cases(tx: Tx, found: pl.DataFrame) -> int:
     insert_frame(tx, t.cases, new.with_columns(state=pl.lit("open"), opened_at=pl.lit(now())))
     if new.height:
         past.remember_cases(tx)
+        by_code = dict(new.group_by("code").len().sort("code").iter_rows())
+        record_event(tx, "cases", opened=by_code)
     return new.height
 
 
@@ -233,8 +236,9 @@ def wake_cases(tx: Tx, today: date) -> None:
     """Cases that were put off until today, or before, are open again."""
     c = t.cases.c
     due = sa.update(t.cases).where(c.state == "later", c.later_until <= today)
-    if tx.execute(due.values(state="open", later_until=None)).rowcount:
+    if woken := tx.execute(due.values(state="open", later_until=None)).rowcount:
         past.remember_cases(tx)
+        record_event(tx, "cases", woken=woken)
 
 
 def answer_case(tx: Tx, case: int, state: str, *, until: date | None = None) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifest, Mode, PartPromise, ReadPart
 from gateway.store import tables as t
-from gateway.store.ledger import Tx, inserted_id, now
+from gateway.store.ledger import Tx, inserted_id, now, record_event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,11 @@ def add(
         "entries_file": entries_file,
         "rows": rows,
     }
-    return inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
+    number = inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
+    said = {"mode": m.mode.value, "business_date": m.business_date.isoformat(), "sequence": m.sequence, "rows": rows}
+    digests = {"content": landing.content_digest, "entries": entries_file}
+    record_event(tx, "delivery.taken", delivery=number, instance=landing.instance, **said, **digests)
+    return number
 
 
 def add_refused(
@@ -84,7 +88,9 @@ def add_refused(
         "message": message,
         "arrived_at": now(),
     }
-    return inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
+    number = inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
+    record_event(tx, "delivery.refused", delivery=number, instance=instance, code=code, content=content_digest)
+    return number
 
 
 def _landing_json(landing: Landing) -> dict[str, Any]:
@@ -177,6 +183,10 @@ def known_content(tx: Tx, instance: str, digest: str) -> bool:
 
 def mark(tx: Tx, delivery: int, state: DeliveryState, *, code: str = "", message: str = "") -> None:
     """Moves a delivery to another state, with the reason."""
+    c = t.deliveries.c
+    before = tx.execute(sa.select(c.state, c.code).where(c.id == delivery)).first()
+    if before and tuple(before) != (state.value, code):
+        record_event(tx, f"delivery.{state.value}", delivery=delivery, code=code)
     values = {"state": state.value, "code": code, "message": message}
     tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(**values))
 
@@ -185,6 +195,10 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
     """What the delivery's rows came to; its state is applied. The store refuses counts that do not add up."""
     values: dict[str, Any] = {name: outcomes.get(name, 0) for name in t.OUTCOMES}
     c = t.deliveries.c
+    said = [*(c[name] for name in t.OUTCOMES), c.state, c.review_digest]
+    before = tx.execute(sa.select(*said).where(c.id == delivery)).first()
+    if before and tuple(before) != (*values.values(), DeliveryState.APPLIED.value, review_digest):
+        record_event(tx, "delivery.applied", delivery=delivery, resolutions=resolutions_file, **values)
     applied_at = sa.func.coalesce(c.applied_at, now())
     tx.execute(
         sa.update(t.deliveries)
@@ -203,6 +217,7 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
 
 def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
     """The department has the receipt with this content."""
+    record_event(tx, "receipt.written", delivery=delivery, digest=digest)
     tx.execute(
         sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(receipt_digest=digest, receipt_at=now())
     )

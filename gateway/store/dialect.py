@@ -62,6 +62,47 @@ def alone_migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
 _MIGRATING = 0x6761_7465_7761_79
 
 
+@contextmanager
+def in_turn(tx: sa.Connection) -> Iterator[sa.Connection]:
+    """Whoever else asks for a turn waits until this transaction has ended. Gives a connection that sees what those
+    before have committed, which in PostgreSQL a transaction that began earlier does not.
+
+    Ask last of all: then nobody who has the turn waits for somebody who wants it. Raises DBAPIError after half a
+    minute.
+    """
+    if _is_sqlite(tx):  # there is one writer at a time anyway
+        yield tx
+        return
+    tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_APPENDING)))
+    with tx.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as newest:
+        yield newest
+
+
+_APPENDING = 0x6175_6469_74
+
+
+def append_only(connection: sa.Connection, table: str, key: str) -> None:
+    """From now on the database refuses to change, replace or delete a row of the table."""
+    if _is_sqlite(connection):
+        no = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        replaces = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # REPLACE fires no other trigger
+        for event_, condition in (("UPDATE", ""), ("DELETE", ""), ("INSERT", replaces)):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER {table}_no_{event_.lower()} BEFORE {event_} ON {table} {condition} {no}"
+            )
+        return
+    connection.exec_driver_sql(
+        f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
+    )
+    for name, when in (("row", "UPDATE OR DELETE"), ("all", "TRUNCATE")):
+        each = "ROW" if name == "row" else "STATEMENT"
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER {table}_no_{name} BEFORE {when} ON {table} "
+            f"FOR EACH {each} EXECUTE FUNCTION {table}_append_only()"
+        )
+
+
 def said_of(fault: Exception) -> str:
     """What broke, in the driver's words: its class, and the rule or the server that it names.
 

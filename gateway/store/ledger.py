@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 
 from gateway.errors import SettingsFault, StoreFault, TryLater
-from gateway.store import leases
+from gateway.store import audit, leases
 from gateway.store import tables as t
 from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of
 from gateway.words import _
@@ -40,6 +40,8 @@ class Ledger:
         self._lease_seconds = lease_seconds
         #: The serial of the lease that this process holds.
         self._lease: int | None = None
+        #: Whether this process appended something to the audit chain since it was last asked.
+        self._appended = False
 
     def migrate(self) -> None:
         """Brings the database to the newest schema; does nothing where it is."""
@@ -54,12 +56,15 @@ class Ledger:
         """A transaction: all of it commits, or none. Raises StoreFault, also where this process held the lease and
         another has taken it: then it commits nothing any more."""
         with self._transaction() as connection:
+            audit.begin(connection)
             yield connection
             if self._lease is not None and not self._still_held(connection, self._lease):
                 raise StoreFault(
                     _("运行权已由另一台主机接管,本次运行到此为止"),
                     next_step=_("无需处理:由接管者从已提交处继续;可用 gateway runs 查看"),
                 )
+            appended = audit.append(connection)
+        self._appended |= appended
 
     def _still_held(self, tx: Tx, serial: int) -> bool:
         try:
@@ -108,6 +113,11 @@ class Ledger:
             with suppress(StoreFault), self._transaction() as tx:
                 leases.renew(tx, serial, self._lease_seconds)
 
+    def appended(self) -> bool:
+        """Whether something was recorded since this was last asked."""
+        appended, self._appended = self._appended, False
+        return appended
+
     def check(self) -> None:
         """Asks the database for one thing. Raises StoreFault when it does not answer."""
         with self.begin() as tx:
@@ -143,8 +153,26 @@ def inserted_id(result: sa.CursorResult[Any]) -> int:
 
 
 def record_act(tx: Tx, *, actor: str, act: str, **detail: Any) -> None:
-    """Writes down what somebody did, in the transaction in which it is done. No names, no numbers in `detail`."""
-    tx.execute(sa.insert(t.acts).values(at=now(), actor=actor, act=act, detail=detail))
+    """Writes down what somebody did, in the transaction in which it is done. No names, no numbers in `detail`.
+
+    It is in the audit chain, and can be read, once the transaction has committed.
+    """
+    audit.note(tx, now(), actor, act, detail)
+
+
+#: Whoever did what no run and nobody else did.
+GATEWAY = "gateway"
+
+
+def record_event(tx: Tx, act: str, **detail: Any) -> None:
+    """Writes down what came of somebody's run, with its number: what was taken, sent, answered. Otherwise as
+    `record_act`; counts, ids and digests only."""
+    c = t.runs.c
+    run = tx.execute(sa.select(c.id, c.actor, c.state).order_by(c.id.desc()).limit(1)).first()
+    if run is not None and run.state == "running":  # there is one at a time
+        record_act(tx, actor=run.actor, act=act, **{"run": run.id, **detail})
+    else:
+        record_act(tx, actor=GATEWAY, act=act, **detail)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ newer one. A message is written, sealed, before it leaves: after a crash it is r
 Where a function takes `people` (person keys), it reads and writes of these people only; None means everybody.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,10 @@ import polars as pl
 import sqlalchemy as sa
 
 from gateway.model.frames import LISTS
+from gateway.store import audit
 from gateway.store import tables as t
 from gateway.store.dialect import among, insert_frame, listed, read_frame, update_by_id, upsert_from
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, now, record_event
 from gateway.store.lists import NUMBERED, numbered, spelled
 from gateway.store.people import of_people
 
@@ -108,7 +110,11 @@ def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series |
     update_by_id(tx, t.changes, stale["id"].to_list(), state="superseded", settled_at=now())
     fresh = wanted.join(waiting, on=key, how="anti").join(flying, on=["person_key", "use"], how="anti")
     # In the order of the indexes: they grow at their end, now and when the platform confirms.
-    insert_frame(tx, t.changes, fresh.select(key).sort("person_key", "use"), state="queued", run_id=run)
+    fresh = fresh.select(key).sort("person_key", "use")
+    insert_frame(tx, t.changes, fresh, state="queued", run_id=run)
+    if fresh.height or stale.height:
+        digest = audit.digest_of(fresh)
+        record_event(tx, "changes.queued", queued=fresh.height, superseded=stale.height, digest=digest)
     return fresh.height, stale.height
 
 
@@ -231,6 +237,9 @@ def open_wave(tx: Tx, wave: Sequence[Opening]) -> None:
         seq=[seq for one in wave for seq in range(1, len(one.items) + 1)],
         msgid=[one.msgid for one in wave for _change in one.items],
     )
+    if wave:
+        ends = {"first": wave[0].msgid, "last": wave[-1].msgid}
+        record_event(tx, "messages.sent", messages=len(wave), changes=sum(len(one.items) for one in wave), **ends)
     flight = {"state": "sending", "msgid": items.c.msgid, "seq": items.c.seq, "attempts": c.attempts + 1}
     tx.execute(sa.update(t.changes).where(c.id == items.c.id).values(flight))
 
@@ -263,6 +272,12 @@ def settle_wave(tx: Tx, answers: Sequence[Answered]) -> None:
     Messages of which the same was said share a statement: mostly all of a wave.
     """
     c, at = t.changes.c, now()
+    if answers:
+        counts: Counter[str] = Counter()
+        for answer in answers:
+            for state, result, numbers in answer.results:
+                counts[f"{state} {result}"] += len(numbers)
+        record_event(tx, "messages.answered", messages=len(answers), first=answers[0].msgid, results=dict(counts))
     flying = sa.update(t.changes).where(c.state == "sending")
     said = _together(
         ((state, result, tuple(one.next_tries) if state == "queued" else (), tuple(numbers)), one.msgid)
@@ -294,6 +309,7 @@ def _again(tries: Sequence[datetime]) -> dict[str, Any]:
 def put_back(tx: Tx, msgids: Sequence[str], *, result: int | None, infcode: str) -> None:
     """Takes all changes of these messages out of flight, as if they had not been sent: they are due at once."""
     c, at = t.changes.c, now()
+    record_event(tx, "messages.put_back", messages=len(msgids), first=msgids[0], infcode=infcode)
     back = {"state": "queued", "result": result, "next_try": None, "attempts": c.attempts - 1, "settled_at": at}
     tx.execute(sa.update(t.changes).where(c.state == "sending", c.msgid.in_(msgids)).values(back))
     _close(tx, msgids, infcode, at)

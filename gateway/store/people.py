@@ -10,7 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from gateway.model.frames import DEPARTURES, LISTS, RECOGNITIONS, TIMELINES
-from gateway.store import past
+from gateway.store import audit, past
 from gateway.store import tables as t
 from gateway.store.dialect import (
     among,
@@ -22,7 +22,7 @@ from gateway.store.dialect import (
     update_by_id,
     upsert_from,
 )
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, now, record_event
 from gateway.store.lists import NUMBERED, numbered, spelled
 
 
@@ -55,6 +55,8 @@ def replace_recognitions(
     added = believed.join(before, on=key, how="anti", nulls_equal=True).sort("person_key")
     update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
     insert_alike(tx, t.recognitions, added.select(key), ["person_key", "row"], known_from=run)
+    digests = {"added_digest": audit.digest_of(added.select(key)), "ended_digest": audit.digest_of(ended.select("id"))}
+    record_event(tx, "settled", added=added.height, ended=ended.height, **digests)
     tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(settled_at=now()))
     return added.height, ended.height
 
@@ -81,6 +83,9 @@ def replace_departures(tx: Tx, departures: pl.DataFrame, *, deliveries: Sequence
     delete_by_id(tx, t.departures, ended)
     added = departures.join(before, on=key, how="anti").sort("delivery", "person_key")
     insert_frame(tx, t.departures, added.select(key).with_columns(since=pl.lit(now())))
+    if added.height or ended:
+        counts = {row[0]: row[1] for row in added.group_by("state").len().sort("state").iter_rows()}
+        record_event(tx, "departures", ended=len(ended), added=counts, digest=audit.digest_of(added.select(key)))
 
 
 def departures_of(tx: Tx, person: int) -> list[dict[str, Any]]:
@@ -124,6 +129,8 @@ def adopted(tx: Tx, *, people: pl.Series | None = None) -> pl.DataFrame:
 def adopt(tx: Tx, standing: pl.DataFrame) -> None:
     """Keeps what others wrote on the platform: `TIMELINES` rows of people not uploaded by us before."""
     insert_frame(tx, t.adopted, standing.select(TIMELINES.names()).sort("person_key"))
+    if standing.height:
+        record_event(tx, "platform.adopted", records=standing.height)
 
 
 def confirmed(tx: Tx, *, people: pl.Series | None = None) -> pl.DataFrame:
@@ -139,6 +146,8 @@ def confirm_readback(tx: Tx, seen: pl.DataFrame) -> None:
     rows = numbered(tx, seen.select(LISTS.names())).sort("person_key", "use")
     insert_frame(tx, t.confirmed, rows.with_columns(confirmed_at=pl.lit(now())), origin="readback")
     insert_frame(tx, t.readbacks, rows.with_columns(at=pl.lit(now())))
+    if rows.height:
+        record_event(tx, "platform.read", lists=rows.height, digest=audit.digest_of(seen.select(LISTS.names())))
 
 
 def reconfirm(tx: Tx, seen: pl.DataFrame, *, origin: str) -> None:
@@ -151,6 +160,8 @@ def reconfirm(tx: Tx, seen: pl.DataFrame, *, origin: str) -> None:
     now_is = sa.select(*(told.c[name] for name in NUMBERED), sa.literal(origin), sa.literal(now())).where(sa.true())
     upsert_from(tx, t.confirmed, [*NUMBERED, "origin", "confirmed_at"], now_is)
     insert_frame(tx, t.readbacks, rows.with_columns(at=pl.lit(now())))
+    digest = audit.digest_of(seen.select(LISTS.names()))
+    record_event(tx, "platform.read", lists=rows.height, origin=origin, digest=digest)
 
 
 def readopt(tx: Tx, places: pl.DataFrame, records: pl.DataFrame) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import tables as t
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, now, record_event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,10 @@ def add(tx: Tx, *, digest: str, people: int, files: list[str], pulled_on: date) 
     tx.execute(sa.delete(t.rosters))
     values: dict[str, Any] = {"digest": digest, "people": people, "files": files, "pulled_on": pulled_on}
     tx.execute(sa.insert(t.rosters).values(**values, pulled_at=now()))
+    record_event(tx, "roster.taken", digest=digest, people=people)
 
 
 def touch(tx: Tx, version: int, pulled_on: date) -> None:
     """The same roster was pulled again on another day."""
     tx.execute(sa.update(t.rosters).where(t.rosters.c.id == version).values(pulled_on=pulled_on))
+    record_event(tx, "roster.unchanged")

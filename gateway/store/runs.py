@@ -8,7 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from gateway.store import tables as t
-from gateway.store.ledger import Tx, inserted_id, now
+from gateway.store.ledger import GATEWAY, Tx, inserted_id, now, record_act, record_event
+
+#: Of a run's detail, what is a number.
+_COUNTS = ("sent", "done", "later", "refused", "holds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +38,23 @@ def start(tx: Tx, *, kind: str, actor: str, today: date, slot: str | None = None
     if slot is not None and slot_state(tx, slot) is not None:
         return None
     values = {"kind": kind, "actor": actor, "today": today, "slot": slot, "started_at": now()}
-    result = tx.execute(sa.insert(t.runs).values(**values, state="running", detail={}))
-    return inserted_id(result)
+    run = inserted_id(tx.execute(sa.insert(t.runs).values(**values, state="running", detail={})))
+    record_act(tx, actor=actor, act="run.start", run=run, kind=kind, today=today.isoformat(), slot=slot)
+    return run
 
 
 def end(tx: Tx, run: int, state: str, detail: dict[str, Any]) -> None:
     """Closes a run: done, failed, held or later."""
+    record_event(tx, "run.end", run=run, state=state, **{name: detail[name] for name in _COUNTS if name in detail})
     tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(state=state, ended_at=now(), detail=detail))
 
 
 def close_orphans(tx: Tx) -> None:
     """Runs that a crash left «running» are marked; their work is repeated from what is committed."""
-    tx.execute(sa.update(t.runs).where(t.runs.c.state == "running").values(state="interrupted", ended_at=now()))
+    c = t.runs.c
+    for run in tx.execute(sa.select(c.id).where(c.state == "running")).scalars().all():
+        record_act(tx, actor=GATEWAY, act="run.interrupted", run=run)
+    tx.execute(sa.update(t.runs).where(c.state == "running").values(state="interrupted", ended_at=now()))
 
 
 def kind(tx: Tx, run: int) -> str:

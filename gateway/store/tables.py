@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from gateway.store.base import Canonical as Canonical
 from gateway.store.base import Id as _Id
 from gateway.store.base import Key as _Key
 from gateway.store.base import id_column as _id
@@ -312,14 +313,43 @@ rosters = sa.Table(
     sa.Column("pulled_at", sa.DateTime, nullable=False),
 )
 
+# The audit chain: what people and the gateway did, one entry after another without a gap. Written by `audit.append` and
+# nowhere else; the database itself refuses to change or delete an entry or a checkpoint.
 acts = sa.Table(
     "acts",
     metadata,
-    _id(),
+    # The entry's number.
+    sa.Column("id", _Id, primary_key=True, autoincrement=False),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("actor", sa.String(64), nullable=False),
     sa.Column("act", sa.String(32), nullable=False),
-    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("detail", Canonical, nullable=False),
+    # SM3 of its line (`audit.form`), in which is the digest of the entry before.
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+sa.Index("ix_acts_act", acts.c.act, acts.c.id)
+
+# Signatures over all entries up to one of them: `audit.form.Checkpoint`.
+audit_checkpoints = sa.Table(
+    "audit_checkpoints",
+    metadata,
+    sa.Column("number", _Id, primary_key=True, autoincrement=False),
+    # No foreign key: a transaction that began before the entry came sees it only where it signs.
+    sa.Column("seq", _Id, nullable=False),
+    sa.Column("line", sa.Text, nullable=False),
+)
+
+# How far checkpoints have left the house. One that could not leave is sent with the next.
+audit_anchors = sa.Table(
+    "audit_anchors",
+    metadata,
+    # As `gateway.toml` names it.
+    sa.Column("place", sa.String(200), primary_key=True),
+    # The last checkpoint that left for there; 0 = none.
+    sa.Column("number", _Id, nullable=False),
+    # When that was, or when it first failed since; and why it failed, "" = it did not.
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("fault", sa.String(200), nullable=False),
 )
 
 # How far settling has come, so that the next one need not begin at the first delivery. Never the truth: whoever deletes

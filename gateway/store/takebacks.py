@@ -14,7 +14,7 @@ from gateway.model.frames import RECOGNITIONS, PersonKey
 from gateway.store import people
 from gateway.store import tables as t
 from gateway.store.dialect import insert_frame, read_frame, update_by_id
-from gateway.store.ledger import Tx, now
+from gateway.store.ledger import Tx, now, record_event
 
 #: What rows once said of whom they no longer mean, and the case where a person decided so; null = nobody did.
 TAKEN_BACK = pl.Schema(
@@ -63,6 +63,8 @@ def keep(tx: Tx, rows: pl.DataFrame, run: int) -> int:
     taken = _not_believed(tx, gone.join(cases, on=_KEY))
     fresh = taken.with_columns(run_id=pl.lit(run, pl.Int64), found_at=pl.lit(now()))
     insert_frame(tx, t.takebacks, fresh)
+    if fresh.height:
+        record_event(tx, "takebacks", found=fresh.height)
     return fresh.height
 
 

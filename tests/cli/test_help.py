@@ -19,8 +19,8 @@ def commands(command: Any, name: str = "gateway") -> Iterator[tuple[str, Any]]:
 
 COMMANDS = list(commands(typer.main.get_command(cli.app)))
 AGREED = {
-    "cases", "config", "deliveries", "doctor", "explain", "holds", "import", "init", "keys", "outbox", "people",
-    "plugins", "resync", "run", "runs", "serve", "sources", "status", "takebacks", "verify",
+    "audit", "cases", "config", "deliveries", "doctor", "explain", "holds", "import", "init", "keys", "outbox",
+    "people", "plugins", "resync", "run", "runs", "serve", "sources", "status", "takebacks", "verify",
 }  # fmt: skip
 
 

@@ -238,12 +238,14 @@ def test_the_newest_word_pauses_or_resumes(ledger: Ledger) -> None:
     """Sending is paused from a pause until a resumption, with who said so and why."""
     with ledger.begin() as tx:
         assert outbox.paused(tx) is None
-        for act, note in ((outbox.PAUSE, "one"), (outbox.RESUME, "two"), (outbox.PAUSE, "three")):
+    for act, note in ((outbox.PAUSE, "one"), (outbox.RESUME, "two"), (outbox.PAUSE, "three")):
+        with ledger.begin() as tx:
             record_act(tx, actor="clerk", act=act, note=note)
+        with ledger.begin() as tx:
             pause = outbox.paused(tx)
-            assert (act == outbox.PAUSE) == (pause is not None)
-        assert pause is not None
-        assert ("clerk", "three") == (pause.actor, pause.note)
+        assert (act == outbox.PAUSE) == (pause is not None)
+    assert pause is not None
+    assert ("clerk", "three") == (pause.actor, pause.note)
 
 
 def test_what_is_in_flight_is_found_by_its_messages(ledger: Ledger) -> None:
