@@ -51,7 +51,7 @@ def test_a_run_is_told_in_order(civil_rig: Rig) -> None:
     the run's number and its starter; the counts are those of the ledger, and the end is signed."""
     civil_rig.peers.stage(1)
     report = civil_rig.run()
-    told = entries(civil_rig.site)
+    told = [one for one in entries(civil_rig.site) if not one.act.startswith("people.")]
     order = list(dict.fromkeys(one.act for one in told))
     wanted = [
         "run.start", "roster.taken", "delivery.taken", "limits.change", "settled", "cases", "changes.queued",
