@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.acts.files import new_file
+from gateway.acts.files import new_file, outside
 from gateway.acts.rights import acting
 from gateway.audit import Anchor, Checked, anchors_in, check, fingerprint
 from gateway.errors import NotFound
@@ -56,15 +56,17 @@ def listed(site: Site, *, act: str = "", by: str = "", limit: int = 100, actor: 
 
 def export(site: Site, out: Path, *, actor: str) -> Exported:
     """Writes the whole chain, signed to its end, into a new file. Raises NotAllowed, DiskFault."""
-    with acting(site, actor, "audit.export") as may, new_file(out) as file:
-        with site.ledger.begin() as tx:
-            may(tx)
-            record_act(tx, actor=actor, act="audit.export")
-        seal(site)
-        with site.ledger.begin() as tx:
-            signed, checkpoints = audit.signed_to(tx)
-        for line in audit.lines(site.ledger.begin, signed):
-            file.write(line)
+    with acting(site, actor, "audit.export") as may:
+        outside(site, out)
+        with new_file(out) as file:
+            with site.ledger.begin() as tx:
+                may(tx)
+                record_act(tx, actor=actor, act="audit.export")
+            seal(site)
+            with site.ledger.begin() as tx:
+                signed, checkpoints = audit.signed_to(tx)
+            for line in audit.lines(site.ledger.begin, signed):
+                file.write(line)
     return Exported(entries=signed, checkpoints=checkpoints, fingerprint=own_fingerprint(site))
 
 
@@ -79,10 +81,10 @@ def verify_export(file: Path, keys: Sequence[str], kept: Sequence[Path]) -> Chec
     Raises NotFound for a file that cannot be read, and for a key that is none.
     """
     trusted = {_fingerprint(key) for key in keys}
-    outside = [anchor for path in kept for anchor in _kept(path)]
+    known = [anchor for path in kept for anchor in _kept(path)]
     try:
         with file.open("rb") as lines:
-            return check(lines, trusted=trusted, anchors=outside)
+            return check(lines, trusted=trusted, anchors=known)
     except OSError as fault:
         raise _unreadable(file) from fault
 
@@ -93,6 +95,8 @@ def verify_ledger(site: Site, keys: Sequence[str], kept: Sequence[Path], *, acto
     with acting(site, actor, "audit.verify") as may:
         with site.ledger.begin() as tx:
             may(tx)
+        for path in kept:
+            outside(site, path)
         return checked(site, keys, kept)
 
 
@@ -104,11 +108,11 @@ def checked(site: Site, keys: Sequence[str] = (), kept: Sequence[Path] = ()) -> 
         sent = {one.place for one in audit.anchored(tx) if one.number}
     own = site.settings.audit.file
     files = [Path(own), *kept] if f"file:{own}" in sent else kept
-    outside = [anchor for path in files for anchor in _kept(path)]
-    return check(audit.lines(site.ledger.begin, last), trusted=trusted, anchors=outside, tip=digest)
+    known = [anchor for path in files for anchor in _kept(path)]
+    return check(audit.lines(site.ledger.begin, last), trusted=trusted, anchors=known, tip=digest)
 
 
-def outside(site: Site) -> list[str]:
+def kept_at(site: Site) -> list[str]:
     """The places outside that are set."""
     return anchors.places(site.settings.audit)
 

@@ -289,7 +289,7 @@ def _audit(site: Site) -> Iterator[Finding]:
     for _place, text in audit.alarms(site):
         step = _("请检查该位置;恢复后下一次运行自动补送")
         yield Finding(check="audit", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
-    if not audit.outside(site):
+    if not audit.kept_at(site):
         text, step = _("审计检查点没有存到站点以外"), _("请在 gateway.toml 的 [audit] 中设置 syslog 或 file")
         yield Finding(check="audit", state="warning", text=text, next_step=step)
 
