@@ -47,6 +47,7 @@ COMMITS = (
     "standing 1",
     "settlement 1",
     "push 1",
+    "audit 1",
     "push 2",
     "push 3",
     "receipts 1",

@@ -164,7 +164,7 @@ def test_who_sees_whole_numbers_says_why_first(town: Town, somebody: Somebody) -
     whole = takebacks.unmasked(town.rig.site, number, reason="追回资金", actor="clerk", day=TODAY)
     assert [somebody.psn_no] == [row.psn_no for row in whole.rows]
     acts = ask(town.root, "SELECT actor, detail FROM acts WHERE act = 'takebacks.unmask'")
-    assert [("clerk", True)] == [(actor, f'"takeback": {number}' in detail) for actor, detail in acts]
+    assert [("clerk", True)] == [(actor, f'"takeback":{number}' in detail) for actor, detail in acts]
     for reason, actor in ((" ", "clerk"), ("追回资金", "")):
         with pytest.raises(NotAllowed):
             takebacks.unmasked(town.rig.site, number, reason=reason, actor=actor, day=TODAY)
