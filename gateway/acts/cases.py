@@ -128,7 +128,7 @@ def undo(
     site: Site, number: int, *, note: str, actor: str, day: date | None = None, patience: Patience = runs.A_MOMENT
 ) -> Answered:
     """Takes back the last decision about a case, which is open again, and settles. Raises as `decide`."""
-    with acting(site, actor, "cases.undo") as may, site.ledger.begin() as tx:
+    with acting(site, actor, "cases.undo") as may, site.ledger.begin(turn=True) as tx:
         note = checked_note(note)
         may(tx, **_place(_find(tx, number)))
         standing = [verdict for verdict in verdicts.of_case(tx, number) if verdict.undone_at is None]
@@ -151,7 +151,7 @@ def report(site: Site, delivery: int, row: int, *, note: str, actor: str) -> int
         with site.ledger.begin() as tx:
             source = deliveries.get(tx, delivery)
         subject, columns = _told_of(site, source, delivery, row)
-        with site.ledger.begin() as tx:
+        with site.ledger.begin(turn=True) as tx:
             may(tx, county=columns["county"], instance=columns["instance"])
             known = decisions.case_of_subject(tx, subject)
             if known and known["state"] != "closed":
@@ -205,7 +205,7 @@ def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], ac
             may(tx, **_place(row))
             before = verdicts.of_case(tx, answer.case)
         values, state, until = _judged(site, answer, row, _line(row, lines), before, today)
-        with site.ledger.begin() as tx:
+        with site.ledger.begin(turn=True) as tx:
             may(tx, **_place(_still_open(tx, answer.case)))
             number = verdicts.add(tx, case=answer.case, actor=actor, note=note, **values)
             decisions.answer_case(tx, answer.case, state, until=until)

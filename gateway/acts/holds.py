@@ -168,7 +168,7 @@ def release(
 
     Raises NotFound, NotAllowed; TryLater where the decision is written down and another run outlasts the patience.
     """
-    with acting(site, actor, "holds.release") as may, site.ledger.begin() as tx:
+    with acting(site, actor, "holds.release") as may, site.ledger.begin(turn=True) as tx:
         note = checked_note(note)
         row = _find(tx, number)
         may(tx, **_place(row))
@@ -188,7 +188,7 @@ def reject(
     site: Site, number: int, *, actor: str, note: str, day: date | None = None, patience: Patience = runs.A_MOMENT
 ) -> RunReport | None:
     """Keeps everybody's identity, and settles. Raises as `release`."""
-    with acting(site, actor, "holds.reject") as may, site.ledger.begin() as tx:
+    with acting(site, actor, "holds.reject") as may, site.ledger.begin(turn=True) as tx:
         note = checked_note(note)
         row = _find(tx, number)
         may(tx, **_place(row))

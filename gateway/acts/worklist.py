@@ -97,7 +97,7 @@ def _exported(
     site: Site, county: str, clerk: str, password: str, reason: str, may: May, actor: str, out: Path
 ) -> Exported:
     day = runs.today()
-    with site.ledger.begin() as tx:
+    with site.ledger.begin(turn=True) as tx:
         within = may.reach(tx, county=county).places
         decisions.wake_cases(tx, day)
         due = decisions.cases(tx, county=county, within=within, limit=None)

@@ -74,6 +74,7 @@ RESOLUTIONS = pl.Schema(
         "candidates": PersonKeys,  # whom a row without a person may mean, the likeliest first
         "score": pl.Float32(),  # bits that speak for the person, or for the first candidate; null = nobody in sight
         "evidence": pl.String(),  # codes of `outcomes.EVIDENCE`, joined by commas
+        "ruled_out": PersonKeys,  # whom a person said it is not
         "kept": PersonKey(),  # whom the row, in doubt now, was sure about before: in review their statement goes on
         "dead": pl.Boolean(),
         "covered": pl.Boolean(),

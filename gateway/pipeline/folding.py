@@ -102,6 +102,7 @@ def fold_instance(
     decided: Mapping[Place, str],
     approved: Approved,
     released: pl.DataFrame,
+    taken_back: pl.Series,
 ) -> Folded:
     """Folds an instance's applied deliveries, in their order. `work`: those that were looked at now."""
     configured = site.settings.sources.get(rows[order[0].delivery].instance)
@@ -133,6 +134,7 @@ def fold_instance(
         counties=lambda keys: roster.people(site, ["person_key", "county"], keys),
         months={code.identity: code.months for code in site.policy.codes if code.months},
         released=released,
+        taken_back=taken_back,
         since=_of(before, spoke) if partly else before,
     )
     return Folded(

@@ -263,7 +263,7 @@ def _next_tries(at: datetime) -> list[datetime]:
 
 def _refused_cases(site: Site) -> None:
     """A final refusal is a case until a later upload for the person and use is accepted."""
-    with site.ledger.begin() as tx:
+    with site.ledger.begin(turn=True) as tx:
         refused = outbox.refused_now(tx)
         found = refused.select(
             subject=pl.format("item:{}:{}", "person_key", "use"),

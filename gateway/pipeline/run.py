@@ -117,7 +117,7 @@ def recorded(
 ) -> RunReport | None:
     """Walks under the site's lock, as a run with a row of its own. None and raises as `run`."""
     with site.lock():
-        with site.ledger.begin() as tx:
+        with site.ledger.begin(turn=True) as tx:
             runs.close_orphans(tx)
             number = runs.start(tx, kind=kind, actor=actor, today=today, slot=slot)
             decisions.wake_cases(tx, today)

@@ -86,6 +86,8 @@ class _Scene:
     holds: Mapping[Place, HoldRow]
     decided: Mapping[Place, str]
     released: pl.DataFrame
+    #: Person keys of those who may have left by a decision that was taken back.
+    taken_back: pl.Series
     #: What the whole site works with.
     terms: Mapping[str, Any]
     #: Instance → where its last fold ended.
@@ -153,6 +155,7 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         saved = checkpoints.read(tx) if from_checkpoints else {}
         version, serial = rosters.newest(tx), verdicts.serial(tx)
         holds, decided, released = decisions.holds(tx), decisions.decided(tx), people.released(tx)
+        taken_back = verdicts.taken_back(tx)
         # Whose undo was decided, while a run went on or just before a crash, has not been looked at.
         under_way = pl.concat([outbox.under_way(tx), withdrawals.waiting(tx)])
     terms = checkpoint.site_terms(site, roster=version.digest if version else "", verdicts=serial)
@@ -166,6 +169,7 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         holds={hold.place: hold for hold in holds},
         decided=decided,
         released=released,
+        taken_back=taken_back,
         terms=terms,
         tips=tips,
         known=pl.concat([_NOTHING_KNOWN, *(tips[instance].known(site) for instance in new)]),
@@ -225,6 +229,7 @@ def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applie
         decided=scene.decided,
         approved={place: hold.digest for place, hold in scene.holds.items() if hold.state == "released"},
         released=scene.released,
+        taken_back=scene.taken_back,
     )
 
 
@@ -257,7 +262,7 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
     taken = told_apart(site, [w.taken_back for w in settled.work])
     # The ledger is one thread's work; the other core meanwhile finds what its next rows say, and seals what its last
     # ones name.
-    with ThreadPoolExecutor(1) as pool, site.ledger.begin() as tx:
+    with ThreadPoolExecutor(1) as pool, site.ledger.begin(turn=True) as tx:
         finding = pool.submit(lambda: settled.wanted)
         sealing = pool.submit(_sealed, site, scene, settled, doubts, forces)
         people.replace_recognitions(tx, settled.recognitions, run, people=settled.people)

@@ -1,7 +1,7 @@
 """Whom an unresolved row may name. A departure waits while such a row may be that person.
 
 Source: contract «Departures»: its number, as sent or nearly (one digit wrong, two neighbours swapped), or its name
-is theirs, and nothing else contradicts.
+is theirs, and nothing else contradicts, nor has a person said that it is somebody else.
 """
 
 import re
@@ -29,12 +29,13 @@ def _chunk(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     same = known.join(rows, left_on=["scope", "their_number"], right_on=["scope", "number"])
     near = _nearly(known, rows)
     named = _by_sound(known, rows)
-    columns = ["scope", "person_key", "birth", "their_sex", "birth_from", "birth_to", "sex"]
+    columns = ["scope", "person_key", "birth", "their_sex", "birth_from", "birth_to", "sex", "ruled_out"]
     pairs = pl.concat([frame.select(columns) for frame in (same, near, named)])
     other_birth = (pl.col("birth") < pl.col("birth_from")) | (pl.col("birth") > pl.col("birth_to"))
     # The roster also knows «unknown» and «not said», which contradict nothing.
     other_sex = pl.col("their_sex").is_in(["1", "2"]) & (pl.col("sex") != pl.col("their_sex"))
-    contradicted = (other_birth | other_sex).fill_null(value=False)
+    decided = pl.col("ruled_out").list.contains(pl.col("person_key"))
+    contradicted = pl.any_horizontal(other_birth, other_sex, decided).fill_null(value=False)
     return pairs.filter(~contradicted).select("scope", "person_key").unique()
 
 

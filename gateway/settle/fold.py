@@ -42,6 +42,7 @@ def fold(
     months: Mapping[str, int],
     counties: Counties = no_counties,
     released: pl.DataFrame | None = None,
+    taken_back: pl.Series | None = None,
     approved: Approved | None = None,
     since: State | None = None,
 ) -> Fold:
@@ -50,10 +51,12 @@ def fold(
     `decided` holds what a person said of departures: "released" or "cancelled", and "held" where they were held before
     and nobody decided yet. `months`: identities that end by themselves. `counties`: where people live, as far as the
     scope does not say so. `released` (delivery and KEY): departures that took place; a changed roster or limit does
-    not judge them again. `approved`: of which set of people each release is; where it does not say, of any.
+    not judge them again, but for those of `taken_back` (person keys) whom a row may name again, since what was decided
+    of it was taken back. `approved`: of which set of people each release is; where it does not say, of any.
     """
     over = _NO_DEPARTURES if released is None else released
-    run = _Run(limits, decided, approved or {}, may_name, months, counties, over, since or nothing())
+    again = pl.Series("person_key", [], pl.Int64) if taken_back is None else taken_back
+    run = _Run(limits, decided, approved or {}, may_name, months, counties, over, again, since or nothing())
     for said in deliveries:
         run.take(said)
     return Fold(
@@ -80,6 +83,7 @@ class _Run:
         months: Mapping[str, int],
         counties: Counties,
         released: pl.DataFrame,
+        taken_back: pl.Series,
         since: State,
     ) -> None:
         self.state, self._known_ids = since.recognitions, since.source_ids
@@ -88,6 +92,7 @@ class _Run:
         self.unknown_stops: list[pl.DataFrame] = []
         self._limits, self._decided, self._may_name, self._months = limits, decided, may_name, months
         self._counties, self._released, self._approved = counties, released, approved
+        self._taken_back = taken_back
 
     def take(self, said: Said) -> None:
         """Applies one delivery: who leaves, what stops, what is stated."""
@@ -137,7 +142,8 @@ class _Run:
         over = (
             self._released.filter(pl.col("delivery") == said.delivery).select(KEY).with_columns(over=pl.lit(value=True))
         )
-        gone = gone.join(over, on=KEY, how="left").with_columns(pl.col("over").fill_null(value=False))
+        again = pl.col("waits") & pl.col("person_key").is_in(self._taken_back.implode())
+        gone = gone.join(over, on=KEY, how="left").with_columns(over=pl.col("over").fill_null(value=False) & ~again)
         leaving = gone.filter(pl.col("left_out") & (~pl.col("waits") | pl.col("over")))
         judged = judge(
             leaving,
@@ -169,7 +175,8 @@ class _Run:
             return _NOBODY
         everybody = gone.select("scope", "person_key").unique()
         people = gone.filter("left_out").select("scope", "person_key").unique()
-        by_id = unresolved.select("scope", "source_id").drop_nulls().join(self._known_ids, on="source_id")
+        by_id = unresolved.select("scope", "source_id", "ruled_out").join(self._known_ids, on="source_id")
+        by_id = by_id.filter(~pl.col("ruled_out").list.contains(pl.col("named")).fill_null(value=False))
         by_candidate = unresolved.select("scope", named="candidate").drop_nulls()
         direct = pl.concat([by_id.select("scope", "named"), by_candidate]).rename({"named": "person_key"})
         named = [self._may_name(people, unresolved)] if people.height else []

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from gateway.model.frames import PersonKey
+from gateway.model.frames import PersonKey, PersonKeys
 
 #: One row per statement; `person_key` is sure. See `model.frames.ENTRIES` for the other columns.
 STATEMENTS = pl.Schema(
@@ -26,17 +26,18 @@ STATEMENTS = pl.Schema(
 #: Rows that may be about somebody, but nobody knows whom.
 UNRESOLVED = pl.Schema(
     {
-        "scope": pl.String,
-        "row": pl.UInt32,
-        "source_id": pl.String,
-        "number": pl.String,
-        "number_state": pl.String,
-        "head_number": pl.String,
-        "name_key": pl.String,
-        "birth_from": pl.Date,
-        "birth_to": pl.Date,
-        "sex": pl.String,
-        "candidate": PersonKey,
+        "scope": pl.String(),
+        "row": pl.UInt32(),
+        "source_id": pl.String(),
+        "number": pl.String(),
+        "number_state": pl.String(),
+        "head_number": pl.String(),
+        "name_key": pl.String(),
+        "birth_from": pl.Date(),
+        "birth_to": pl.Date(),
+        "sex": pl.String(),
+        "candidate": PersonKey(),
+        "ruled_out": PersonKeys,
     }
 )
 
@@ -66,8 +67,8 @@ _COUNT = ("matched", "no_identity", "deceased", "review")
 
 
 def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
-    """`UNRESOLVED` rows of a delivery: in review, unmatched or unusable. They hold back departures."""
-    open_rows = resolutions.filter(pl.col("outcome").is_in(["review", "unmatched", "invalid"])).select(
-        "row", "candidate"
-    )
-    return _with(entries, open_rows, UNRESOLVED)
+    """`UNRESOLVED` rows of a delivery: in review, unmatched or unusable. They hold back departures, but for those of
+    which a person said that they mean nobody."""
+    doubtful = pl.col("outcome").is_in(["review", "unmatched", "invalid"])
+    nobody = (pl.col("outcome") == "unmatched") & (pl.col("reason") == "decided_nobody")
+    return _with(entries, resolutions.filter(doubtful & ~nobody).select("row", "candidate", "ruled_out"), UNRESOLVED)

@@ -14,9 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
+#: How long a transaction waits for a lock, as long as SQLite; and for its turn: longer than a city's first settlement
+#: is written down.
+_LOCK, _TURN = "30s", "10min"
 #: Settings of each session in PostgreSQL.
 _SESSION = (
-    "lock_timeout=30s",  # as long as SQLite waits
+    f"lock_timeout={_LOCK}",
     "cursor_tuple_fraction=1",  # a frame is read to its end, so a plan that is quick to begin is no good
 )
 
@@ -116,6 +119,18 @@ def said_of(fault: Exception) -> str:
     elif isinstance(origin, sqlite3.Error | psycopg.OperationalError):
         words += str(origin).splitlines()[:1]
     return " ".join(filter(None, words))[:160]
+
+
+def take_turn(connection: sa.Connection) -> None:
+    """Waits until no other transaction has a turn; the first word of one, which sees all that those before it did.
+
+    Nothing that reads waits for it. SQLite has one transaction at a time anyway.
+    """
+    if not _is_sqlite(connection):
+        # Neither sets what the transaction sees; the lock is of no use to rows, and in nobody's way but its own.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_TURN}'")
+        connection.exec_driver_sql("LOCK TABLE leases IN SHARE UPDATE EXCLUSIVE MODE")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK}'")
 
 
 def is_overtaken(fault: sa.exc.DBAPIError) -> bool:

@@ -15,7 +15,7 @@ from alembic.config import Config
 from gateway.errors import SettingsFault, StoreFault, TryLater
 from gateway.store import audit, leases
 from gateway.store import tables as t
-from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of
+from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of, take_turn
 from gateway.words import _
 
 Tx = sa.Connection
@@ -52,10 +52,16 @@ class Ledger:
             command.upgrade(config, "head")
 
     @contextmanager
-    def begin(self) -> Iterator[Tx]:
+    def begin(self, *, turn: bool = False) -> Iterator[Tx]:
         """A transaction: all of it commits, or none. Raises StoreFault, also where this process held the lease and
-        another has taken it: then it commits nothing any more."""
+        another has taken it: then it commits nothing any more.
+
+        `turn`: one at a time among all processes, for what people and runs change alike, such as a case, a hold or the
+        queue; without, the later of two that change one row fails. Not within another.
+        """
         with self._transaction() as connection:
+            if turn:
+                take_turn(connection)
             audit.begin(connection)
             yield connection
             if self._lease is not None and not self._still_held(connection, self._lease):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import polars as pl
 import sqlalchemy as sa
 
 from gateway.model.verdicts import Verdict
@@ -81,6 +82,15 @@ def serial(tx: Tx) -> str:
     query = sa.select(sa.func.max(c.id), sa.func.count()).where(c.undone_at.is_(None), c.verdict != Verdict.LATER.value)
     newest, number = tx.execute(query).one()
     return f"{newest or 0}/{number}"
+
+
+def taken_back(tx: Tx) -> pl.Series:
+    """Person keys of those about whom a decision that was undone had said that a row means somebody else, or nobody."""
+    c = t.verdicts.c
+    query = sa.select(c.excluded, t.cases.c.person_key).join_from(t.verdicts, t.cases, t.cases.c.id == c.case_id)
+    rows = tx.execute(query.where(c.undone_at.is_not(None), c.verdict != Verdict.LATER.value))
+    keys = {key for row in rows for key in (*row.excluded, row.person_key) if key is not None}
+    return pl.Series("person_key", sorted(keys), pl.Int64)
 
 
 def undo(tx: Tx, number: int, *, actor: str) -> None:
