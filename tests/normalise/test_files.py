@@ -122,6 +122,17 @@ def test_quoted_cells() -> None:
     assert [None, None] == entries["fault"].to_list()
 
 
+@pytest.mark.parametrize("column", ["姓名", "身份证号码"])
+def test_a_quote_that_is_never_closed_refuses_the_list(column: str) -> None:
+    """A stray quote that makes several rows one cell refuses the list, since whoever stood there would be left out; one
+    that takes in a comma or a line end of its own cell does not."""
+    whole = [{"姓名": f"覃某{name}"} for name in "丽霞芳英兰"]
+    text = civil_csv([{**row, column: f"<{at}"} if at in (1, 3) else row for at, row in enumerate(whole)])
+    swallowed = text.replace("<1", '"覃某霞').replace("<3", '覃某英"')
+    assert "unreadable" == refusal(swallowed.encode("gb18030"))
+    assert 5 == len(names(text.replace("<1", '"覃某,霞\n"').replace("<3", "覃某英").encode("gb18030")))
+
+
 def test_blank_lines_are_no_rows() -> None:
     """Empty lines inside or below the list are nobody's; a row of empty cells is a row, and invalid."""
     lines = civil_csv([{"姓名": "覃某丽"}, {"姓名": "覃某霞"}]).splitlines()

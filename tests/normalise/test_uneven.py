@@ -50,3 +50,12 @@ def test_it_reads_as_the_patient_reader_does(strange: list[str], place: int, end
             uneven_frame(text.encode(), WIDTH, _even_frame)
         return
     assert wanted == told(uneven_frame(text.encode(), WIDTH, _even_frame))
+
+
+@pytest.mark.parametrize("blank", ["", "\r", "\r\r", "\r\r\r"], ids=len)
+def test_lines_of_nothing_but_line_ends_are_no_records(blank: str) -> None:
+    """However many returns a blank line is made of, it is nobody's row, beside rows that are too short."""
+    even = [f"a{n},b{n},c{n}" for n in range(EVEN)]
+    text = text_of([*even[:5], blank, "x,y", *even[5:]], "\n")
+    found = told(uneven_frame(text.encode(), WIDTH, _even_frame))
+    assert (EVEN + 1, [(["x", "y", ""], True)]) == (len(found), [row for row in found if row[1]])

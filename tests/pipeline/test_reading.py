@@ -209,6 +209,21 @@ def test_what_a_mapping_looks_at_is_what_must_be_the_same(site: Site, rule: str)
         read_parts(site, other, looking, earlier)
 
 
+@pytest.mark.parametrize("rule", ["CAST(business_date AS VARCHAR)", "CAST(last AS VARCHAR)"])
+def test_a_business_date_that_is_more_than_an_end_reads_anew(site: Site, rule: str) -> None:
+    """Where another field than the end follows from the business date, by itself or through the end, the same bytes on
+    another date are read: moving the ends would leave that field as it was."""
+    mapping = MAPPINGS.list_mapping(RURAL)
+    assert mapping.inferred_ends
+    looking = replace(mapping, derive=(*mapping.derive, ("level", rule)))
+    earlier = first(site, RURAL, looking)
+    read_parts(site, landed(RURAL, DAY, closed=True), looking, earlier)
+    with pytest.raises(OpenedError):
+        read_parts(site, landed(RURAL, LATER, closed=True), looking, earlier)
+    anew = read_parts(site, landed(RURAL, LATER), looking, None)
+    assert_frame_equal(anew.entries, read_parts(site, landed(RURAL, LATER), looking, earlier).entries)
+
+
 def test_a_promise_is_held_against_what_is_taken_over(site: Site) -> None:
     """Another number of rows is promised than the same bytes had: the delivery is refused as if it had been read."""
     with pytest.raises(DeliveryRefused) as caught:

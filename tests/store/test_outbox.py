@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from gateway.errors import StoreFault
 from gateway.model.frames import LISTS
-from gateway.store import Ledger, Tx, outbox, people
+from gateway.store import Ledger, Tx, outbox, past, people
 from gateway.store import tables as t
-from gateway.store.ledger import record_act
+from gateway.store.ledger import now, record_act
 from gateway.store.outbox import Answered, Opening
 from tests.store import plans
 from tests.store.test_schema import run
@@ -255,3 +255,23 @@ def test_what_is_in_flight_is_found_by_its_messages(ledger: Ledger) -> None:
         send(tx)
         assert [("m1", 1, 1, "1", "a"), ("m1", 2, 2, "1", "b")] == outbox.flying(tx, ["m1"]).sort("seq").rows()
         assert [] == outbox.flying(tx, ["m2"]).rows()
+
+
+def test_of_receipt_and_read_back_the_newest_was_confirmed(ledger: Ledger) -> None:
+    """What the platform had confirmed by a time is the newer of what it accepted and what it showed, whichever came
+    first."""
+    known, times = [], []
+    for step in ("receipt", "readback", "receipt"):
+        with ledger.begin() as tx:
+            if step == "receipt":
+                msgid = f"m{len(times)}"
+                outbox.replace_queue(tx, wanted((1, msgid)), run(tx))
+                send(tx, msgid)
+                answer(tx, (1, "done", 0), msgid=msgid)
+            else:
+                people.reconfirm(tx, wanted((1, "shown")), origin="readback")
+        times.append(now())
+    with ledger.begin() as tx:
+        for at in times:
+            known += [(one["origin"], one["records"]) for one in past.confirmed_of(tx, 1, at)]
+    assert [("receipt", "m0"), ("readback", "shown"), ("receipt", "m2")] == known
