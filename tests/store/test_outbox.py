@@ -260,7 +260,7 @@ def test_what_is_in_flight_is_found_by_its_messages(ledger: Ledger) -> None:
 def test_of_receipt_and_read_back_the_newest_was_confirmed(ledger: Ledger) -> None:
     """What the platform had confirmed by a time is the newer of what it accepted and what it showed, whichever came
     first."""
-    known, times = [], []
+    known, times = list[tuple[str, str]](), list[datetime]()
     for step in ("receipt", "readback", "receipt"):
         with ledger.begin() as tx:
             if step == "receipt":
