@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql sudo
+.PHONY: help demo test check bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql sudo
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -30,7 +30,7 @@ check: dev
 	@$(PY) -m mypy $(CHECKED)
 	@.venv/bin/lint-imports --no-logo
 
-bench: bench-city bench-day bench-identity bench-push bench-sftp
+bench: bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation
 
 # One business day, from the departments' servers to accepted records: PEOPLE=40000 for a smaller city.
 bench-city: dev
@@ -51,6 +51,14 @@ bench-push: dev
 # One file from OpenSSH's sshd: SFTP_MIB=100 for a smaller one.
 bench-sftp: dev sshd
 	@$(PY) -m bench.sftp
+
+# Sealing and opening beside the bare cipher: SEAL_MIB=64 for less.
+bench-seal: dev
+	@$(PY) -m bench.seal
+
+# Keys rotated again and again under a day's work: ROTATION_PEOPLE=40000 for a smaller city.
+bench-rotation: dev
+	@$(PY) -m bench.rotation
 
 # Ten times the city: 40 million people, 15.2 million rows; needs about 12 GB on the disk.
 bench-province: dev
