@@ -1,8 +1,8 @@
 """`make bench-seal`: sealing and opening beside the bare cipher, in the same run.
 
 Takes SEAL_MIB (256) and RUNS (5) from the environment. Bare is SM4-GCM over chunks of the same size in memory, one
-after the other, with nothing read, written or named. Prints MiB a second, medians of turns, and each as a share of bare;
-exits 1 where a sealed file is slower than 0.8 of it.
+after the other, with nothing read, written or named. Prints MiB a second, medians of turns, and each as a share of
+bare; exits 1 where a sealed file is slower than 0.8 of it.
 """
 
 import os

@@ -74,6 +74,13 @@ class AuditSettings(_Strict):
         if where and not Path(where).is_absolute():
             raise ValueError("an absolute path")
         return where
+class RetentionSettings(_Strict):
+    """After how many days since it arrived the sealed original of a delivery goes; 0 = it is kept."""
+
+    #: Of deliveries that were applied, and are in force no longer.
+    originals: int = Field(default=0, ge=0)
+    #: Of deliveries that were refused.
+    refused: int = Field(default=0, ge=0)
 
 
 class LimitSettings(_Strict):
@@ -169,6 +176,10 @@ class Instance:
     options: PluginOptions
 
 
+#: Nothing ends by itself where nobody said so.
+_KEPT = RetentionSettings()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """A site's configuration, checked."""
@@ -179,6 +190,7 @@ class Settings:
     platform: PluginOptions
     sources: Mapping[str, Instance]
     keys: KeySettings = USUAL_PLACE
+    retention: RetentionSettings = _KEPT
     #: Instances whose plugin is broken, and why: nothing is pulled for them, what they said goes on counting.
     set_aside: Mapping[str, str] = field(default_factory=dict)
     audit: AuditSettings = field(default_factory=AuditSettings)
@@ -214,6 +226,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     site = _section(SiteSettings, data.pop("site", {}), "site", faults)
     keys = _section(KeySettings, data.pop("keys", {}), "keys", faults)
     audit = _section(AuditSettings, data.pop("audit", {}), "audit", faults)
+    retention = _section(RetentionSettings, data.pop("retention", {}), "retention", faults)
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
     platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
@@ -224,7 +237,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
         faults += _elsewhere({"platform": platform, **{f"sources.{n}": i.options for n, i in sources.items()}})
     if not sources and not set_aside and not faults:
         faults.append(_("没有配置任何来源([sources.名称])"))
-    if faults or site is None or platform is None or keys is None or audit is None:
+    if faults or site is None or platform is None or keys is None or audit is None or retention is None:
         raise _faulty(root, faults)
     return Settings(
         root=root,
@@ -233,6 +246,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
         platform=platform,
         sources=sources,
         keys=keys,
+        retention=retention,
         set_aside=set_aside,
         audit=audit,
     )

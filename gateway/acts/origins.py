@@ -33,6 +33,7 @@ def configuration(root: Path) -> list[Value]:
     lines = _lines((root / FILE).read_text("utf-8"))
     found = [*_values("site", settings.site, lines), *_values("keys", settings.keys, lines)]
     found += _values("audit", settings.audit, lines)
+    found += _values("retention", settings.retention, lines)
     found += _plain("platform.plugin", settings.platform_plugin, lines)
     found += _values("platform", settings.platform, lines)
     for name, instance in settings.sources.items():

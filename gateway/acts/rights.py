@@ -80,6 +80,8 @@ RIGHTS: Mapping[str, Right] = {
     "audit.list": Right(roles=(AUDIT,)),
     "audit.export": Right(roles=(AUDIT,)),
     "audit.verify": Right(roles=(AUDIT,)),
+    "retention": Right(roles=(SYSTEM, SECURITY, AUDIT)),
+    "retention.destroy": Right(roles=(SECURITY,), daemon=True),
     "status": _EVERYBODY,
     "sources": _EVERYBODY,
     "runs": _EVERYBODY,

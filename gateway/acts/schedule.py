@@ -6,7 +6,7 @@ by a crash gets one more.
 
 from datetime import UTC, datetime
 
-from gateway.acts import keys, runs, who
+from gateway.acts import keys, retention, runs, who
 from gateway.acts.runs import Patience
 from gateway.acts.verify import Verified, verify
 from gateway.pipeline import RunReport
@@ -53,6 +53,11 @@ def verify_nightly(site: Site, planned: datetime, *, patience: Patience) -> Veri
 def pass_on(site: Site) -> None:
     """Passes to the newest epoch's key what a rotation left; nothing to do where there is one epoch."""
     keys.pass_on(site)
+
+
+def end_retention(site: Site, *, patience: Patience) -> str:
+    """Destroys originals that are past their time: the certificate's name, "" where nothing is due."""
+    return retention.destroy(site, actor=who.DAEMON, patience=patience)
 
 
 def _utc(at: datetime) -> datetime:

@@ -28,6 +28,8 @@ from gateway.words import _
 OUTBOX_MINUTES = 10
 #: When the ledger is compared with the platform: at night, after the departments' lists and before offices open.
 VERIFY_AT = "30 3 * * *"
+#: When originals that are past their time are destroyed.
+RETENTION_AT = "30 4 * * *"
 #: Seconds to wait for another process's run, and between two looks.
 LONGEST_WAIT, WAIT_STEP = 1800.0, 2.0
 #: How far back a missed slot is looked for: a cron line may plan one run a year.
@@ -82,6 +84,8 @@ class Daemon:
         scheduler.add_job(self._calendar, IntervalTrigger(hours=1, timezone=ZONE), id="calendar", next_run_time=now())
         nightly = CronTrigger.from_crontab(VERIFY_AT, timezone=ZONE)
         scheduler.add_job(self._verify, nightly, args=[nightly], id="verify")
+        ending = CronTrigger.from_crontab(RETENTION_AT, timezone=ZONE)
+        scheduler.add_job(self._retention, ending, id="retention")
         scheduler.add_job(self._pass_on, IntervalTrigger(hours=1, timezone=ZONE), id="keys")
         scheduler.add_job(self._outbox, IntervalTrigger(minutes=OUTBOX_MINUTES, timezone=ZONE), id="outbox")
         return scheduler
@@ -107,6 +111,9 @@ class Daemon:
 
     def _outbox(self) -> None:
         self._guarded("outbox", lambda: schedule.send_due(self._site, patience=self._patience))
+
+    def _retention(self) -> None:
+        self._guarded("retention", lambda: schedule.end_retention(self._site, patience=self._patience))
 
     def _pass_on(self) -> None:
         """What a rotation of keys left: it was in use, or the command was cut short."""

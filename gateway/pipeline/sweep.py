@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.site import Site
 from gateway.store import checkpoints, deliveries
+from gateway.vault.rewrap import shred
 
 #: Seconds that a file must be old before it counts as an orphan: its row may be about to commit.
 GRACE = 3600.0
@@ -24,7 +25,7 @@ def sweep(site: Site) -> int:
     orphans = [path for path in sealed if path.name not in named]
     orphans += _older((site.settings.var / "incoming").glob("*/*.part"), PARTIAL_GRACE)
     for path in orphans:
-        path.unlink()
+        shred(path)
     return len(orphans)
 
 

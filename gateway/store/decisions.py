@@ -311,6 +311,13 @@ def case_of_subject(tx: Tx, subject: str) -> dict[str, Any] | None:
     return dict(row._mapping) if row else None
 
 
+def deliveries_waiting(tx: Tx) -> set[int]:
+    """Deliveries of which a case or a hold is not over."""
+    c, h = t.cases.c, t.holds.c
+    ofcases = sa.select(c.delivery_id).where(c.state != "closed", c.delivery_id.is_not(None))
+    return set(tx.execute(ofcases.union(sa.select(h.delivery_id).where(h.state == "open"))).scalars())
+
+
 def open_case(tx: Tx, **columns: Any) -> int:
     """Opens one case (`CASES` columns), again where its subject had one before; its number."""
     values = {**columns, "state": "open", "opened_at": now(), "closed_at": None, "later_until": None}

@@ -15,7 +15,7 @@ from gateway.model.frames import ENTRIES
 from gateway.model.outcomes import DEPARTMENT_WORDS
 from gateway.plugin.api import Fetched, Offer, PluginOptions, Session, Source
 from gateway.plugin.loader import load_plugins
-from gateway.settings import SharingSettings, SiteSettings, SourceSettings
+from gateway.settings import RetentionSettings, SharingSettings, SiteSettings, SourceSettings
 from gateway.vault import KeySettings
 from tests.house import tree
 
@@ -61,7 +61,9 @@ def commands(command: Any, words: str = "gateway") -> Iterator[str]:  # typer's 
 
 
 @pytest.mark.parametrize(
-    "model", [SiteSettings, KeySettings, SourceSettings, SharingSettings, *options()], ids=lambda m: m.__name__
+    "model",
+    [SiteSettings, KeySettings, RetentionSettings, SourceSettings, SharingSettings, *options()],
+    ids=lambda m: m.__name__,
 )
 def test_every_setting_is_described(model: type[SiteSettings]) -> None:
     """docs/operations.md has each setting of the site, of an instance and of every shipped plugin."""

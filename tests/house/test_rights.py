@@ -18,6 +18,7 @@ OPTIONS = {
     "resync.person": "gateway resync --person PERSON",
     "cases.unmask": "gateway cases show --unmask",
     "takebacks.unmask": "gateway takebacks settlements --unmask",
+    "retention.destroy": "gateway retention --destroy",
     "verify.repair": "gateway verify --repair",
     "verify.keep": "gateway verify --keep",
     "verify.replace": "gateway verify --replace",

@@ -67,6 +67,8 @@ COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "keys.destroy": lambda at: ("keys", "destroy", "nobody", *NOTE),
     "keys.passphrase": lambda at: ("keys", "passphrase", "--new", "file:keys/passphrase"),
     "keys.export": lambda at: ("keys", "export"),
+    "retention": lambda at: ("retention",),
+    "retention.destroy": lambda at: ("retention", "--destroy"),
     "verify": lambda at: ("verify",),
     "verify.repair": lambda at: ("verify", "--repair"),
     "verify.keep": lambda at: ("verify", "--keep", _person(at), *NOTE),
@@ -278,7 +280,7 @@ def test_a_site_without_people_says_who_must_be_first(lived: Lived, tmp_path: Pa
 def test_the_daemon_does_what_is_its_own_and_nothing_else(lived: Lived, tmp_path: Path) -> None:
     """It runs and compares without a role, and can be nobody who decides."""
     own = {act for act, right in RIGHTS.items() if right.daemon}
-    assert {"run", "verify"} == own
+    assert {"run", "verify", "retention.destroy"} == own
     root = copy(lived.site, tmp_path)
     with opened(root) as site, pytest.raises(NotAllowed) as refused:
         holds.reject(site, 1, note="名单有误", actor="daemon")
