@@ -74,6 +74,8 @@ class AuditSettings(_Strict):
         if where and not Path(where).is_absolute():
             raise ValueError("an absolute path")
         return where
+
+
 class RetentionSettings(_Strict):
     """After how many days since it arrived the sealed original of a delivery goes; 0 = it is kept."""
 

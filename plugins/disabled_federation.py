@@ -42,6 +42,9 @@ class DisabledFederationOptions(HttpOptions):
     sm4_key: str
     #: The federation's SM2 public key, 128 hex digits.
     public_key: str
+    #: The keys that take their place; "" = none. Until they are entered above, a page is taken under either.
+    next_sm4_key: str = ""
+    next_public_key: str = ""
     #: Six digits to ask for one county only; "" = all.
     county: str = ""
     #: Days after which a full list is asked for again; between, only what changed.
@@ -85,9 +88,13 @@ class DisabledFederation(Source):
         return Fetched(manifest=manifest, parts=(part.name,))
 
     def _opener(self, session: Session) -> FederationPages:
+        o = self.options
+        following = session.secret(o.next_sm4_key).get_secret_value() if o.next_sm4_key else ""
         return FederationPages(
-            sm4_key=bytes.fromhex(session.secret(self.options.sm4_key).get_secret_value()),
-            federation_key=sm2_public_key(self.options.public_key),
+            sm4_key=bytes.fromhex(session.secret(o.sm4_key).get_secret_value()),
+            federation_key=sm2_public_key(o.public_key),
+            other_sm4_key=bytes.fromhex(following),
+            other_federation_key=sm2_public_key(o.next_public_key) if o.next_public_key else None,
             where=session.instance,
         )
 

@@ -3,6 +3,7 @@
 Contract: docs/peers.md, «Insurance platform». Envelope, signing and repeats under one msgid are the gateway's.
 """
 
+from datetime import date
 from typing import Any
 
 from gateway.plugin import HttpOptions, PeerBroken, Platform, PlatformSession, _, hookimpl
@@ -19,6 +20,11 @@ class InsurancePlatformOptions(HttpOptions):
     sm4_key: str
     #: The platform's SM2 public key, 128 hex digits.
     public_key: str
+    #: The keys that take their place; "" = none. What comes is taken under either, what goes is sealed under the next
+    #: one from that day on.
+    next_sm4_key: str = ""
+    next_public_key: str = ""
+    next_from: date | None = None
     opter: str = "gateway"
     opter_name: str = "身份交换网关"
 
@@ -32,12 +38,17 @@ class InsurancePlatform(Platform):
 
     def connect(self, session: PlatformSession) -> Any:  # EnvelopePeer, which authors need not import
         o = self.options
+        sm4_key, other = o.sm4_key, o.next_sm4_key
+        if other and o.next_from is not None and o.next_from <= session.today:
+            sm4_key, other = other, sm4_key
         return session.envelope(
             session.http(o),
             org_code=o.org_code,
             admdvs=o.admdvs,
-            sm4_key=session.secret(o.sm4_key).get_secret_value(),
+            sm4_key=session.secret(sm4_key).get_secret_value(),
+            other_sm4_key=session.secret(other).get_secret_value() if other else "",
             platform_key=o.public_key,
+            other_platform_key=o.next_public_key,
             opter=o.opter,
             opter_name=o.opter_name,
         )

@@ -30,7 +30,7 @@ from gateway.peers.http import Answer, HttpPeer
 from gateway.peers.shapes import base64_bytes, is_count, mapping
 from gateway.peers.sink import DigestingSink, Sink
 from gateway.vault.provider import Signer
-from gateway.vault.sm import Sm2PublicKey, sm3_new, sm4_gcm_open, sm4_gcm_seal
+from gateway.vault.sm import Sm2PublicKey, sm3_new, sm4_gcm_open_any, sm4_gcm_seal
 from gateway.words import _
 
 SERVICE = "fsi/api/rsfComIfsService/callService"
@@ -107,7 +107,8 @@ def seal_input(sm4_key: bytes, nonce: bytes, msgid: str, plain: bytes) -> str:
 class EnvelopePeer:
     """The platform as one operator of one organisation sees it. Usable by several threads.
 
-    `clock` gives aware times; `next_msgid` draws a fresh message number, for sign-ins and repeated exports.
+    What is sent is sealed under `sm4_key`; while keys change, an answer is taken under the other ones too. `clock`
+    gives aware times; `next_msgid` draws a fresh message number, for sign-ins and repeated exports.
     """
 
     def __init__(
@@ -119,13 +120,18 @@ class EnvelopePeer:
         sm4_key: bytes,
         signing_key: Signer,
         platform_key: Sm2PublicKey,
+        other_sm4_key: bytes = b"",
+        other_platform_key: Sm2PublicKey | None = None,
         opter: str,
         opter_name: str,
         clock: Callable[[], datetime],
         next_msgid: Callable[[], str],
     ) -> None:
         self._http, self._org_code, self._admdvs = http, org_code, admdvs
-        self._sm4_key, self._signing_key, self._platform_key = sm4_key, signing_key, platform_key
+        self._sm4_key, self._signing_key = sm4_key, signing_key
+        #: Under any of these an answer is good.
+        self._sm4_keys = [key for key in (sm4_key, other_sm4_key) if key]
+        self._platform_keys = [key for key in (platform_key, other_platform_key) if key]
         self._opter, self._opter_name = opter, opter_name
         self._clock, self._next_msgid = clock, next_msgid
         self._lock = threading.Lock()
@@ -238,7 +244,8 @@ class EnvelopePeer:
         output = mapping(body.get("output")) if success else {}
         enc_data = str(output.get("encData", ""))
         signed = answer_text(infcode, refmsgid, enc_data)
-        if not self._platform_key.verify(base64_bytes(body.get("cainfo")), signed):
+        signature = base64_bytes(body.get("cainfo"))
+        if not any(key.verify(signature, signed) for key in self._platform_keys):
             raise self._untrusted(_("平台应答的签名未通过验证,未采用"))
         return _Reply(
             infcode=int(infcode),
@@ -251,7 +258,7 @@ class EnvelopePeer:
             sealed, start = base64_bytes(enc_data), bytes.fromhex(str(nonce))
             if len(start) != NONCE_BYTES:
                 raise ValueError
-            return dict(json.loads(sm4_gcm_open(self._sm4_key, start, sealed, refmsgid.encode())))
+            return dict(json.loads(sm4_gcm_open_any(self._sm4_keys, start, sealed, refmsgid.encode())))
         except SealBroken as error:
             raise self._untrusted(_("平台应答无法解密:密钥不符,或应答被调换")) from error
         except (ValueError, TypeError, RecursionError):

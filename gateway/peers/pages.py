@@ -13,7 +13,7 @@ from gateway.errors import PeerBroken, PeerUntrusted, SealBroken
 from gateway.peers import retry as retrying
 from gateway.peers.http import HttpPeer
 from gateway.peers.shapes import base64_bytes, is_count, mapping
-from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open
+from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open_any
 from gateway.words import _
 
 #: Readings of one list from its start. Each may be stopped by an old cursor or by rows that came or went
@@ -64,6 +64,9 @@ class FederationPages:
     #: The shared SM4 key, 16 bytes.
     sm4_key: bytes
     federation_key: Sm2PublicKey
+    #: While the federation changes its keys, those it is about to use, or used before.
+    other_sm4_key: bytes = b""
+    other_federation_key: Sm2PublicKey | None = None
     #: How messages name the peer.
     where: str
 
@@ -72,12 +75,13 @@ class FederationPages:
         as_of, nonce, data, signature = (
             self._text(body, field) for field in ("as_of", "nonce", "data", "sign")
         )
-        if not self.federation_key.verify(base64_bytes(signature), "|".join((nonce, data, as_of)).encode()):
+        signed = "|".join((nonce, data, as_of)).encode()
+        known = [key for key in (self.federation_key, self.other_federation_key) if key]
+        if not any(key.verify(base64_bytes(signature), signed) for key in known):
             raise self._untrusted(_("数据页的签名未通过验证,未采用"))
         try:
-            plain = sm4_gcm_open(
-                self.sm4_key, self._hex(nonce), base64_bytes(data), f"{as_of}|{cursor}".encode()
-            )
+            keys = [key for key in (self.sm4_key, self.other_sm4_key) if key]
+            plain = sm4_gcm_open_any(keys, self._hex(nonce), base64_bytes(data), f"{as_of}|{cursor}".encode())
         except SealBroken as error:
             raise self._untrusted(_("数据页无法解密:密钥不符,或不是所请求的那一页")) from error
         return Page(

@@ -47,11 +47,18 @@ class SftpAddress:
     #: One line as in OpenSSH's known_hosts without the name: `ssh-ed25519 AAAA… comment`. None: not yet
     #: pinned.
     host_key: str | None
+    #: The same of a key that the server shows soon, or showed until lately; None = there is none.
+    other_host_key: str | None = None
     password: SecretStr | None = None
     #: Text of an unencrypted private key, OpenSSH or PEM (RSA, EC). Goes before the password.
     private_key: SecretStr | None = None
     #: Seconds for each of: connecting, banner, key exchange, login, one answer.
     timeout: float = 30.0
+
+    @property
+    def pinned(self) -> list[str]:
+        """The lines of all keys by which the server may prove itself."""
+        return [line for line in (self.host_key, self.other_host_key) if line]
 
     @property
     def where(self) -> str:
@@ -168,10 +175,8 @@ def _prefer_gcm(transport: paramiko.Transport) -> None:
 
 def _prefer_pinned(transport: paramiko.Transport, address: SftpAddress) -> None:
     """Ask for the pinned kind of key first: a server has several, and would show another kind."""
-    if address.host_key is None:
-        return
-    kind = _pinned(address.host_key, address.where)[0]
-    pinned = RSA_SIGNATURES if kind == "ssh-rsa" else (kind,)
+    kinds = [_pinned(line, address.where)[0] for line in address.pinned]
+    pinned = [name for kind in kinds for name in (RSA_SIGNATURES if kind == "ssh-rsa" else (kind,))]
     options = transport.get_security_options()
     options.key_types = tuple(sorted(options.key_types, key=lambda name: name not in pinned))
 
@@ -190,9 +195,9 @@ def _pinned(line: str, where: str) -> tuple[str, bytes]:
 
 def _check_host_key(shown: HostKey, address: SftpAddress) -> None:
     kind, blob = shown.line.split()
-    if address.host_key is None:
+    if not address.pinned:
         what = _("尚未登记该服务器的主机密钥,未登录")
-    elif _pinned(address.host_key, address.where) == (kind, base64.b64decode(blob)):
+    elif (kind, base64.b64decode(blob)) in [_pinned(line, address.where) for line in address.pinned]:
         return
     else:
         what = _("服务器的主机密钥与登记的不同,未登录(可能换了服务器,也可能有人冒充)")

@@ -36,6 +36,8 @@ class SftpOptions(PluginOptions):
     user: str
     #: One OpenSSH line, `ssh-ed25519 AAAA…`: the server must show this key.
     host_key: str = ""
+    #: The key that takes its place: until `host_key` is replaced by it, either will do.
+    next_host_key: str = ""
     #: `file:…` or `env:…`; one of password and private_key.
     password: str = ""
     private_key: str = ""

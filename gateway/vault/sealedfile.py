@@ -60,13 +60,13 @@ class Material(_Strict):
     """What lies in it, and what a credential of systemd holds in the clear."""
 
     root: SecretStr
-    #: Private scalars of signing keys by index, 64 hex digits.
+    #: Key pairs of signing keys by index, 192 hex digits: scalar and public point.
     signing: dict[int, SecretStr]
 
     @classmethod
     def new(cls) -> "Material":
         """A new root key and a first signing key."""
-        signing = {FIRST_INDEX: SecretStr(Sm2PrivateKey.generate().hex)}
+        signing = {FIRST_INDEX: SecretStr(Sm2PrivateKey.generate().pair_hex)}
         return cls(root=SecretStr(secrets.token_hex(SM4_KEY_BYTES)), signing=signing)
 
     def provider(self, kind: str, where: str) -> SoftProvider:

@@ -5,7 +5,7 @@ without the algorithm, `SealBroken` for a ciphertext that does not open; no plai
 tag has been checked.
 """
 
-import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Self
@@ -50,17 +50,17 @@ class Sm2PublicKey:
 
     #: x‖y, 128 lower-case hex digits.
     hex: str
-    _handle: sm2.KeyHandle = field(repr=False, compare=False)
+    _handle: sm2.Key = field(repr=False, compare=False)
 
     @classmethod
     def from_hex(cls, xy: str) -> Self:
         """The key of x‖y in 128 hex digits. `KeyFault` if that isn't a point of the curve."""
         point = _from_hex(xy, 2 * sm2.SCALAR_BYTES, _("SM2 公钥"))
-        return cls(hex=point.hex(), _handle=sm2.public_handle(point))
+        return cls(hex=point.hex(), _handle=sm2.using().public(point))
 
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Whether these 64 bytes r‖s sign the message; False for a signature of any other form."""
-        return sm2.verify(self._handle, signature, message)
+        return self._handle.verify(signature, message)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -70,30 +70,34 @@ class Sm2PrivateKey:
     #: The private scalar, 64 lower-case hex digits. For the key file and nothing else.
     hex: str
     public: Sm2PublicKey
-    _handle: sm2.KeyHandle = field(compare=False)
+    _handle: sm2.Key = field(compare=False)
 
     @classmethod
     def generate(cls) -> Self:
         """A new key, uniform in [1, n-2] (GB/T 32918.1), from the system's random source."""
-        return cls._from_scalar(1 + secrets.randbelow(sm2.CURVE_ORDER - 2))
+        return cls._of(*sm2.using().generate())
 
     @classmethod
-    def from_hex(cls, scalar: str) -> Self:
-        """The key of 64 hex digits. `KeyFault` if that isn't a private key."""
-        return cls._from_scalar(int.from_bytes(_from_hex(scalar, sm2.SCALAR_BYTES, _("SM2 私钥")), "big"))
+    def from_hex(cls, text: str) -> Self:
+        """The key of a scalar (64 hex digits), or of a pair (`pair_hex`). `KeyFault` if that isn't a private key."""
+        whole = 3 if len(text) == 6 * sm2.SCALAR_BYTES else 1
+        raw = _from_hex(text, whole * sm2.SCALAR_BYTES, _("SM2 私钥"))
+        return cls._of(int.from_bytes(raw[: sm2.SCALAR_BYTES], "big"), raw[sm2.SCALAR_BYTES :] or None)
 
     @classmethod
-    def _from_scalar(cls, scalar: int) -> Self:
-        point = sm2.public_point(scalar)
-        return cls(
-            hex=scalar.to_bytes(sm2.SCALAR_BYTES, "big").hex(),
-            public=Sm2PublicKey.from_hex(point.hex()),
-            _handle=sm2.private_handle(scalar, point),
-        )
+    def _of(cls, scalar: int, point: bytes | None) -> Self:
+        handle, known = sm2.private_key(scalar, point)
+        number = scalar.to_bytes(sm2.SCALAR_BYTES, "big").hex()
+        return cls(hex=number, public=Sm2PublicKey.from_hex(known.hex()), _handle=handle)
+
+    @property
+    def pair_hex(self) -> str:
+        """Scalar and public point, 192 hex digits: what a key file holds. Not every library can tell the point."""
+        return self.hex + self.public.hex
 
     def sign(self, message: bytes) -> bytes:
         """64 bytes r‖s over the message."""
-        return sm2.sign(self._handle, message)
+        return self._handle.sign(message)
 
     def __repr__(self) -> str:
         return f"Sm2PrivateKey(public={self.public.hex!r})"
@@ -160,6 +164,16 @@ def sm4_gcm_open(key: bytes, nonce: bytes, sealed: bytes, aad: bytes) -> bytes:
         return plain + opening.finalize()
     except InvalidTag:
         raise _broken() from None
+
+
+def sm4_gcm_open_any(keys: Sequence[bytes], nonce: bytes, sealed: bytes, aad: bytes) -> bytes:
+    """The plaintext by whichever of these keys opens it. `SealBroken` if none does."""
+    for key in keys[:-1]:
+        try:
+            return sm4_gcm_open(key, nonce, sealed, aad)
+        except SealBroken:
+            continue
+    return sm4_gcm_open(keys[-1], nonce, sealed, aad)
 
 
 def _sm4(key: bytes, mode: GCM) -> Cipher[GCM]:

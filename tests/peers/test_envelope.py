@@ -281,3 +281,20 @@ def test_prepared_of_another_form(missing: str) -> None:
     platform = Platform(good({key: value for key, value in prepared.items() if key != missing}))
     with Scripted(platform) as server, client(server.base) as http, pytest.raises(PeerBroken):
         peer(http).export("L101", {"as_of": None}, "m" * 30, MemorySink())
+
+
+@pytest.mark.integration
+def test_the_platform_changes_its_keys() -> None:
+    """With the next keys entered, an answer under the present or the next ones is taken; what is sent is sealed under
+    the first alone; a third key is not believed."""
+    other, secret = Sm2PrivateKey.generate().public, bytes(16)
+
+    def called(**keys: object) -> dict[str, Any]:
+        with Scripted(Platform(good({"results": []}))) as server, client(server.base) as http:
+            return peer(http, **keys).call("L201", {"persons": []}, "m" * 30)
+
+    assert {"results": []} == called(other_platform_key=other, other_sm4_key=secret)
+    assert {"results": []} == called(platform_key=other, other_platform_key=THEIRS.public, other_sm4_key=secret)
+    assert {"results": []} == called(sm4_key=KEY, other_sm4_key=KEY)
+    with pytest.raises(PeerUntrusted):
+        called(platform_key=other, other_platform_key=Sm2PrivateKey.generate().public)

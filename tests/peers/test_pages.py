@@ -216,9 +216,11 @@ def federation(tmp_path: Path) -> Iterator[FederationServer]:
         yield server
 
 
-def read(server: FederationServer, public: Sm2PublicKey = SIGNING.public, key: bytes = KEY) -> Pages:
+def read(
+    server: FederationServer, public: Sm2PublicKey = SIGNING.public, key: bytes = KEY, **others: Any
+) -> Pages:
     token = BearerToken("oauth2/token", "id", SecretStr("secret"), lambda: datetime.now(UTC))
-    opener = FederationPages(sm4_key=key, federation_key=public, where="残联")
+    opener = FederationPages(sm4_key=key, federation_key=public, where="残联", **others)
     with HttpPeer(server.base, name="残联", timeout=5.0, retry=RETRY, auth=token) as http:
         return read_pages(http, "api/v1/holders", {"size": 500}, opener.open_page, "cert_no")
 
@@ -264,3 +266,17 @@ def test_federation_bad_signature(federation: FederationServer) -> None:
         read(federation, public=Sm2PrivateKey.generate().public)
     with pytest.raises(PeerUntrusted):
         read(federation, key=bytes(16))
+
+
+@pytest.mark.integration
+def test_federation_changes_its_keys(federation: FederationServer) -> None:
+    """With the next keys entered beside the present ones, pages are read before the federation changes and after; a
+    third key is refused."""
+    other, secret = Sm2PrivateKey.generate().public, bytes(16)
+    present = read(federation, other_federation_key=other, other_sm4_key=secret)
+    changed = read(federation, other, secret, other_federation_key=SIGNING.public, other_sm4_key=KEY)
+    assert 1200 == len(present.rows) == len(changed.rows)
+    with pytest.raises(PeerUntrusted):
+        read(federation, other, other_federation_key=Sm2PrivateKey.generate().public)
+    with pytest.raises(PeerUntrusted):
+        read(federation, key=secret, other_sm4_key=bytes(15) + b"1")

@@ -290,6 +290,19 @@ def test_changed_host_key(server: SftpServer) -> None:
         assert ["outbox"] == [entry.name for entry in peer.list("/")]
 
 
+@pytest.mark.parametrize("shown", ["host_key", "other_host_key"])
+def test_either_key_while_they_change(server: SftpServer, shown: str) -> None:
+    """With the next key entered beside the present one, the server proves itself by either; by a third it does not."""
+    present, following, third = (
+        asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode() for _key in range(3)
+    )
+    pinned = {"host_key": present, "other_host_key": following, shown: server.host_key}
+    with SftpPeer(address(server, **pinned)) as peer:
+        assert ["outbox"] == [entry.name for entry in peer.list("/")]
+    with pytest.raises(PeerUntrusted):
+        SftpPeer(address(server, **{**pinned, shown: third})).__enter__()
+
+
 @pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"])
 def test_pinned_kind(tmp_path: Path, kind: str) -> None:
     """Of a server's several keys the pinned one is asked for, whatever kind it is."""

@@ -3,6 +3,8 @@
 import base64
 import gc
 import json
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import KeyFault, SealBroken
-from gateway.vault import sm2
+from gateway.vault import sm2, sm2_libcrypto
 from gateway.vault.sm import (
     Sm2PrivateKey,
     Sm2PublicKey,
@@ -40,9 +42,22 @@ SIGNED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def key() -> Sm2PrivateKey:
-    return Sm2PrivateKey.from_hex(REQUEST["gateway_private"])
+#: What a key file holds of it.
+PAIR = REQUEST["gateway_private"] + REQUEST["gateway_public_xy"]
+
+
+@pytest.fixture(params=["libcrypto", "gmssl"])
+def adapter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """SM2 by one of its two adapters."""
+    if request.param == "gmssl":
+        gmssl = pytest.importorskip("gateway.vault.sm2_gmssl", exc_type=ImportError)
+        monkeypatch.setattr(sm2, "using", lambda: gmssl.Gmssl())
+    return str(request.param)
+
+
+@pytest.fixture
+def key(adapter: str) -> Sm2PrivateKey:
+    return Sm2PrivateKey.from_hex(PAIR)
 
 
 def test_sm3_gives_the_published_digest() -> None:
@@ -67,7 +82,7 @@ def test_sm4_gcm_gives_the_published_ciphertext_and_opens_it(
 
 @pytest.mark.parametrize(("public", "message", "signature"), SIGNED)
 def test_a_published_signature_verifies_over_its_message_only(
-    public: str, message: str, signature: str
+    adapter: str, public: str, message: str, signature: str
 ) -> None:
     """A peer's signature is good for what the peer signed, and for nothing else."""
     peer, raw = Sm2PublicKey.from_hex(public), base64.b64decode(signature)
@@ -76,8 +91,9 @@ def test_a_published_signature_verifies_over_its_message_only(
 
 
 def test_a_private_key_knows_its_public_key(key: Sm2PrivateKey) -> None:
-    """The public point is worked out of the private scalar."""
+    """The public point is worked out of the private scalar; a pair says it, and is the same key."""
     assert REQUEST["gateway_public_xy"] == key.public.hex
+    assert PAIR == key.pair_hex
     assert key.public == Sm2PublicKey.from_hex(REQUEST["gateway_public_xy"].upper())
 
 
@@ -149,7 +165,7 @@ def test_a_changed_signature_does_not_verify(key: Sm2PrivateKey, bit: int) -> No
         pytest.param(REQUEST["gateway_public_xy"][:-2] + " 2", id="a space"),
     ],
 )
-def test_what_is_no_public_key_is_a_key_fault(text: str) -> None:
+def test_what_is_no_public_key_is_a_key_fault(adapter: str, text: str) -> None:
     """Only 128 hex digits of a point on the curve make a public key."""
     with pytest.raises(KeyFault):
         Sm2PublicKey.from_hex(text)
@@ -164,7 +180,7 @@ def test_what_is_no_public_key_is_a_key_fault(text: str) -> None:
         pytest.param("1", id="short"),
     ],
 )
-def test_what_is_no_private_key_is_a_key_fault_that_hides_it(scalar: str) -> None:
+def test_what_is_no_private_key_is_a_key_fault_that_hides_it(adapter: str, scalar: str) -> None:
     """A private key lies in [1, n-2]; the refusal does not repeat what was given."""
     with pytest.raises(KeyFault) as refused:
         Sm2PrivateKey.from_hex(scalar)
@@ -204,13 +220,45 @@ def test_a_dropped_key_leaves_the_others_alone(key: Sm2PrivateKey) -> None:
     assert key.public.verify(key.sign(b"still"), b"still")
 
 
-def test_a_machine_without_libcrypto_is_a_key_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no libcrypto of OpenSSL 3 is found, the message says what to install."""
-    monkeypatch.setattr(sm2, "SONAMES", ("libno-such-crypto.so.3",))
+@pytest.fixture
+def without_libcrypto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine where no libcrypto of OpenSSL 3 is found."""
+    monkeypatch.setattr(sm2_libcrypto, "SONAMES", ("libno-such-crypto.so.3",))
     monkeypatch.setattr("ctypes.util.find_library", lambda _name: None)
-    sm2._library.cache_clear()
+    for remembered in (sm2_libcrypto._library, sm2.using):
+        remembered.cache_clear()
+    yield
+    sm2.using.cache_clear()
+
+
+def test_a_machine_without_libcrypto_takes_the_other_adapter(without_libcrypto: None) -> None:
+    """Where gmssl-pyx is there it computes, what is signed verifies, and `doctor` can say so."""
+    pytest.importorskip("gmssl_pyx")
+    key = Sm2PrivateKey.generate()
+    assert Sm2PrivateKey.from_hex(key.pair_hex).public.verify(key.sign(b"said"), b"said")
+    assert sm2.adapter().startswith("gmssl-pyx")
+    with pytest.raises(KeyFault, match="OpenSSL"):
+        Sm2PrivateKey.from_hex(key.hex)
+
+
+def test_a_machine_without_both_is_a_key_fault(without_libcrypto: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither is found, the message says what to install."""
+    for name in ("gmssl_pyx", "gateway.vault.sm2_gmssl"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(KeyFault, match="OpenSSL"):
         Sm2PrivateKey.generate()
+
+
+def test_the_usual_adapter_is_the_systems_own() -> None:
+    """Where libcrypto has SM2 it is taken, also where the other one is installed."""
+    assert sm2.adapter().startswith("libcrypto, OpenSSL 3")
+
+
+def test_a_private_key_with_another_ones_public_key_is_refused(adapter: str) -> None:
+    """A pair that is none is a key fault, by whichever adapter."""
+    other = Sm2PrivateKey.generate()
+    with pytest.raises(KeyFault):
+        Sm2PrivateKey.from_hex(REQUEST["gateway_private"] + other.public.hex)
 
 
 @settings(deadline=None)
