@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acts import retention
+from gateway.acts import retention, runs
 from gateway.errors import DiskFault, ExitCode
 from gateway.pipeline import retention as ending
 from gateway.pipeline.certificates import certified
@@ -128,7 +128,7 @@ def test_what_was_cut_short_is_finished(rig: Rig, monkeypatch: pytest.MonkeyPatc
         with monkeypatch.context() as patch:
             patch.setattr(ending, "shred", cut_short)
             with pytest.raises(DiskFault, match=os.strerror(5)):
-                retention.destroy(site, actor=BY)
+                retention.destroy(site, actor=BY, patience=runs.AT_ONCE)
         certificate = retention.destroy(site, actor=BY)
     said = certified(site.settings.var / "certificates" / certificate, site.keyring.signing_key.public.hex)
     assert said is not None
