@@ -21,6 +21,7 @@ def open_site(root: Path) -> Site:
         mappings.list_mapping(instance.settings.plugin)
     keyring = Keyring.load(root / "keys", settings.keys)
     try:
+        settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in ("archive", "frames", "incoming"):
             (settings.var / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as fault:

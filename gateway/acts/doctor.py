@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import gateway
-from gateway.acts import alarms, audit, runs
+from gateway.acts import alarms, audit, exposure, runs
 from gateway.acts.advice import ending_sentence, overdue_sentence
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError, SettingsFault
@@ -28,6 +28,7 @@ from gateway.plugin.api import HttpOptions
 from gateway.plugin.loader import Plugins
 from gateway.settings import Settings, load_key_settings, load_settings, plugins_of
 from gateway.site import Site
+from gateway.store import grants
 from gateway.store import runs as run_rows
 from gateway.vault import Keyring, read_secret, sm2
 from gateway.vault.secrets import FORMS
@@ -47,7 +48,8 @@ _HOST_KEY_PATIENCE = 15.0
 class Finding:
     """What one check found."""
 
-    #: Stable, for scripts: settings, plugins, keys, secrets, disk, database, clock, calendar, audit, or a peer's name.
+    #: Stable, for scripts: settings, plugins, keys, exposure, secrets, disk, database, people, clock, calendar,
+    #: sharing, audit, or a peer's name.
     check: str
     #: ok | warning | fault
     state: str
@@ -66,6 +68,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield _keys(root)
     if settings:
         yield from _privileges(settings[0])
+        yield _exposed(root, settings[0])
         yield from _sharing(settings[0])
         yield from _channels(settings[0])
         yield from _secrets(settings[0])
@@ -79,6 +82,7 @@ def examine(root: Path) -> Iterator[Finding]:
         return
     try:
         yield _clock(sites[0])
+        yield from _people(sites[0])
         yield from _calendar(sites[0])
         yield from _audit(sites[0])
         yield from _peers(sites[0])
@@ -151,6 +155,31 @@ def _privileges(settings: Settings) -> Iterator[Finding]:
         text = _("运行网关的用户能改写程序本身")
         step = _("请把程序安装在 root 所有的目录,例如 /opt/gateway")
         yield Finding(check="plugins", state="warning", text=text, next_step=step)
+
+
+def _exposed(root: Path, settings: Settings) -> Finding:
+    """Whether only the service user reads keys, data and ledger."""
+    places = "、".join(map(str, exposure.readable(root, settings.database)))
+    if not places:
+        return Finding(check="exposure", state="ok", text=_("密钥、数据和台账只有服务用户能读"))
+    text = _("其他用户可以读到:{places}").format(places=places)
+    step = _("请运行 chmod go= {places}").format(places=places.replace("、", " "))
+    return Finding(check="exposure", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
+
+
+def _people(site: Site) -> Iterator[Finding]:
+    """Whether anybody may do anything, and whose accounts these are."""
+    with site.ledger.begin() as tx:
+        standing = grants.listed(tx, ["granted"])
+    if not standing:
+        step = _("请运行 gateway people found,在此之前其他命令都会被拒绝")
+        yield Finding(check="people", state="warning", text=_("站点还没有设立人员"), next_step=step)
+        return
+    told = list(exposure.doubtful(standing, site.settings.root / "keys"))
+    for text, step in told:
+        yield Finding(check="people", state="warning", text=text, next_step=step)
+    if not told:
+        yield Finding(check="people", state="ok", text=_("有角色的账号都是本机上个人的账号"))
 
 
 def _sharing(settings: Settings) -> Iterator[Finding]:

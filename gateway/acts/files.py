@@ -1,6 +1,7 @@
 """Files that a person brings or asks for, outside the site."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,24 @@ from gateway.errors import DiskFault, NotAllowed
 from gateway.site import Site
 from gateway.words import _
 
+#: In place of a file: what is asked for goes to whoever called, since a file would be the service user's.
+STDOUT = Path("-")
+
 
 def outside(site: Site, file: Path) -> None:
     """Raises NotAllowed for a file within the site's folder: the program reads and writes there for itself, and not for
     whoever may only run it."""
-    if file.resolve().is_relative_to(site.settings.root.resolve()):
+    if file != STDOUT and file.resolve().is_relative_to(site.settings.root.resolve()):
         raise NotAllowed(_("文件不能在站点目录内"), where=file.name, next_step=_("请换一个目录"))
 
 
 def write_new(out: Path, content: bytes) -> None:
-    """A file that only its owner reads, and that was not there before. Raises NotAllowed, DiskFault."""
+    """A file that only its owner reads, and that was not there before; or standard output. Raises NotAllowed,
+    DiskFault."""
+    if out == STDOUT:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
     with new_file(out) as file:
         file.write(content)
 
@@ -47,5 +56,5 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
 
 
 def _not_written(out: Path) -> DiskFault:
-    step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置")
+    step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置;经 sudo 运行时用 --out - > 文件")
     return DiskFault(_("无法写入文件"), where=out.name, next_step=step)

@@ -50,7 +50,7 @@ def found(
             for grant in wanted:
                 _sound(site, grant)
                 _no_clash(tx, grant)
-                grants.decide(tx, grants.ask(tx, grant, actor=actor, note=note), "granted", actor=actor, note=note)
+                grants.decide(tx, grants.ask(tx, grant, actor=actor, note=note), "granted", actor=actor, note="")
             told = [f"{grant.role}:{grant.person}" for grant in wanted]
             record_act(tx, actor=actor, act="people.found", people=told, note=note)
             return grants.listed(tx)

@@ -22,10 +22,19 @@ _LOGIN, _NOBODY = Path("/proc/self/loginuid"), 2**32 - 1
 
 def actor() -> str:
     """The person behind this process, by the name of their account."""
+    return name_of(_person())
+
+
+def for_another() -> bool:
+    """Whether the process runs as another user than the person behind it."""
+    return _person() != os.getuid()
+
+
+def _person() -> int:
     login = ""
     with suppress(OSError):  # a kernel without audit
         login = _LOGIN.read_text("ascii")
-    return name_of(behind(login, os.environ, os.getuid()))
+    return behind(login, os.environ, os.getuid())
 
 
 def behind(login: str, environment: Mapping[str, str], own: int) -> int:

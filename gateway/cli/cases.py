@@ -9,6 +9,7 @@ from gateway import logs
 from gateway.acts import actor, look, runs
 from gateway.acts import cases as acts
 from gateway.acts.sides import FIELDS, Candidate, CaseDetail, Decided
+from gateway.cli.asked import whom
 from gateway.cli.deliveries import InstanceOption
 from gateway.cli.output import cell, line, print_json, table, talk
 from gateway.cli.root import AsJson, command, group, opened
@@ -122,7 +123,10 @@ def cases_decide(
     person: Annotated[
         str | None,
         typer.Option(
-            "--person", metavar="PERSON", help=_("候选序号(1 起)、人员编号、证件号码或人员键;仅一名候选时可省")
+            "--person",
+            metavar="PERSON",
+            callback=whom,
+            help=_("候选序号(1 起)、人员编号、证件号码或人员键;仅一名候选时可省;写 - 则在终端询问"),
         ),
     ] = None,
     until: Annotated[

@@ -9,6 +9,7 @@ import typer
 from gateway.acts import actor
 from gateway.acts import explain as acts
 from gateway.acts import known as acts_known
+from gateway.cli.asked import whom
 from gateway.cli.output import cell, line, print_json
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
@@ -41,7 +42,12 @@ _ORIGINS = {"receipt": _("由本网关上传"), "readback": _("首次上传前�
 @command("explain", text=_("一个人的每条记录是怎么来的:批次和行、规则、认定、上传、回执"))
 def explain(
     ctx: typer.Context,
-    person: Annotated[str, typer.Argument(metavar="PERSON", help=_("人员编号、证件号码,或台账中的人员键"))],
+    person: Annotated[
+        str,
+        typer.Argument(
+            metavar="PERSON", callback=whom, help=_("人员编号、证件号码,或台账中的人员键;写 - 则在终端询问")
+        ),
+    ],
     as_of: Annotated[
         datetime | None,
         typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DAY", help=_("这一天的身份;默认今天")),

@@ -9,6 +9,7 @@ import typer
 from gateway import logs
 from gateway.acts import actor
 from gateway.acts import runs as acts
+from gateway.cli.asked import whom
 from gateway.cli.output import print_json
 from gateway.cli.previewed import tell_looked, tell_preview
 from gateway.cli.root import AsJson, command, opened
@@ -22,7 +23,12 @@ def resync(
     instance: Annotated[str | None, typer.Argument(metavar="INSTANCE", help=_("来源名称,见 gateway sources"))] = None,
     person: Annotated[
         str | None,
-        typer.Option("--person", metavar="PERSON", help=_("只核对这一个人:人员编号、证件号码或人员键,不收取名单")),
+        typer.Option(
+            "--person",
+            metavar="PERSON",
+            callback=whom,
+            help=_("只核对这一个人:人员编号、证件号码或人员键,不收取名单;写 - 则在终端询问"),
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_("不收取、不写入、不上传,只显示变化"))] = False,
     as_json: AsJson = False,

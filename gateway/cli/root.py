@@ -14,7 +14,8 @@ import typer
 from typer import rich_utils
 from typer.core import TyperCommand, TyperGroup
 
-from gateway.acts import audit
+from gateway.acts import audit, who
+from gateway.acts.exposure import not_somebody_else_s
 from gateway.bootstrap import open_site
 from gateway.cli import faults
 from gateway.errors import GatewayError
@@ -87,8 +88,8 @@ def group(name: str, *, text: str) -> typer.Typer:
 
 
 def folder(ctx: typer.Context) -> Path:
-    """The site's folder as the person named it."""
-    return Path(ctx.find_root().obj)
+    """The site's folder as the person named it. Raises NotAllowed for one that is somebody else's."""
+    return not_somebody_else_s(Path(ctx.find_root().obj), another=who.for_another())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from gateway import logs
 from gateway.acts import actor
 from gateway.acts import verify as acts
 from gateway.acts.verify import Difference, Verified
+from gateway.cli.asked import whom
 from gateway.cli.output import line, print_json, table, talk
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import USES, tell_report
@@ -23,10 +24,19 @@ def verify(
     ctx: typer.Context,
     repair: Annotated[bool, typer.Option("--repair", help=_("经待发队列修复;他人所写的不动"))] = False,
     keep: Annotated[
-        str | None, typer.Option("--keep", metavar="PERSON", help=_("此人的差异:保留他人所写,与我方记录并存"))
+        str | None,
+        typer.Option(
+            "--keep",
+            metavar="PERSON",
+            callback=whom,
+            help=_("此人的差异:保留他人所写,与我方记录并存;写 - 则在终端询问"),
+        ),
     ] = None,
     replace: Annotated[
-        str | None, typer.Option("--replace", metavar="PERSON", help=_("此人的差异:以我方应有的名单替换"))
+        str | None,
+        typer.Option(
+            "--replace", metavar="PERSON", callback=whom, help=_("此人的差异:以我方应有的名单替换;写 - 则在终端询问")
+        ),
     ] = None,
     note: Annotated[str | None, typer.Option("--note", help=_("决定的理由,记入台账;不要写姓名和证件号码"))] = None,
     as_json: AsJson = False,

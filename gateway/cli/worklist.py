@@ -8,6 +8,7 @@ import typer
 
 from gateway import logs
 from gateway.acts import actor, worklist
+from gateway.acts.files import STDOUT
 from gateway.acts.worklist import Taken
 from gateway.cli.cases import cases
 from gateway.cli.output import line, print_json, talk
@@ -38,13 +39,15 @@ def cases_export(
         typer.Option(
             "--out",
             metavar="FILE",
-            help=_("写到哪个文件;不写则为当前目录下的 待核查-县区-时间.xlsx"),
+            help=_("写到哪个文件;- 为标准输出(经 sudo 运行时用);不写则为当前目录下的 待核查-县区-时间.xlsx"),
             show_default=False,
         ),
     ] = None,
     password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
+    if as_json and out == STDOUT:
+        raise typer.BadParameter(_("清单写到标准输出时,不能同时用 --json"), param_hint="--out")
     file = out or Path(_("待核查-{county}-{time}.xlsx").format(county=county, time=f"{now():%Y%m%d%H%M%S}"))
     with opened(ctx) as site:
         password = _password(password_file, twice=True)
@@ -52,11 +55,12 @@ def cases_export(
     if as_json:
         print_json(done)
         return
+    tell = talk if out == STDOUT else line
     text = _("已导出清单 {number}:{cases} 项,经办人 {clerk},有效期至 {until}")
-    line(text.format(number=done.number, cases=done.cases, clerk=done.clerk, until=done.valid_until))
-    line(_("  文件:{file}").format(file=done.file))
+    tell(text.format(number=done.number, cases=done.cases, clerk=done.clerk, until=done.valid_until))
+    tell(_("  文件:{file}").format(file=done.file))
     if done.left_over:
-        line(_("  另有 {n} 项未列入,了结一部分后再导出").format(n=done.left_over))
+        tell(_("  另有 {n} 项未列入,了结一部分后再导出").format(n=done.left_over))
     step = _("→ 口令请另行告知经办人;交回后运行 gateway cases import 文件 --clerk {clerk}")
     talk(step.format(clerk=done.clerk))
 

@@ -62,7 +62,7 @@ def fault(words: list[str]) -> str | None:
     for word in rest:
         name, _, value = word.strip("[]…").partition("=")
         _sort_options(command, flags, valued)
-        if name.startswith("-"):
+        if name.startswith("-") and name != "-":  # that is an argument
             if name not in flags | valued:
                 return f"no option {name}"
             if name in valued and not value:

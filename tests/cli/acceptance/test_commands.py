@@ -1,6 +1,7 @@
 """The commands, most of them as processes, on a site that has lived for three days."""
 
 import getpass
+import io
 import json
 import os
 import pwd
@@ -148,6 +149,45 @@ def test_the_doctor_names_each_trouble(lived: Lived, tmp_path: Path) -> None:
     faulty = {f["check"] for f in findings if f["state"] == "fault"}
     assert {"plugins", "secrets", "civil_affairs", "tax"} == faulty
     assert [] == [f["check"] for f in findings if f["state"] == "fault" and not f["next_step"]]
+
+
+def test_the_doctor_says_who_can_read_and_who_is_nobody(lived: Lived, tmp_path: Path) -> None:
+    """Keys or data that others can read are a fault; accounts that the machine does not know, and one that has the keys
+    anyway, are named; a site without people says how to begin."""
+    root = copy(lived.site, tmp_path)
+    told = {f["check"]: f for f in json.loads(here(root, "doctor", "--json").out)["findings"]}
+    assert ("ok", "warning") == (told["exposure"]["state"], told["people"]["state"])
+    texts = here(root, "doctor").out
+    assert "second-colleague" in texts
+    assert f"{pwd.getpwuid(os.getuid()).pw_name} 能直接读写密钥和台账" in texts
+    (root / "var").chmod(0o755)
+    ask(root, "DELETE FROM grants")
+    told = {f["check"]: f for f in json.loads(here(root, "doctor", "--json").out)["findings"]}
+    assert ("fault", 1) == (told["exposure"]["state"], told["exposure"]["exit_code"])
+    assert "gateway people found" in told["people"]["next_step"]
+
+
+def test_a_person_need_not_stand_in_the_command_line(lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the argument is `-`, the number is read from standard input: no list of processes and no log of sudo has
+    it."""
+    somebody = lived.people()[0]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{somebody['certno']}\n"))
+    seen = here(lived.site, "explain", "-", "--json")
+    assert 0 == seen.code, seen.err
+    assert json.loads(seen.out) == json.loads(here(lived.site, "explain", somebody["psn_no"], "--json").out)
+
+
+@pytest.mark.parametrize("name", ["keys/tax.secret_key", "gateway.toml", "keys/ring.json"])
+def test_the_site_s_own_files_are_no_lists(lived: Lived, tmp_path: Path, name: str) -> None:
+    """Who may only run the program cannot have it read a key as a list, whose columns it would name."""
+    root = copy(lived.site, tmp_path)
+    file = root / name
+    options = ["--mode", "full", "--business-date", "2026-01-01"]
+    done = here(root, "import", "civil_affairs", str(file), *options)
+    assert (1, "") == (done.code, done.out)
+    assert file.read_text("utf-8").split()[0] not in done.err
+    assert [] == ask(root, "SELECT act FROM acts WHERE act = 'list.import'")
+    assert [("state",)] == ask(root, "SELECT json_extract(detail, '$.why') FROM acts WHERE act = 'refused'")
 
 
 def test_explain_is_masked(lived: Lived) -> None:

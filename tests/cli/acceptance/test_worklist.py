@@ -46,6 +46,31 @@ def words(file: Path, secret: Path) -> list[str]:
     ]
 
 
+def test_a_worklist_may_go_to_standard_output(root: Path, secret: Path, tmp_path: Path) -> None:
+    """Through sudo a file would be the service user's: `--out -` gives the very workbook, and nothing else, to whoever
+    called."""
+    options = words(Path("-"), secret)
+    done = subprocess.run(
+        command(root, "cases", "export", *options), capture_output=True, timeout=PATIENCE, env=environment(), check=True
+    )
+    assert done.stdout.startswith(b"\xd0\xcf\x11\xe0")  # an encrypted Office file
+    assert CLERK in done.stderr.decode()
+    file = tmp_path / "list.xlsx"
+    file.write_bytes(done.stdout)
+    filled(file, PASSWORD, {FIRST: ("暂缓", "电话核实")})
+    assert 0 == here(root, "cases", "import", str(file), "--clerk", CLERK, "--password-file", str(secret)).code
+    assert 2 == here(root, "cases", "export", *options, "--json").code
+
+
+@pytest.mark.parametrize("place", ["plugins/new.py", "mappings/new.toml", "var/new", "new"])
+def test_no_worklist_goes_into_the_site(root: Path, secret: Path, place: str) -> None:
+    """Who may only run the program cannot have it write among its own files."""
+    (root / place).parent.mkdir(exist_ok=True)
+    done = here(root, "cases", "export", *words(root / place, secret))
+    assert (1, "") == (done.code, done.out)
+    assert not (root / place).exists()
+
+
 def test_a_worklist_goes_out_and_comes_back(root: Path, secret: Path, tmp_path: Path) -> None:
     """What was taken, was left and was refused is told; the exit code is 1 where a line was refused, and 0 where the
     same file comes again without it."""
