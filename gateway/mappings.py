@@ -61,7 +61,7 @@ class MappingFiles:
         try:
             text = own.read_text("utf-8") if own and own.is_file() else _shipped(name)
             return tomllib.loads(text)
-        except (OSError, tomllib.TOMLDecodeError) as fault:
+        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as fault:
             raise _broken(name, fault) from fault
 
 

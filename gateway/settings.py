@@ -20,6 +20,7 @@ from gateway.errors import PluginFault, SettingsFault
 from gateway.peers.tls import is_loopback
 from gateway.plugin.api import HttpOptions, PluginOptions, SftpOptions
 from gateway.plugin.loader import Allowed, Plugins, load_plugins
+from gateway.redact import foreign
 from gateway.vault import USUAL_PLACE, KeySettings
 from gateway.words import _
 
@@ -229,6 +230,7 @@ def load_settings(root: Path, plugins: Plugins) -> Settings:
     keys = _section(KeySettings, data.pop("keys", {}), "keys", faults)
     audit = _section(AuditSettings, data.pop("audit", {}), "audit", faults)
     retention = _section(RetentionSettings, data.pop("retention", {}), "retention", faults)
+    faults += _no_tables(data)
     platform_data = dict(data.pop("platform", {}))
     platform_plugin = str(platform_data.pop("plugin", "insurance_platform"))
     platform = _options(plugins.platform, platform_plugin, platform_data, "platform", faults)
@@ -279,9 +281,28 @@ def _read(path: Path) -> dict[str, Any]:  # parsed TOML
     except FileNotFoundError as fault:
         what, step = _("找不到配置文件"), _("请先运行 gateway init 目录,再用 --site 指定该目录")
         raise SettingsFault(what, where=str(path), next_step=step) from fault
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        what = _("无法读取配置文件:{fault}").format(fault=fault)
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as fault:
+        # Only where: the text may quote what somebody typed there.
+        what = _("无法读取配置文件:{fault} {place}").format(fault=foreign(fault), place=_place(fault)).rstrip()
         raise SettingsFault(what, where=str(path), next_step=_("请更正后运行 gateway doctor")) from fault
+
+
+def _place(fault: Exception) -> str:
+    """Line and column of a fault in the file, as far as it is known."""
+    found = re.search(r"\((at line \d+, column \d+)\)$", str(fault))
+    return found[1] if found else ""
+
+
+def _no_tables(data: dict[str, Any]) -> list[str]:  # parsed TOML
+    """A fault for each section that is none, which is taken out."""
+    bad = [key for key in ("platform", "sources") if not isinstance(data.get(key, {}), dict)]
+    for key in bad:
+        del data[key]
+    sources: dict[str, Any] = data.get("sources", {})
+    inner = [name for name, section in sources.items() if not isinstance(section, dict)]
+    for name in inner:
+        del sources[name]
+    return [_("[{key}]:应为一段").format(key=key) for key in (*bad, *(f"sources.{name}" for name in inner))]
 
 
 def _unknown_marks(named: Any) -> list[str]:  # parsed TOML

@@ -1,7 +1,7 @@
 """What a person writes beside a decision: why. It names nobody."""
 
 from gateway.errors import NotAllowed
-from gateway.logs import redact
+from gateway.redact import redact
 from gateway.words import _
 
 #: Characters of a note; what the ledger has room for.

@@ -21,9 +21,9 @@ from gateway.acts.runs import Patience
 from gateway.acts.sheets import Filled
 from gateway.acts.worklines import Shown
 from gateway.errors import GatewayError, NotAllowed, NotFound
-from gateway.logs import redact
 from gateway.model.verdicts import Verdict
 from gateway.pipeline import RunReport
+from gateway.redact import redact
 from gateway.site import Site
 from gateway.store import decisions, worklists
 from gateway.store.ledger import record_act

@@ -109,7 +109,7 @@ def cases_show(
             else acts.unmasked(site, number, reason=reason, actor=actor())
         )
     if as_json:
-        print_json(seen)
+        print_json(seen, whole=unmask)
     else:
         _show(seen)
 

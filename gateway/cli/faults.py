@@ -3,19 +3,16 @@
 Takes exceptions; writes to stderr. No cell value, no local variable, nothing that could be somebody.
 """
 
-import re
 import sys
 import traceback
 from collections.abc import Iterator
 
 from gateway.errors import GatewayError
-from gateway.logs import redact
+from gateway.redact import foreign, redact
 from gateway.words import _
 
 #: Causes beyond this many say nothing new.
 _CAUSES = 5
-#: What a foreign message may hold of a person: a name is not ASCII, a number has many digits.
-_PERSONAL = re.compile(r"[^\x00-\x7f]+|[0-9]{6,}[Xx]?")
 
 
 def tell(fault: GatewayError) -> None:
@@ -26,7 +23,7 @@ def tell(fault: GatewayError) -> None:
 
 
 def tell_surprise(surprise: BaseException) -> None:
-    """Prints the files and lines that led to it, and what it says without anything that could be somebody."""
+    """Prints the files and lines that led to it, and its class; not what it says, which may quote somebody."""
     print(_("程序出现意外错误,请把以下内容发给维护人员:"), file=sys.stderr)
     for line in traceback.format_tb(surprise.__traceback__):
         print(line, end="", file=sys.stderr)
@@ -34,11 +31,8 @@ def tell_surprise(surprise: BaseException) -> None:
 
 
 def in_words(cause: BaseException) -> str:
-    """Our own errors as they speak; of a foreign one its class, and its message without what may be personal."""
-    if isinstance(cause, GatewayError):
-        return redact(str(cause))
-    first = (str(cause).splitlines() or [""])[0]
-    return f"{type(cause).__name__}: {_PERSONAL.sub('…', first)}"
+    """Our own errors as they speak; of a foreign one its class alone, since its message may quote a row."""
+    return redact(str(cause)) if isinstance(cause, GatewayError) else foreign(cause)
 
 
 def _causes(fault: BaseException) -> Iterator[BaseException]:

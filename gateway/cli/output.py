@@ -18,14 +18,27 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.plugin.forms import CHINA
+from gateway.redact import redacted
 
+#: What people look somebody up by on the platform, and whom they call: shown as they are.
+_SHOWN = frozenset({"psn_no", "contact"})
 #: Columns of a table that goes into a file or a pipe, where nothing needs to be folded.
 _FILE_WIDTH = 240
 
 
-def print_json(value: Any) -> None:  # dataclasses, mappings, lists
-    """The value as JSON on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+def print_json(value: Any, *, whole: bool = False) -> None:  # dataclasses, mappings, lists
+    """The value as JSON on stdout, redacted but for `_SHOWN`. `whole` is for what somebody asked for with a reason,
+    which was recorded."""
+    plain = json.loads(json.dumps(value, ensure_ascii=False, default=_plain))
+    print(json.dumps(plain if whole else _redacted(plain), ensure_ascii=False, indent=1))
+
+
+def _redacted(value: Any) -> Any:  # plain JSON
+    if isinstance(value, dict):
+        return {k: v if k in _SHOWN else _redacted(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_redacted(v) for v in value]
+    return redacted(value)
 
 
 def _plain(value: Any) -> Any:  # what JSON has no form for

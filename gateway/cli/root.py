@@ -4,6 +4,7 @@ Takes the process's arguments; gives one command its site, and the process its e
 line with its causes; only a surprise prints a traceback.
 """
 
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,7 +105,8 @@ def opened(ctx: typer.Context) -> Iterator[Site]:
 
 
 def main() -> None:
-    """The process `gateway`. Exit codes: `gateway.errors.ExitCode`."""
+    """The process `gateway`. Exit codes: `gateway.errors.ExitCode`. It leaves no core dump."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         app(prog_name="gateway")
     except GatewayError as fault:

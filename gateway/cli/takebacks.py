@@ -79,7 +79,7 @@ def takebacks_settlements(
     if out is not None:
         talk(_("已写入 {file}").format(file=out))
     if as_json:
-        print_json(seen)
+        print_json(seen, whole=unmask)
     else:
         _show(seen)
 

@@ -137,7 +137,7 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     head = text[:_HEADER_BYTES].decode(errors="ignore").lstrip(_BOM)
     if not head.strip() and not text.decode().lstrip(_BOM).strip():
         raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
-    header = next(csv.reader(io.StringIO(head)), [])
+    header = _header(head, part)
     found, unclaimed = _claims(header, mapping, part)
     frame = _even_frame(text, header)
     if frame is None:
@@ -145,6 +145,14 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     frame = frame.select("line", "broken", *(pl.col(f"c{i}").alias(f) for f, i in found.items()))
     _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed, bad_bytes=bad_bytes)
+
+
+def _header(head: str, part: str) -> list[str]:
+    """The cells of the first record."""
+    try:
+        return next(csv.reader(io.StringIO(head)), [])
+    except csv.Error as fault:
+        raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
 
 
 def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> None:

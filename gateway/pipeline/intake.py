@@ -14,6 +14,7 @@ from gateway.pipeline import sharing
 from gateway.pipeline.known import known
 from gateway.pipeline.reading import read_parts
 from gateway.plugin.api import Fetched, Offer, Source
+from gateway.redact import redact
 from gateway.settings import Instance
 from gateway.site import Site
 from gateway.store import deliveries
@@ -154,7 +155,7 @@ def _take_kept(
                 content_digest=sm3_hex(f"{landed.landing.content_digest} {part.name}".encode()),
                 manifest_digest="",
                 code=fault.code,
-                message=str(fault),
+                message=redact(str(fault)),
                 files=files,
             )
     return _Taken(name=manifest.name, refused=tuple(f"{manifest.name}/{part.name}" for part, _fault in read.broken))

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from gateway.redact import redacted
 from gateway.store import tables as t
 from gateway.store.ledger import GATEWAY, Tx, inserted_id, now, record_act, record_event
 
@@ -46,7 +47,8 @@ def start(tx: Tx, *, kind: str, actor: str, today: date, slot: str | None = None
 def end(tx: Tx, run: int, state: str, detail: dict[str, Any]) -> None:
     """Closes a run: done, failed, held or later."""
     record_event(tx, "run.end", run=run, state=state, **{name: detail[name] for name in _COUNTS if name in detail})
-    tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(state=state, ended_at=now(), detail=detail))
+    told = redacted(detail)
+    tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(state=state, ended_at=now(), detail=told))
 
 
 def close_orphans(tx: Tx) -> None:

@@ -25,7 +25,7 @@ def test_a_known_error_is_a_line_and_its_causes(capsys: pytest.CaptureFixture[st
     fault.__cause__ = ValueError(f"row of {NAME} {NUMBER}")
     faults.tell(fault)
     out, err = capsys.readouterr()
-    assert ("", ["错误:甲:连接不上 → gateway doctor", "  原因:ValueError: row of … …"]) == (out, err.splitlines())
+    assert ("", ["错误:甲:连接不上 → gateway doctor", "  原因:ValueError"]) == (out, err.splitlines())
 
 
 def test_a_chain_of_causes_ends(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,5 +41,5 @@ def test_a_surprise_shows_the_way_and_nobody(capsys: pytest.CaptureFixture[str])
     faults.tell_surprise(raised(KeyError(f"{NAME} {NUMBER} column")))
     err = capsys.readouterr().err
     assert "test_faults.py" in err
-    assert "KeyError: '… … column'" == err.splitlines()[-1]
+    assert "KeyError" == err.splitlines()[-1]
     assert [] == [value for value in (NAME, NUMBER) if value in err]

@@ -10,6 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from gateway import logs
+from gateway.redact import HIDDEN
 
 NUMBER = "451002" + "19900307" + "123X"
 OLD = "451002" + "900307" + "123"
@@ -50,7 +51,7 @@ def test_a_number_is_hidden_wherever_it_stands(number: str) -> None:
 
 def test_a_number_as_a_number_is_hidden() -> None:
     """An integer that looks like an identity number is hidden; ids are not."""
-    assert logs.HIDDEN == json.loads(said(who=int(OLD)))["who"]
+    assert HIDDEN == json.loads(said(who=int(OLD)))["who"]
     assert 12 == json.loads(said(run=12))["run"]
 
 

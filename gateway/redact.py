@@ -1,0 +1,66 @@
+"""The redactor: what leaves as a log line, an error, a report of a run or an act passes through here.
+
+Takes text, or whatever JSON may hold; gives the same without anything that by its form could be somebody: identity
+numbers, mobile numbers, and any long run of digits, psn_no among them, however wide or split they are written. A name
+has no form, so it cannot be found here: names are kept out where they could come in (no foreign exception is repeated,
+see `foreign`). Message numbers and hexadecimal digests stay, since operators need them and nobody is in them. See
+docs/decisions/0075-what-the-redactor-knows.md.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+HIDDEN = "***"
+#: A digit, half or full width; \d would also take those of other scripts, which our texts do not hold.
+_D = "[0-9０-９]"
+#: What may stand between the digits of a number that was split to be read.
+_GAP = "[ \\-‐–—·.．　]?"
+#: A mobile number, with or without the country's code: 11 digits that begin with 13 to 19.
+_MOBILE = f"(?:[+＋]?(?:86|８６){_GAP})?[1１][3-9３-９]{_D}{_GAP}{_D}{{4}}{_GAP}{_D}{{4}}"
+#: Area, date of birth, sequence: 18 characters in three or four groups, or without any.
+_NUMBER = f"{_D}{{6}}{_GAP}{_D}{{4}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}{_GAP}[0-9０-９XxＸｘ]"
+#: 15 digits and more, which nothing that a person need read has, but for message numbers.
+_LONG = f"{_D}{{15,}}[XxＸｘ]?"
+#: Look-arounds, since \b sees no boundary between a digit and a Chinese character.
+_SOMEBODY = re.compile(f"(?<!{_D})(?:{_NUMBER}|{_LONG}|{_MOBILE})(?!{_D})")
+#: Digests and public keys: hexadecimal with letters, in the lengths that they have.
+_HEX = r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{%d}(?![0-9A-Za-z])"
+#: Organisation (12), time (14), sequence (4): the platform's contract.
+_MESSAGE = r"(?<![0-9])[0-9]{12}20[0-9]{2}[01][0-9][0-3][0-9][0-2][0-9][0-5][0-9][0-5][0-9][0-9]{4}(?![0-9])"
+_KEPT = re.compile("|".join([*(_HEX % n for n in (16, 24, 32, 40, 64, 128)), _MESSAGE]))
+
+
+def redact(text: str) -> str:
+    """The text without anything that looks like somebody's number."""
+    pieces, at = [], 0
+    for kept in _KEPT.finditer(text):
+        pieces += [_SOMEBODY.sub(HIDDEN, text[at : kept.start()]), kept.group()]
+        at = kept.end()
+    return "".join([*pieces, _SOMEBODY.sub(HIDDEN, text[at:])])
+
+
+def redacted(value: Any) -> Any:  # whatever somebody logs or stores as JSON
+    """The value with every text in it redacted, keys too; secrets and bytes are hidden whole."""
+    if isinstance(value, SecretStr | bytes | bytearray):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {redacted(k): redacted(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(v) for v in value]
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return HIDDEN if redact(str(value)) != str(value) else value
+    return redact(str(value))
+
+
+def foreign(error: BaseException) -> str:
+    """What may be said of an exception that is not ours: its class, and the operating system's word where there is
+    one. Its message may quote a row, a parameter or an input."""
+    name = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{name}({error.errno})"
+    return name

@@ -1,0 +1,92 @@
+"""What the program cannot do: start another program, wait for callers, dump its memory."""
+
+import ast
+import configparser
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.house import tree
+
+#: Ways to start another program; calls by these names are looked for on whatever object.
+STARTING = {"Popen", "popen", "system", "posix_spawn", "posix_spawnp", "execv", "execve", "execvp", "fork", "run_path"}
+MODULES = {"subprocess", "multiprocessing", "pty", "pickle", "marshal", "shelve", "socketserver"}
+#: Whoever waits for callers must take an address first.
+WAITING = {"bind", "create_server", "start_server"}
+#: Servers and drivers for tests, of which nothing runs at a site.
+APART = ("gateway/testing/", "gateway/demo/")
+
+
+def product() -> list[Path]:
+    """The Python that runs at a site."""
+    return [p for p in tree.python_files("gateway", "plugins") if not tree.name(p).startswith(APART)]
+
+
+def called(names: set[str]) -> list[str]:
+    """Where something by one of these names is called."""
+    return [
+        f"{tree.name(path)}:{node.lineno}"
+        for path in product()
+        for node in ast.walk(tree.tree(path))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in names
+    ]
+
+
+def test_no_program_is_started() -> None:
+    """The product starts no other program, and reads no form of data that is code."""
+    imported = [
+        tree.name(path)
+        for path in product()
+        for node in ast.walk(tree.tree(path))
+        if (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] in MODULES for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in MODULES)
+    ]
+    assert [] == imported
+    assert [] == called(STARTING)
+
+
+def test_nobody_is_waited_for() -> None:
+    """The product opens no socket that waits for callers."""
+    assert [] == called(WAITING)
+
+
+def test_code_is_executed_in_one_place() -> None:
+    """Text becomes code where a plugin was checked, and nowhere else."""
+    places = {
+        tree.name(path)
+        for path in product()
+        for node in ast.walk(tree.tree(path))
+        if isinstance(node, ast.Name) and node.id in ("exec", "eval")
+    }
+    assert {"gateway/plugin/loader.py"} == places
+
+
+def test_the_service_keeps_memory_off_the_disk() -> None:
+    """The unit file forbids core dumps and swapping, and takes every privilege away."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[method-assign,assignment]  # systemd's names have capitals
+    unit.read(tree.ROOT / "deploy" / "gateway.service", "utf-8")
+    wanted = {
+        "LimitCORE": "0", "MemorySwapMax": "0", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "UMask": "0077",
+        "ProtectSystem": "strict",
+    }  # fmt: skip
+    assert wanted == {key: unit["Service"].get(key) for key in wanted}
+
+
+def test_a_command_leaves_no_core() -> None:
+    """Whatever its shell allowed, a command's memory is not dumped."""
+    look = (
+        "import resource, sys; from gateway.cli.root import main; sys.argv = ['gateway', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('core', *resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        check=True,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (most, most)),
+    )
+    assert "core 0 0" == done.stdout.splitlines()[-1]
