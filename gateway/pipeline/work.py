@@ -141,7 +141,7 @@ _CLAIM_CELLS = [name for name in CLAIMS if name not in ("instance", "delivery")]
 
 
 def _entries(site: Site, row: DeliveryRow) -> pl.DataFrame:
-    return site.read_frame(row.entries_file or "").drop(_FOR_EYES, strict=False)
+    return site.read_frame(row.entries_file or "", [name for name in ENTRIES if name not in _FOR_EYES])
 
 
 def _resolved(site: Site, row: DeliveryRow, entries: pl.DataFrame, links: pl.DataFrame, decided: pl.DataFrame) -> Work:

@@ -38,8 +38,8 @@ def recognitions(tx: Tx, *, person: int | None = None, people: pl.Series | None 
 
 
 def of_people(tx: Tx, query: sa.Select[Any], column: sa.ColumnElement[Any], people: pl.Series | None) -> sa.Select[Any]:
-    """The query, of these people only."""
-    return query if people is None else query.where(among(tx, column, people.to_list()))
+    """The query, of these people only, in the order of the indexes: so each page of one is read once."""
+    return query if people is None else query.where(among(tx, column, people.sort().to_list()))
 
 
 def replace_recognitions(
