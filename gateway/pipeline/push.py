@@ -122,9 +122,8 @@ def send_due(site: Site, channel: PlatformChannel, pushed: Pushed, only: pl.Seri
         if not pushed.stuck:
             _flow(site, channel, pool, waves, pushed)
         for _round in range(_ROUNDS):
-            if pushed.stuck:
+            if pushed.stuck or not _flow(site, channel, pool, _due(site, channel, only, misfits=True), pushed):
                 break
-            _flow(site, channel, pool, _due(site, channel, only, misfits=True), pushed)
     _refused_cases(site)
 
 
@@ -189,8 +188,8 @@ def _waves(things: Iterable[T]) -> Iterator[list[T]]:
 
 def _flow(
     site: Site, channel: PlatformChannel, pool: ThreadPoolExecutor, waves: Iterator[list[Plain]], pushed: Pushed
-) -> None:
-    """Sends wave after wave; while one is under way, the one before is settled."""
+) -> bool:
+    """Sends wave after wave; while one is under way, the one before is settled. Whether there was any."""
     before: tuple[list[Plain], list[Future[Answer]]] | None = None
     for wave in waves:
         under_way = [pool.submit(_ask, channel, msgid, plain) for msgid, plain in wave]
@@ -201,6 +200,7 @@ def _flow(
             break
     if before:
         _settle_wave(site, *before, pushed)
+    return before is not None
 
 
 def _settle_wave(site: Site, wave: list[Plain], under_way: list[Future[Answer]], pushed: Pushed) -> None:
