@@ -23,11 +23,16 @@ from gateway.model.buckets import BUCKETS, by_number
 from gateway.model.frames import VERDICTS
 from gateway.normalise import normalise, number_rows
 from gateway.pipeline.reading import PARTS_AT_ONCE
+from gateway.pipeline.roster import HELD_PEOPLE
 from gateway.reconcile import CLAIMS, SEEN, link_parts, resolve, sure
 from gateway.reconcile.outcomes import RESOLVED
+from gateway.reconcile.sure import Buckets
 
 #: Whose list it is, and by whose mapping it is read.
 _SOURCE = "civil_affairs"
+#: Columns of entries that linking reads, and those that are kept for it and for the outcomes.
+_OF_CLAIM = [name for name in CLAIMS if name not in ("instance", "delivery")]
+_KEPT = list(dict.fromkeys([*_OF_CLAIM, *RESOLVED]))
 
 
 def main(name: str, folder: Path) -> None:
@@ -70,20 +75,51 @@ def _roster(folder: Path) -> Iterator[pl.DataFrame]:
         yield pl.concat(pl.read_ipc(path) for path in sorted(folder.glob(f"roster-{bucket:02}-*.ipc")))
 
 
+def _buckets(folder: Path, cities: int) -> Buckets:
+    """The roster's buckets, read from the disk once and let go when they were met twice; those of a roster that is too
+    large to be held, each time."""
+    if cities * int(os.environ["IDENTITY_PEOPLE"]) > HELD_PEOPLE:
+        return lambda: _roster(folder)
+    held: list[pl.DataFrame] = []
+
+    def buckets() -> Iterator[pl.DataFrame]:
+        if held:  # the residue, who meets them last
+            while held:
+                yield held.pop(0)
+            return
+        for people in _roster(folder):
+            held.append(people)
+            yield people
+
+    return buckets
+
+
 def _read(folder: Path, name: str, columns: list[str] | None = None) -> pl.DataFrame:
     """What the cities have of one name, one after the other."""
     return pl.read_ipc(folder / f"{name}-*.ipc", columns=columns)
 
 
 def _gateway(folder: Path, clock: Clock) -> object:
-    """From the lists' bytes to what each row comes to, a delivery of each city; entries rest on the disk between."""
+    """From the lists' bytes to what each row comes to, a delivery of each city. As in the site, one city's entries and
+    roster are kept in memory; a province's rest on the disk between."""
     cities = int(os.environ["IDENTITY_CITIES"])
+    kept: dict[int, pl.DataFrame] = {}
     for city in range(cities):
-        _normalise(folder, city, clock)
-    links = link_parts(lambda: (_claims(folder, city) for city in range(cities)), lambda: _roster(folder))
+        entries = _normalise(folder, city, clock)
+        if cities == 1:
+            kept[city] = entries.select(_KEPT)
+        del entries
+        clock.start()
+
+    def entries_of(city: int, columns: Sequence[str]) -> pl.DataFrame:
+        return kept[city].select(columns) if kept else _entries(folder, city, columns)
+
+    links = link_parts(
+        lambda: (_claims(entries_of(city, _OF_CLAIM), city) for city in range(cities)), _buckets(folder, cities)
+    )
     for city, part in enumerate(links):
         clock.done("link")
-        resolutions = resolve(_entries(folder, city, RESOLVED), part, statements=True)
+        resolutions = resolve(entries_of(city, RESOLVED), part, statements=True)
         clock.done("resolve")
         found = resolutions.select("outcome", "reason", "person_key", "candidate", "candidates")
         found.write_ipc(folder / f"found-{city}.ipc")
@@ -95,14 +131,13 @@ def _entries(folder: Path, city: int, columns: Sequence[str]) -> pl.DataFrame:
     return pl.read_ipc(folder / f"entries-{city}.ipc", columns=list(columns))
 
 
-def _claims(folder: Path, city: int) -> pl.DataFrame:
+def _claims(entries: pl.DataFrame, city: int) -> pl.DataFrame:
     """What linking reads of a delivery's entries."""
-    entries = _entries(folder, city, [name for name in CLAIMS if name not in ("instance", "delivery")])
     return entries.with_columns(instance=pl.lit(_SOURCE), delivery=pl.lit(city, pl.Int64)).select(CLAIMS)
 
 
-def _normalise(folder: Path, city: int, clock: Clock) -> None:
-    """One delivery, normalised, its parts side by side as in a run: its entries are written."""
+def _normalise(folder: Path, city: int, clock: Clock) -> pl.DataFrame:
+    """One delivery, normalised, its parts side by side as in a run: its entries, which are written as well."""
     mapping = MappingFiles().list_mapping(_SOURCE)
 
     def one(path: Path) -> pl.DataFrame:
@@ -115,15 +150,19 @@ def _normalise(folder: Path, city: int, clock: Clock) -> None:
     del parts
     clock.done("normalise")
     entries.write_ipc(folder / f"entries-{city}.ipc", compat_level=pl.CompatLevel.newest())
-    clock.start()
+    return entries
 
 
 def _exact(folder: Path, clock: Clock) -> object:
     """The sure rules alone, bucket by bucket: what is left of `link` is the residue's."""
-    cities = range(int(os.environ["IDENTITY_CITIES"]))
+    cities = int(os.environ["IDENTITY_CITIES"])
+    kept = [_claims(_entries(folder, 0, _OF_CLAIM), 0)] if cities == 1 else []
+
+    def claims() -> Iterator[pl.DataFrame]:
+        yield from kept or (_claims(_entries(folder, city, _OF_CLAIM), city) for city in range(cities))
+
     clock.start()
-    cut = sure.cut(lambda: (_claims(folder, city) for city in cities), pl.DataFrame(schema=VERDICTS))
-    plain, _people = sure.plain(cut, lambda: _roster(folder))
+    plain, _people = sure.plain(sure.cut(claims, pl.DataFrame(schema=VERDICTS)), lambda: _roster(folder))
     clock.done("exact")
     return {"linked": plain.height}
 

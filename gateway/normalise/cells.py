@@ -66,10 +66,16 @@ def _mended(cells: pl.Series, rules: Sequence[Callable[[pl.Expr], pl.Expr]]) -> 
 
 
 def _told(cells: pl.Series, tell: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
-    asked = cells.alias(_CELL).to_frame()
-    different = asked[_CELL].unique()
-    known = tell(different).with_columns(different)
-    return asked.join(known, on=_CELL, how="left", nulls_equal=True, maintain_order="left").drop(_CELL)
+    different, places = distinct(cells)
+    return tell(different).select(pl.all().gather(places))
+
+
+def distinct(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The different cells, the last of them null, and for every cell its place among them: hashed once, and looked up
+    by number from there on."""
+    different = cells.cast(pl.String).alias(_CELL).drop_nulls().unique()
+    places = cells.cast(pl.Enum(different)).to_physical().cast(pl.UInt32).fill_null(different.len())
+    return different.extend_constant(None, 1), places
 
 
 def _answers(cells: pl.Series, steps: Steps) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from gateway.model.mapping import Column, ListMapping
 from gateway.normalise import dates, names, numbers
-from gateway.normalise.cells import CELL, Reading, mend, read_cells, read_values
+from gateway.normalise.cells import CELL, Reading, Steps, mend, read_cells, read_values
 from gateway.normalise.tables import strip_blanks
 from gateway.normalise.text import PLAIN, packed, trimmed
 
@@ -33,8 +33,8 @@ def reading_of(column: Column, mapping: ListMapping) -> Reading:
     """How cells of a column are read that is neither a number, nor a name, nor free text."""
     return Reading(
         usual=_usual(column),
-        quick=[[CELL.alias(column.field)], _parsed(column, mapping, usual=True)],
-        patient=[[_cleaned(column).alias(column.field)], _parsed(column, mapping)],
+        quick=[[CELL.alias(column.field)], *_parsed(column, mapping, usual=True)],
+        patient=[[_cleaned(column).alias(column.field)], *_parsed(column, mapping)],
     )
 
 
@@ -64,7 +64,7 @@ def _usual(column: Column) -> str:
             return PLAIN
 
 
-def _parsed(column: Column, mapping: ListMapping, *, usual: bool = False) -> list[pl.Expr]:
+def _parsed(column: Column, mapping: ListMapping, *, usual: bool = False) -> Steps:
     """The values of a cleaned column, and `<field>__bad` where something stands that is none."""
     text, field = pl.col(column.field), column.field
     first_day, last_day = (dates.plain_day,) * 2 if usual else (dates.first_day, dates.last_day)
@@ -74,8 +74,8 @@ def _parsed(column: Column, mapping: ListMapping, *, usual: bool = False) -> lis
         case "date_last":
             return _marked(last_day(text), text, field, field)
         case "date_birth":
-            born = _marked(first_day(text), text, field, "birth_from")
-            return [*born, last_day(text).alias("birth_to")]
+            until = pl.col("birth_from") if usual else last_day(text)
+            return [*_marked(first_day(text), text, field, "birth_from"), [until.alias("birth_to")]]
         case "code":
             known = text.replace_strict(dict(mapping.codes[field]), default=None, return_dtype=pl.String)
             return _marked(known, text, field, field)
@@ -85,5 +85,7 @@ def _parsed(column: Column, mapping: ListMapping, *, usual: bool = False) -> lis
             return []
 
 
-def _marked(value: pl.Expr, text: pl.Expr, field: str, name: str) -> list[pl.Expr]:
-    return [value.alias(name), (text.is_not_null() & value.is_null()).alias(f"{field}__bad")]
+def _marked(value: pl.Expr, text: pl.Expr, field: str, name: str) -> Steps:
+    bad = f"{field}__bad"
+    marks = (pl.col(bad) & pl.col(name).is_null()).alias(bad)
+    return [[value.alias(name), text.is_not_null().alias(bad)], [marks]]

@@ -4,7 +4,6 @@ Takes a part's bytes and the list's mapping. Gives the claimed columns as text, 
 each row, and the headers that nobody claims. Refuses a part that cannot be read, lacks a column, or is a bomb.
 """
 
-import codecs
 import csv
 import io
 import json
@@ -12,8 +11,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import chain, islice
 from typing import Any
@@ -23,6 +22,7 @@ import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
 from gateway.model.mapping import ListMapping
+from gateway.normalise import encodings
 from gateway.normalise.text import BLANKS
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
@@ -36,8 +36,8 @@ RATIO_LIMIT = 500
 #: A header is looked for in so many bytes at a file's beginning.
 _HEADER_BYTES = 1 << 16
 _BOM = "\ufeff"
-#: Bytes that are decoded at once; larger blocks are slower.
-_BLOCK = 1 << 20
+#: How columns are called that nobody claims, until they are left out.
+_NOBODYS = "nobody's "
 #: Name of the column that marks cells which were numbers in the sheet.
 NUMERIC = "{}__numeric"
 #: Rows of a sheet that are looked at together.
@@ -108,33 +108,43 @@ def _claims(header: Sequence[object], mapping: ListMapping, part: str) -> tuple[
     return found, unclaimed
 
 
-def _utf8(content: bytes) -> tuple[bytes, bool]:
-    """UTF-8 of a file that says GBK or UTF-8: UTF-8 strictly, then GB18030; bad bytes become U+FFFD."""
-    try:
-        for _text in _decoded(content, "utf-8", "strict"):
-            pass
-        return content, False
-    except UnicodeDecodeError:
-        bad_bytes, blocks = False, []
-        for block in _decoded(content, "gb18030", "replace"):
-            bad_bytes = bad_bytes or "\ufffd" in block
-            blocks.append(block.encode())
-        return b"".join(blocks), bad_bytes
-
-
-def _decoded(content: bytes, encoding: str, errors: str) -> Iterator[str]:
-    """The text in blocks: as one it would be twice the file."""
-    decoder, view = codecs.getincrementaldecoder(encoding)(errors), memoryview(content)
-    for at in range(0, len(content), _BLOCK):
-        yield decoder.decode(view[at : at + _BLOCK])
-    yield decoder.decode(b"", final=True)
-
-
 def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    text, bad_bytes = _utf8(content)
-    if b"\x00" in text:
+    if b"\x00" in content:
         raise _refuse("unreadable", _("文件不是文本表格"), part, _("请来源单位重新导出 CSV"))
-    head = text[:_HEADER_BYTES].decode(errors="ignore").lstrip(_BOM)
+    if encodings.is_utf8(content):
+        return _table(content, content[:_HEADER_BYTES].decode(errors="ignore"), mapping, part)
+    table = _undecoded_table(content, mapping, part)
+    if table is not None:
+        return table
+    text, bad_bytes = encodings.transcoded(content)
+    return replace(_table(text, text[:_HEADER_BYTES].decode(errors="ignore"), mapping, part), bad_bytes=bad_bytes)
+
+
+def _undecoded_table(content: bytes, mapping: ListMapping, part: str) -> RawTable | None:
+    """The table of GB18030, its columns decoded when it is read: names are a tenth of a list's bytes, and only what is
+    no ASCII takes time. None where bytes do not fit."""
+    head = encodings.begins_with(content, _HEADER_BYTES)
+    if head is None or not head.strip():
+        return None
+    table = _table(encodings.undecoded(content), head, mapping, part, every=True)
+    # What a record has too much of is in no column.
+    if table.frame["broken"].any() and not encodings.is_gb18030(content):
+        return None
+    columns = []
+    for column in table.frame.iter_columns():
+        if column.name.startswith(_NOBODYS):
+            decoded = column if encodings.fits(column) else None
+        else:
+            decoded = encodings.decoded(column) if column.dtype == pl.String else column
+            columns.append(decoded)
+        if decoded is None:
+            return None
+    return replace(table, frame=pl.DataFrame(columns))
+
+
+def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bool = False) -> RawTable:
+    """The table of a text that begins so; with `every`, columns that nobody claims as well."""
+    head = head.lstrip(_BOM)
     if not head.strip() and not text.decode().lstrip(_BOM).strip():
         raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
     header = _header(head, part)
@@ -142,9 +152,11 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     frame = _even_frame(text, header)
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
-    frame = frame.select("line", "broken", *(pl.col(f"c{i}").alias(f) for f, i in found.items()))
+    others = {f"{_NOBODYS}{i}": i for i in range(len(header)) if i not in found.values()} if every else {}
+    columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
+    frame = frame.select("line", "broken", *columns)
     _check_quotes(frame, text, len(header), part)
-    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed, bad_bytes=bad_bytes)
+    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
 
 
 def _header(head: str, part: str) -> list[str]:

@@ -45,15 +45,17 @@ def is_plain() -> pl.Expr:
     return (whole & written & ~of_head).fill_null(value=False)
 
 
-def digits(number: pl.Expr) -> pl.Expr:
-    """A number of 18 characters as an integer, which is joined three times as fast; no two numbers give the same.
+def with_digits(frame: pl.DataFrame) -> pl.DataFrame:
+    """With `digits`: a number of 18 characters as an integer, which is joined three times as fast.
 
-    One that ends in X is below zero. Null for all others, and for those that begin with 0.
+    No two numbers give the same: one that ends in X has a digit less. Null for all others, and for those that begin
+    with 0.
     """
-    value, is_x = number.str.strip_suffix("X").cast(pl.Int64, strict=False), number.str.ends_with("X")
-    seventeen, eighteen = value >= 10**16, value >= 10**17
-    whole = (number.str.len_bytes() == _LENGTH) & seventeen & (eighteen != is_x)
-    return pl.when(whole).then(pl.when(is_x).then(-value).otherwise(value))
+    # In two steps: in one expression, the number is read anew for each of its conditions.
+    number, value = pl.col("number"), pl.col("digits")
+    read = frame.with_columns(digits=number.str.strip_suffix("X").cast(pl.Int64, strict=False))
+    long = (value >= 10**17) | (value >= 10**16) & number.str.ends_with("X")
+    return read.with_columns(digits=pl.when(long & (number.str.len_bytes() == _LENGTH)).then(value))
 
 
 def plain_pass(claims: pl.DataFrame, roster: pl.DataFrame) -> pl.DataFrame:

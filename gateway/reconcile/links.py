@@ -12,11 +12,12 @@ import polars as pl
 
 from gateway.model.frames import LINKS, VERDICTS
 from gateway.reconcile import residue, sure, weigh
-from gateway.reconcile.exact import OF_PERSON, SEEN, exact_pass, no_roster
+from gateway.reconcile.exact import OF_PERSON, exact_pass, no_roster
 from gateway.reconcile.sure import CLAIMS, KNOWN, Buckets, Parts, side_by_side, sure_sources
 
-#: Pairs that are weighed at once: what is said of each takes half a kilobyte, what is left of it a tenth.
-_WEIGHED_AT_ONCE = 250_000
+#: People who meet the residue at once: what is said of each of their pairs takes half a kilobyte, what is left of it a
+#: tenth.
+_MET_AT_ONCE = 200_000
 
 __all__ = ["CLAIMS", "KNOWN", "link", "link_parts", "sure_sources"]
 
@@ -90,24 +91,24 @@ def _pairs(
         known.filter(pl.col("person_key").n_unique().over(residue.SOURCE) == 1),
     )
     blocks = residue.Blocks(frame, decided.select("claim", person_key="same").drop_nulls())
-    met = side_by_side(lambda bucket, people: blocks.meet(bucket, people.select(SEEN)), roster())
+    near = _gathered(side_by_side(blocks.near, roster()))
     same, excluded = decided.select("claim", "same"), _excluded(decided)
 
     def weighed(pairs: pl.DataFrame) -> pl.DataFrame:
         pairs = pairs.join(excluded, on=["claim", "person_key"], how="anti").join(frame, on="claim")
         return weigh.weigh(pairs.join(left, on="claim").join(same, on="claim", how="left"))
 
-    return pl.concat([weighed(pairs) for pairs in _gathered(met, blocks.meet(0, no_roster()))])
+    return pl.concat([weighed(blocks.pairs(people)) for people in near])
 
 
-def _gathered(met: Iterator[pl.DataFrame], none: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Pairs of several buckets together: a city's at once, a province's as they come."""
-    waiting = [none]
-    for pairs in met:
-        waiting.append(pairs)
-        if sum(frame.height for frame in waiting) >= _WEIGHED_AT_ONCE:
+def _gathered(near: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """People of several buckets together: a city's at once, a province's as they come."""
+    waiting = [no_roster()]
+    for people in near:
+        waiting.append(people)
+        if sum(frame.height for frame in waiting) >= _MET_AT_ONCE:
             yield pl.concat(waiting)
-            waiting = [none]
+            waiting = [no_roster()]
     yield pl.concat(waiting)
 
 

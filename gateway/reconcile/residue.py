@@ -72,13 +72,14 @@ def _homes(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 
 class Blocks:
-    """The residue cut for the blocks, once; then each bucket's people meet them."""
+    """The residue cut for the blocks, once; then each bucket's people are sieved, and those who remain are met."""
 
     def __init__(self, residue: pl.DataFrame, told: pl.DataFrame) -> None:
         """`told`: (claim, person_key) of people whom somebody named."""
         damaged = residue.filter((pl.col("number_state") == "damaged") & pl.col("front").is_null())
-        numbers = pl.concat([_apart(residue, "number"), near_numbers(damaged)])
-        self._numbers = numbers.with_columns(bucket=by_number(pl.col("number"))).partition_by("bucket", as_dict=True)
+        self._numbers = pl.concat([_apart(residue, "number"), near_numbers(damaged)])
+        cut = self._numbers.select("number", bucket=by_number(pl.col("number"))).partition_by("bucket", as_dict=True)
+        self._of_bucket = {int(bucket): numbers for (bucket,), numbers in cut.items()}
         digits = pl.col("front").str.len_chars().clip(upper_bound=_FRONT)
         fronts = _apart(residue.with_columns(pl.col("front").str.slice(0, _FRONT), digits=digits), "front", "digits")
         self._fronts = fronts.filter(pl.col("digits") >= _DATE).partition_by("digits", as_dict=True)
@@ -87,22 +88,27 @@ class Blocks:
         self._named = _apart(residue, "name_key", "home")
         self._before = pl.concat([residue.select("claim", person_key="before").drop_nulls(), told]).unique()
 
-    def meet(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
-        """(claim and SEEN columns, prefixed `p_` but for person_key): whom of the bucket the residue may mean."""
-        blocks = list(self._blocks(bucket))
-        # Most people share nothing with anybody of the residue, which their hashes show at a fifth of a join's cost.
-        near = people.select(SEEN).filter(pl.any_horizontal(_meeting(claims, on) for claims, on in blocks))
-        return pl.concat(_pairs(near, claims, on) for claims, on in blocks).unique(["claim", "person_key"])
+    def near(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
+        """SEEN of those of the bucket's people who may share something with somebody of the residue. Most share
+        nothing, which their hashes show at a fifth of a join's cost."""
+        numbers = self._of_bucket.get(bucket, self._numbers.clear())
+        meeting = (_meeting(claims, on) for claims, on in self._blocks(numbers))
+        return people.select(SEEN).filter(pl.any_horizontal(meeting))
 
-    def _blocks(self, bucket: int) -> Iterator[tuple[pl.DataFrame, On]]:
+    def pairs(self, people: pl.DataFrame) -> pl.DataFrame:
+        """(claim and SEEN columns, prefixed `p_` but for person_key): whom of them (SEEN) the residue may mean."""
+        found = pl.concat(_pairs(people, claims, on) for claims, on in self._blocks(self._numbers)).unique()
+        seen = people.select("person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))
+        return found.join(seen, on="person_key")
+
+    def _blocks(self, numbers: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, On]]:
         """The claims that say something, and by which of it people are found: theirs, by the name of ours."""
         number = pl.col("number")
         yield self._born, {"name_key": pl.col("name_key"), "born": pl.col("birth")}
         yield self._at_home, {"born": pl.col("birth"), "home": pl.col("village")}
         yield self._named, {"name_key": pl.col("name_key"), "home": pl.col("village")}
         yield self._before, {"person_key": pl.col("person_key")}
-        if (numbers := self._numbers.get((bucket,))) is not None:
-            yield numbers, {"number": number}
+        yield numbers, {"number": number}
         for (digits,), fronts in self._fronts.items():
             yield fronts, {"front": number.str.slice(0, int(digits))}
 
@@ -124,7 +130,7 @@ def _hash(said: Iterable[pl.Expr]) -> pl.Expr:
 
 
 def _pairs(people: pl.DataFrame, claims: pl.DataFrame, on: On) -> pl.DataFrame:
-    joined = people.with_columns(**{f"_{name}": value for name, value in on.items()}).join(
-        claims.select("claim", **{f"_{name}": pl.col(name) for name in on}), on=[f"_{name}" for name in on]
-    )
-    return joined.select("claim", "person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))
+    """(claim, person_key)"""
+    theirs = people.select("person_key", **{f"_{name}": value for name, value in on.items()})
+    ours = claims.select("claim", **{f"_{name}": pl.col(name) for name in on})
+    return ours.join(theirs, on=[f"_{name}" for name in on]).select("claim", "person_key")

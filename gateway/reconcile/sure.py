@@ -16,7 +16,7 @@ from gateway.model.buckets import by_number
 from gateway.model.frames import VERDICTS
 from gateway.model.verdicts import WHO, who_says
 from gateway.reconcile import residue
-from gateway.reconcile.exact import CLAIM, PLAIN, SEEN, digits, is_plain, no_roster, plain_pass
+from gateway.reconcile.exact import CLAIM, PLAIN, SEEN, is_plain, no_roster, plain_pass, with_digits
 
 Frames = Iterator[pl.DataFrame]
 Buckets = Callable[[], Frames]
@@ -69,7 +69,7 @@ def cut(parts: Parts, verdicts: pl.DataFrame) -> Cut:
         decided.append(_decided(claims, verdicts))
         told = pl.col("claim").is_in(decided[-1]["claim"].implode())
         number = pl.col("number")
-        claims = claims.select("claim", *CLAIM, digits=digits(number))
+        claims = with_digits(claims.select("claim", *CLAIM))
         plain = claims.select(is_plain() & ~told).to_series()
         others.append(claims.filter(~plain).select(number.drop_nulls().hash()).to_series())
         mine = claims.filter(plain).select(*_KEYS, bucket=by_number(number))
@@ -84,7 +84,7 @@ def plain(cut: Cut, roster: Buckets) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     def meet(bucket: int, people: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         claims = pl.concat([pl.DataFrame(schema=_KEYS), *cut.keys.pop(bucket, [])])
-        people = people.select(SEEN).with_columns(digits=digits(pl.col("number")))
+        people = with_digits(people.select(SEEN))
         found = plain_pass(claims, people)
         open_ = claims.join(found, on="claim", how="anti")["digits"]
         wanted = pl.col("digits").is_in(open_.implode()) | pl.col("number").hash().is_in(cut.others.implode())

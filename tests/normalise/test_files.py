@@ -163,6 +163,23 @@ def test_bad_bytes_are_marks_and_reported() -> None:
     assert "?" in part.entries["name_key"].item()
 
 
+def test_bad_bytes_of_a_column_that_nobody_reads_are_reported() -> None:
+    """They may be the trace of a broken transfer, however far down they stand; the row is usable all the same."""
+    rows: list[dict[str, Cell]] = [{"姓名": "黄某", "家庭住址": "甲屯"}] * 2_000
+    content = civil_csv([*rows, {"姓名": "覃某", "家庭住址": "某屯"}]).encode("gb18030")
+    part = read(content.replace("某屯".encode("gb18030"), b"\xc4\xff"))
+    assert [("bad_bytes", "")] == list(part.remarks)
+    assert ["黄某", "覃某"] == part.entries["raw_name"].tail(2).to_list()
+
+
+def test_bad_bytes_of_a_cell_too_many_are_reported() -> None:
+    """A record with more cells than the header is broken, and what does not fit in them is told all the same."""
+    content = civil_csv([{"姓名": "黄某"}] * 2_000).encode("gb18030")
+    cells = civil_csv([{"姓名": "覃某"}]).encode("gb18030").splitlines()[1]
+    assert [("bad_bytes", "")] == list(read(content + cells + b",\xff\r\n").remarks)
+    assert [] == list(read(content + cells + ",甲\r\n".encode("gb18030")).remarks)
+
+
 def test_titles_merged_cells_and_footers() -> None:
     """Title rows and merged cells above the header, 合计 and 填表人 below, hidden sheets: only data rows count."""
     foot: list[list[Cell]] = [["合  计", "2"], ["填表人:某某"], ["", "合计", 2.0], [" ", "\u3000"]]

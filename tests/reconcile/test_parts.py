@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.people import City, people_of, roster_of
 from gateway.model.buckets import BUCKETS, by_number
 from gateway.reconcile import CLAIMS, link, link_parts
-from gateway.reconcile.exact import PLAIN, digits, exact_pass, is_plain, plain_pass
+from gateway.reconcile.exact import PLAIN, exact_pass, is_plain, plain_pass, with_digits
 from tests.reconcile.people import ELSE, A, B, entries, person, roster
 
 CITY = roster(person(1, "韦伟", A), person(2, "覃丽", ELSE, village="451022101202"), person(3, "覃国强", B))
@@ -54,7 +54,7 @@ def test_no_part_is_no_link() -> None:
 def test_what_is_plain_is_sure_by_the_rules() -> None:
     """Whoever is linked without a second look is linked to the same person by the rules in full."""
     city = City(people=20_000, seed=7)
-    people = roster_of(people_of(city), city).with_columns(digits=digits(pl.col("number")))
+    people = with_digits(roster_of(people_of(city), city))
     said = people.sample(fraction=0.5, seed=1).with_row_index("claim")
     mixed = pl.when(pl.col("claim") % 7 == 0).then(pl.col("name_key").shift(1)).otherwise("name_key")
     claims = said.select(
@@ -74,10 +74,10 @@ NUMBERS = st.integers(10**16, 10**17 - 1).flatmap(lambda n: st.sampled_from([f"{
 @given(st.lists(NUMBERS | CHARACTERS | st.none(), min_size=1, max_size=30, unique=True))
 def test_digits_tell_numbers_apart(numbers: list[str | None]) -> None:
     """Two numbers never have the same integer, and every number of the usual form has one."""
-    frame = pl.DataFrame({"number": numbers}, schema={"number": pl.String}).with_columns(d=digits(pl.col("number")))
+    frame = with_digits(pl.DataFrame({"number": numbers}, schema={"number": pl.String}))
     usual = frame.filter(pl.col("number").str.contains(r"^[1-9]\d{16}[\dX]$"))
-    assert usual.equals(frame.drop_nulls("d"))
-    assert usual["d"].n_unique() == usual.height
+    assert usual.equals(frame.drop_nulls("digits"))
+    assert usual["digits"].n_unique() == usual.height
 
 
 def test_every_bucket_is_met() -> None:
