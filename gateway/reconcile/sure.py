@@ -4,10 +4,10 @@ Takes claims part by part, and the roster's buckets. Gives the claims that are p
 the rest everything that is looked at closely. Refuses nothing.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import polars as pl
@@ -136,11 +136,17 @@ def sure_sources(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 
 def side_by_side(work: Callable[[int, pl.DataFrame], T], buckets: Frames) -> Iterator[T]:
-    """What each bucket comes to, in their order: two at a time, and no more of them in memory."""
-    numbered = enumerate(buckets)
+    """What each bucket comes to, in their order: one is read while the one before is worked on, and no more than two
+    are in memory."""
+    begun: deque[Future[T]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        while pair := list(islice(numbered, _AT_ONCE)):
-            yield from pool.map(lambda one: work(*one), pair)
+        for bucket, people in enumerate(buckets):
+            begun.append(pool.submit(work, bucket, people))
+            del people
+            if len(begun) == _AT_ONCE:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def _written(name: str) -> pl.Expr:

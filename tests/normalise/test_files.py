@@ -165,7 +165,7 @@ def test_bad_bytes_are_marks_and_reported() -> None:
 
 def test_bad_bytes_of_a_column_that_nobody_reads_are_reported() -> None:
     """They may be the trace of a broken transfer, however far down they stand; the row is usable all the same."""
-    rows: list[dict[str, Cell]] = [{"姓名": "黄某", "家庭住址": "甲屯"}] * 2_000
+    rows = [{"姓名": "黄某", "家庭住址": "甲屯"}] * 2_000
     content = civil_csv([*rows, {"姓名": "覃某", "家庭住址": "某屯"}]).encode("gb18030")
     part = read(content.replace("某屯".encode("gb18030"), b"\xc4\xff"))
     assert [("bad_bytes", "")] == list(part.remarks)
