@@ -56,6 +56,8 @@ class Postgresql:
         command = ("postgres", "-D", str(self._data), "-h", "127.0.0.1", *options)
         self._process = _as_user(command, self._data.parent)
         for _look in range(LOOKS):
+            if self._process.poll() is not None:  # while it was away, its port was a client's for a moment
+                self._process = _as_user(command, self._data.parent)
             try:
                 psycopg.connect(self._admin, connect_timeout=2).close()
                 return
@@ -63,10 +65,10 @@ class Postgresql:
                 time.sleep(PAUSE)
         raise TimeoutError("PostgreSQL did not start")
 
-    def stop(self) -> None:
-        """Ends every connection, and the server."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Ends every connection, and the server. By SIGQUIT it writes nothing down any more, as in a crash."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(how)
         self._process.wait(LOOKS * PAUSE)
 
     @property

@@ -184,6 +184,10 @@ def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
     The fast reader refuses a longer record and fills a shorter one silently: none was, where the commas add up.
     """
     schema = {f"c{i}": pl.String() for i in range(len(header))}
+    commas, quoted = text.count(b","), b'"' in text
+    lines = text.count(b"\n") + (not text.endswith(b"\n"))
+    if not quoted and commas != (len(header) - 1) * lines:  # each line is a record
+        return None
     try:
         # The header has line 1.
         frame = pl.read_csv(
@@ -192,10 +196,10 @@ def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
     except pl.exceptions.PolarsError:  # quoted in a way of its own, or uneven
         return None
     inside = sum(cell.count(",") for cell in header)
-    if b'"' in text:  # only a quoted cell can hold a comma
+    if quoted:  # only a quoted cell can hold a comma
         inside += sum(frame.select(pl.col(*schema).str.count_matches(",", literal=True).sum()).row(0))
     between = (len(header) - 1) * (frame.height + 1)
-    return frame.with_columns(broken=pl.lit(value=False)) if text.count(b",") - inside == between else None
+    return frame.with_columns(broken=pl.lit(value=False)) if commas - inside == between else None
 
 
 def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:

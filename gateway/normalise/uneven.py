@@ -1,4 +1,4 @@
-"""CSV in which records differ in width: what is even is read fast, and only the rest by the patient reader.
+"""CSV in which records differ in width: the few strange lines are mended, and then all of it is read fast.
 
 Takes the text, the header's width, and the fast reader. Gives all records after the header as text, `line` and
 `broken`, as the patient reader alone would. Refuses nothing; what that reader refuses is a `csv.Error`.
@@ -11,21 +11,30 @@ from dataclasses import dataclass
 
 import polars as pl
 
-#: A line that is a whole record by itself, whatever stands before it: cells without quotes, or in quotes altogether.
+#: A cell that ends where it seems to: without quotes, or in quotes altogether.
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
-_NEAT = rf"^{_CELL}(?:,{_CELL})*\r?$"
+#: Cells of a record, at most: a pattern for ten thousand is refused, and no list has a hundred.
+_WIDEST = 1000
+#: A line that says nothing.
+_BLANK = b"\r\n"
+#: Bytes that are looked through at once: larger blocks take more memory, and no less time.
+_BLOCK = 1 << 21
 #: Of all lines, those that may be for the patient reader: beyond, it reads the whole at once.
 _FEW = 0.1
+#: What a cell cannot hold without quotes.
+_QUOTED = frozenset('",\r\n')
 
 FastReader = Callable[[bytes, list[str]], pl.DataFrame | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Record:
-    """A record that the patient reader read: the line on which it begins, and its cells."""
+class _Mended:
+    """The text below a header of its own, one even record for each record."""
 
-    at: int
-    cells: Sequence[str]
+    text: bytes
+    records: int
+    #: Which of them had another width.
+    broken: Sequence[int]
 
 
 def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
@@ -33,89 +42,101 @@ def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
 
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
-    lines = _lines(text)
-    strange = lines.filter(~(pl.col("neat") & (pl.col("cells") == width)) & ~pl.col("text").str.contains(r"^\r*$"))
-    if strange.height > max(_FEW * lines.height, 1) or width < 2:
-        return _framed(_records(text), width).drop("at")
-    records = list(_patiently(lines["text"], strange))
-    inside = pl.Series(
-        "at", [line for record, used in records for line in range(record.at, record.at + used)], pl.Int64
-    )
-    even = lines.filter(pl.col("neat"), pl.col("cells") == width).join(inside.to_frame(), on="at", how="anti")
-    places, told = even["at"], _told(even["text"], width)
-    del lines, even  # as large as the file, each
-    read = fast(told, [""] * width) if places.len() else None
-    if read is None or read.height != places.len():
-        return _framed(_records(text), width).drop("at")
-    framed = _framed([record for record, _used in records], width, first=0)
-    both = pl.concat([read.with_columns(places).select(framed.columns), framed]).sort("at")
-    return both.slice(1).with_columns(pl.int_range(2, pl.len() + 2, dtype=pl.UInt32).alias("line")).drop("at")
+    strange = _strange(text, width) if 1 < width <= _WIDEST else None
+    if strange is None:
+        return _patient_frame(text, width)
+    mended = _mended(text, width, strange)
+    read = fast(mended.text, [""] * width)
+    if read is None or read.height != mended.records:
+        return _patient_frame(text, width)
+    broken = pl.repeat(False, read.height, dtype=pl.Boolean, eager=True).scatter(mended.broken, True)
+    # The first record is the text's header.
+    return read.with_columns(broken.alias("broken"), pl.col("line") - 1).slice(1)
 
 
-def _lines(text: bytes) -> pl.DataFrame:
-    """The lines with `at`, `neat`, and of neat ones `cells`; without the newline."""
-    quoted = b'"' in text
-    frame = (_split(text) if quoted else _unquoted(text)).with_row_index("at")
-    line = pl.col("text")
-    bare = line.str.replace_all(r'"[^"]*"', "") if quoted else line
-    return frame.with_columns(
-        pl.col("at").cast(pl.Int64),
-        neat=line.str.contains(_NEAT) if quoted else ~line.str.strip_suffix("\r").str.contains("\r", literal=True),
-        cells=bare.str.count_matches(",", literal=True).cast(pl.Int64) + 1,
-    )
+def _strange(text: bytes, width: int) -> list[int] | None:
+    """Where the lines begin that are no even record by themselves; None where they are too many to be mended."""
+    found: list[int] = []
+    lines = 0
+    for start, block in _blocks(text):
+        split = pl.Series([block.removesuffix(b"\n")], dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
+        lines += split.len()
+        odd = _odd(split, block, width)
+        if odd.any():
+            ends = (split.str.len_bytes().cast(pl.Int64) + 1).cum_sum()
+            found += (ends.shift(1, fill_value=0).filter(odd) + start).to_list()
+    return found if len(found) <= max(_FEW * lines, 1) else None
 
 
-def _split(text: bytes) -> pl.DataFrame:
-    """With the carriage returns: within quotes they belong to a cell."""
-    whole = pl.Series("text", [text], pl.Binary).cast(pl.String).to_frame()
-    return whole.select(pl.col("text").str.split("\n").explode())
+def _blocks(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """The text in blocks of whole lines, each with its place."""
+    at = 0
+    while at < len(text):
+        end = text.find(b"\n", at + _BLOCK) + 1 or len(text)
+        yield at, text[at:end]
+        at = end
 
 
-def _unquoted(text: bytes) -> pl.DataFrame:
-    """The same in half the memory; a byte that no text has parts the cells, so that each line is one."""
-    schema = {"text": pl.String()}
-    return pl.read_csv(text, has_header=False, separator="\0", quote_char=None, schema=schema).fill_null("")
+def _odd(lines: pl.Series, block: bytes, width: int) -> pl.Series:
+    """Whether each line of the block is no even record by itself, whatever stands before it."""
+    if b'"' not in block and block.count(b"\r") == lines.str.ends_with("\r").sum():
+        return lines.str.count_matches(",", literal=True) != width - 1
+    return ~lines.str.contains(rf"^{_CELL}(?:,{_CELL}){{{width - 1}}}\r?$")
 
 
-def _told(lines: pl.Series, width: int) -> bytes:
-    """The lines below a header."""
-    stream = io.BytesIO()
-    stream.write(b"," * (width - 1) + b"\n")
-    lines.to_frame().write_csv(stream, include_header=False, quote_style="never")
-    return stream.getvalue()
+def _mended(text: bytes, width: int, strange: Sequence[int]) -> _Mended:
+    """Each record that begins on a strange line is read patiently and told evenly; blank lines are left out."""
+    whole, broken = memoryview(text), list[int]()
+    pieces: list[bytes | memoryview] = [b"," * (width - 1) + b"\n"]
+    records = done = 0
+    for at in strange:
+        if at < done:  # within the record before
+            continue
+        pieces.append(whole[done:at])
+        records += text.count(b"\n", done, at)
+        done = text.find(b"\n", at) + 1 or len(text)
+        if text[at:done].strip(_BLANK):
+            cells, done = _patiently(text, at)
+            if len(cells) != width:
+                broken.append(records)
+            pieces.append(_told(cells, width))
+            records += 1
+    pieces.append(whole[done:])
+    records += text.count(b"\n", done) + (done < len(text) and not text.endswith(b"\n"))
+    return _Mended(text=b"".join(pieces), records=records, broken=broken)
 
 
-def _patiently(lines: pl.Series, strange: pl.DataFrame) -> Iterator[tuple[_Record, int]]:
-    """Each record that begins on a strange line, and how many lines it has. Between them every line is a record."""
-    free = 0
-    for at in strange["at"]:
-        if at >= free:
-            last = lines.len() - 1
-            reader = csv.reader(lines[line] + ("\n" if line < last else "") for line in range(at, last + 1))
-            cells = next(reader)
-            free = at + reader.line_num
-            yield _Record(at=at, cells=cells), reader.line_num
+def _patiently(text: bytes, at: int) -> tuple[list[str], int]:
+    """The cells of the record that begins there, and where it ends."""
+    end = at
+
+    def lines() -> Iterator[str]:
+        nonlocal end
+        while end < len(text):
+            begin, end = end, text.find(b"\n", end) + 1 or len(text)
+            yield text[begin:end].decode()
+
+    return next(csv.reader(lines())), end
 
 
-def _records(text: bytes) -> list[_Record]:
-    """All records after the header, by the patient reader alone."""
-    rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
-    return [_Record(at=at, cells=cells) for at, cells in enumerate(rows)]
-
-
-def _framed(records: Sequence[_Record], width: int, first: int = 2) -> pl.DataFrame:
-    """`at`, `c0` …, `line` and `broken`.
+def _told(cells: Sequence[str], width: int) -> bytes:
+    """The cells as an even record.
 
     A broken record says nothing, but what stands under name and number may still hold back a departure.
     """
+    quoted = ['"' + cell.replace('"', '""') + '"' if _QUOTED & set(cell) else cell for cell in cells[:width]]
+    return (",".join(quoted) + "," * (width - len(quoted)) + "\n").encode()
+
+
+def _patient_frame(text: bytes, width: int) -> pl.DataFrame:
+    """All of it by the patient reader alone."""
+    rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     nothing: list[str | None] = [None] * width
-    whole = [[*record.cells, *nothing][:width] for record in records]
-    columns = list(zip(*whole, strict=True)) if whole else [()] * width
+    columns = list(zip(*([*row, *nothing][:width] for row in rows), strict=True)) if rows else [()] * width
     return pl.DataFrame(
-        [pl.Series("at", [record.at for record in records], pl.Int64)]
-        + [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]
+        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]
         + [
-            pl.Series("line", range(first, len(records) + first), pl.UInt32),
-            pl.Series("broken", [len(record.cells) != width for record in records], pl.Boolean),
+            pl.Series("line", range(2, len(rows) + 2), pl.UInt32),
+            pl.Series("broken", [len(row) != width for row in rows], pl.Boolean),
         ]
     )

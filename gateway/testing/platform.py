@@ -23,6 +23,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.testing.carried import Carried
 from gateway.testing.envelope import (
     PREPARING,
     SIGN_IN_AGAIN,
@@ -35,7 +36,7 @@ from gateway.testing.envelope import (
     Reply,
 )
 from gateway.testing.faults import PLATFORM_FAULTS
-from gateway.testing.register import COLUMNS, CONTRACT_CODES, REASONS, Register
+from gateway.testing.register import COLUMNS, CONTRACT_CODES, DONE, REASONS, Register
 from gateway.testing.shelf import Prepared, Shelf, prepare
 from gateway.testing.web import Request, Route, WebServer
 from gateway.testing.wire import Answer, ranged
@@ -101,6 +102,8 @@ class PlatformServer(WebServer):
         self._read_back: tuple[int, Prepared] | None = None
         #: msgid → how often an upload under it changed something; a number above 1 would be a broken promise
         self.applied: Counter[str] = Counter()
+        #: what was carried out with which content, whether it changed something or not
+        self.carried = Carried()
 
     def routes(self) -> list[Route]:
         call, file = "/fsi/api/rsfComIfsService/callService", r"/fsi/file/(\w+)"
@@ -213,6 +216,8 @@ class PlatformServer(WebServer):
         outcomes = self._register.upload(items, _moment(now))
         changed = sum(outcome.changed for outcome in outcomes)
         self.applied[opened.msgid] += changed > 0
+        done = [item for item, outcome in zip(items, outcomes, strict=True) if outcome.rslt == DONE]
+        self.carried.note(opened.msgid, done)
         counts = Counter(str(outcome.rslt) for outcome in outcomes)
         note.update(items=len(items), rslt=dict(counts), changed=changed)
         return {

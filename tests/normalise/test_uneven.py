@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.normalise import uneven
 from gateway.normalise.tables import _even_frame
 from gateway.normalise.uneven import uneven_frame
 
@@ -21,10 +22,10 @@ cells = st.sampled_from(
 records = st.lists(st.lists(cells, min_size=1, max_size=WIDTH + 2).map(",".join), max_size=4)
 
 
-def patient(text: str) -> list[tuple[list[str], bool]]:
-    """Each record's cells, and whether its width is another."""
+def patient(text: str, width: int = WIDTH) -> list[tuple[list[str], bool]]:
+    """Each record's first cells, and whether its width is another."""
     rows = [row for row in csv.reader(io.StringIO(text)) if row][1:]
-    return [([*row, *[""] * WIDTH][:WIDTH], len(row) != WIDTH) for row in rows]
+    return [([*row, *[""] * WIDTH][:WIDTH], len(row) != width) for row in rows]
 
 
 def told(frame: pl.DataFrame) -> list[tuple[list[str], bool]]:
@@ -38,18 +39,55 @@ def text_of(rows: Sequence[str], ends: str = "\r\n") -> str:
     return ends.join(["一,二,三", *rows, ""])
 
 
-@given(records, st.integers(0, EVEN), st.sampled_from(["\n", "\r\n"]))
-def test_it_reads_as_the_patient_reader_does(strange: list[str], place: int, ends: str) -> None:
-    """Whatever stands among even records, quoted, stray, over several lines or too short, the records are the same."""
-    even = [f"a{n},b{n},c{n}" for n in range(EVEN)]
-    text = text_of([*even[:place], *strange, *even[place:]], ends)
-    try:
-        wanted = patient(text)
-    except csv.Error:
-        with pytest.raises(csv.Error):
-            uneven_frame(text.encode(), WIDTH, _even_frame)
-        return
-    assert wanted == told(uneven_frame(text.encode(), WIDTH, _even_frame))
+@given(
+    records,
+    st.lists(st.integers(0, EVEN), min_size=4, max_size=4).map(sorted),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["", "\n", "\r\n\r\n"]),
+    st.sampled_from([1, 20, 1 << 20]),
+)
+def test_it_reads_as_the_patient_reader_does(
+    strange: list[str], places: list[int], ends: str, last: str, block: int
+) -> None:
+    """Whatever stands among even records, quoted, stray, over several lines, too short or too long, at whatever place
+    and however the text ends, the records are the same, in whatever blocks it is looked through."""
+    rows = [f"a{n},b{n},c{n}" for n in range(EVEN)]
+    for place, row in reversed(list(zip(places, strange, strict=False))):
+        rows.insert(place, row)
+    text = text_of(rows, ends).removesuffix(ends) + last
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uneven, "_BLOCK", block)
+        try:
+            wanted = patient(text)
+        except csv.Error:
+            with pytest.raises(csv.Error):
+                uneven_frame(text.encode(), WIDTH, _even_frame)
+            return
+        assert wanted == told(uneven_frame(text.encode(), WIDTH, _even_frame))
+
+
+@pytest.mark.parametrize("strange", ["x,y", "x,y,z,", "x", '"two\r\nlines",y,z', 'stray"quote,y,z', '"x,y",z', "\r"])
+@pytest.mark.parametrize("width", [WIDTH, uneven._WIDEST + 1])
+def test_only_what_is_strange_is_read_patiently(strange: str, width: int) -> None:
+    """With few strange lines the result is the fast reader's; where there are too many cells for that, the patient
+    reader's, with the same records."""
+    read: list[pl.DataFrame | None] = []
+
+    def fast(text: bytes, header: list[str]) -> pl.DataFrame | None:
+        read.append(_even_frame(text, header))
+        return read[-1]
+
+    more = ",".join([""] * (width - WIDTH + 1))
+    rows = [f"{row}{more}" for row in ("一,二,三", *["a,b,c"] * EVEN)]
+    text = "\r\n".join([*rows[:9], strange + more if strange != "\r" else strange, *rows[9:]])
+    frame = uneven_frame(text.encode(), width, fast)
+    assert patient(text, width) == told(frame)
+    if width == WIDTH:
+        (one,) = read
+        assert one is not None
+        assert frame.height == one.height - 1
+    else:
+        assert [] == read
 
 
 @pytest.mark.parametrize("blank", ["", "\r", "\r\r", "\r\r\r"], ids=len)

@@ -17,6 +17,7 @@ from gateway.settings import FILE
 from gateway.site import Site
 from gateway.store import decisions, deliveries
 from gateway.store.deliveries import DeliveryRow
+from gateway.testing.carried import Carried
 from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, staff, write_site
 
@@ -102,6 +103,11 @@ class Rig:
     def applied_twice(self) -> list[str]:
         """Message numbers under which the platform changed something more than once."""
         return [msgid for msgid, times in self.peers.servers[PLATFORM].applied.items() if times > 1]
+
+    def applied_otherwise(self) -> list[str]:
+        """Message numbers of which the platform carried an item out that it had carried out with another content."""
+        carried: Carried = self.peers.servers[PLATFORM].carried
+        return carried.otherwise()
 
     def changed(self) -> int:
         """Items that changed something at the platform, over all uploads."""

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Timer
 
 import time_machine
 
@@ -32,8 +33,11 @@ class Order:
     """What to run."""
 
     today: date
-    #: Seconds that the clock is ahead.
+    #: Seconds that the clock is ahead when it starts.
     clock: float = 0.0
+    #: Seconds by which it jumps, and after how many.
+    jump: float = 0.0
+    jumps_at: float = 0.0
     #: Bytes beyond which no file can grow; None where there is room.
     room: int | None = None
 
@@ -69,7 +73,7 @@ class Child:
         """What the run says if it ends within so many seconds. Raises EOFError where it ended without a word."""
         return self._wire.recv() if self._wire.poll(max(seconds, 0.0)) else None
 
-    def kill(self) -> None:
+    def close(self) -> None:
         """SIGKILL, wherever it is."""
         self._process.kill()
         self._process.join()
@@ -82,7 +86,10 @@ def _wait(root: Path, wire: Connection) -> None:
     order: Order = wire.recv()
     if order.room is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order.room, order.room))
-    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=order.clock), tick=True):
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=order.clock), tick=True) as clock:
+        jump = Timer(order.jumps_at, clock.shift, [order.jump])
+        jump.daemon = True
+        jump.start()
         wire.send(_run(root, order.today))
 
 

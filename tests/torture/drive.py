@@ -8,10 +8,10 @@ Everybody's clock follows the business days, so that what is left for later is d
 own may be wrong.
 """
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,8 +24,9 @@ from gateway.errors import ExitCode
 from gateway.testing.folder import put
 from tests.pipeline.rig import IMPATIENT, Records, Rig, open_rig, waiting
 from tests.torture.child import Child, Order, Told
+from tests.torture.database import Database
 from tests.torture.judge import Accounts, accounts, differences
-from tests.torture.plan import FEDERATION, PLATFORM, Round, rounds
+from tests.torture.plan import FEDERATION, Outage, Round, kind, rounds
 
 FIRST_DAY = date(2026, 11, 1)
 #: Holders of a page, so that a small city's list has several.
@@ -34,8 +35,8 @@ ALWAYS = 10**9
 #: Plain runs in an evening until one has nothing to complain of.
 MOST_PLAIN = 4
 EVENING = timedelta(hours=8)
-#: Of the time that an undisturbed run takes, the latest instant at which one is killed: most have less to do.
-LATEST = 0.6
+#: How much longer a run is thought to take after each that was killed, since nobody knows how long that would have.
+LONGER = 1.2
 #: Seconds after which a run without end is a fault of ours.
 ENDLESS = 300.0
 WELL = (ExitCode.DONE, ExitCode.HELD)
@@ -60,17 +61,17 @@ class Score:
     seconds: float = 0.0
 
 
-def torture(folder: Path, *, seed: int, days: int, rounds: int, people: int, tell: Tell) -> Score:
+def torture(folder: Path, database: Database, *, seed: int, days: int, rounds: int, people: int, tell: Tell) -> Score:
     """The whole of it. `rounds`: runs under faults each day."""
     score = Score(seed=seed)
     generate(folder / "city", people, seed, days=days, shape="long")
     start = time.perf_counter()
     quiet = [_Day() for _day in range(days)]
-    with _open(folder, "quiet") as drive:
+    with _open(folder, "quiet", database) as drive:
         for number in range(1, days + 1):
             quiet[number - 1] = drive.quiet_day(number)
     score.quiet_seconds, start = time.perf_counter() - start, time.perf_counter()
-    with _open(folder, "tortured") as drive:
+    with _open(folder, "tortured", database) as drive:
         for number, undisturbed in enumerate(quiet, 1):
             drive.day(number, rounds, undisturbed, score)
             tell(f"day {number}: {score.kills} kills, {len(score.differences)} differences")
@@ -91,22 +92,27 @@ class _Day:
 
 
 @contextmanager
-def _open(folder: Path, name: str) -> Iterator["_Drive"]:
-    with open_rig(folder / "city", folder / name) as rig:
-        drive = _Drive(rig)
+def _open(folder: Path, name: str, database: Database) -> Iterator["_Drive"]:
+    with (
+        open_rig(folder / "city", folder / name, database=database.new()) as rig,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        drive = _Drive(rig, database, beside)
         try:
             yield drive
         finally:
-            drive.spare.kill()
+            drive.spare.close()
 
 
 class _Drive:
     """A site, its peers, and a process that waits for its order."""
 
-    def __init__(self, rig: Rig) -> None:
-        self.rig = rig
+    def __init__(self, rig: Rig, database: Database, beside: ThreadPoolExecutor) -> None:
+        self.rig, self._database, self._beside = rig, database, beside
         self.root = rig.site.settings.root
         self.spare = Child(self.root)
+        #: Seconds that a run is thought to take: as in peace where there is news, then as long as the last that ended.
+        self._takes = 0.0
 
     def quiet_day(self, number: int) -> _Day:
         """A day without any fault."""
@@ -114,7 +120,7 @@ class _Drive:
         with _world(number) as world:
             told = self._plain(number, world)
         assert told.exit_code in WELL, told.faults
-        return _Day(records=self.rig.records(), accounts=accounts(self.rig.site), seconds=told.seconds)
+        return _Day(records=self.rig.records(), accounts=accounts(self.rig), seconds=told.seconds)
 
     def day(self, number: int, count: int, quiet: _Day, score: Score) -> None:
         """A day under faults, and its evening."""
@@ -144,7 +150,7 @@ class _Drive:
         child = self._next()
         child.go(Order(today=_date(number), clock=world))
         told = child.told(ENDLESS)
-        child.kill()
+        child.close()
         assert told is not None, "a plain run came to no end"
         return told
 
@@ -152,22 +158,33 @@ class _Drive:
         before = self._happened()
         for wrong in each.wrongs:
             self.rig.peers.servers[wrong.server].faults.add(wrong.name, **wrong.order)
-        child, lives = self._next(), each.dies * LATEST * usual
+        self._takes = usual if each.staged else min(self._takes, usual)
+        child, lives = self._next(), each.dies * self._takes
+        order = Order(today=_date(number), clock=world, jump=each.clock, jumps_at=each.jumps * lives, room=each.room)
         with waiting(self.root, IMPATIENT):
-            with _away(self.root / "var" / "ledger.db", each.away):
-                child.go(Order(today=_date(number), clock=world + each.clock, room=each.room))
-                time.sleep(min(each.away, lives))
-            told = _heard(child, lives - each.away, score)
-            child.kill()
+            child.go(order)
+            away = self._beside.submit(self._away, each.outage, lives)
+            told = _heard(child, lives, score)
+            child.close()
         score.rounds += 1
         if told is None:
             score.kills += 1
+            self._takes *= LONGER
         else:
+            self._takes = told.seconds
             score.ended[told.exit_code.name] += 1
             score.differences += [f"day {number}: a surprise: {fault}" for fault in told.faults if "意外" in fault]
+        score.faults.update(away.result())
         self._behave()
         score.faults.update(self._happened() - before)
         score.faults.update(_of_machine(each))
+
+    def _away(self, outage: Outage | None, lives: float) -> list[str]:
+        """The database goes and comes back beside a run that has so many seconds; what happened to it."""
+        if outage is None:
+            return []
+        time.sleep(outage.at * lives)
+        return [self._database.leave(self.root, outage)]
 
     def _next(self) -> Child:
         child, self.spare = self.spare, Child(self.root)
@@ -182,10 +199,10 @@ class _Drive:
         servers = self.rig.peers.servers
         return Counter(
             {
-                f"{'platform' if name == PLATFORM else name} {kind}": times
+                kind(name, fault): times
                 for name, server in servers.items()
-                for kind, times in server.faults.happened.items()
-                if kind != "short_page"
+                for fault, times in server.faults.happened.items()
+                if fault != "short_page"
             }
         )
 
@@ -230,23 +247,8 @@ def _world(number: int, later: timedelta = timedelta()) -> Iterator[float]:
         yield ahead.total_seconds()
 
 
-@contextmanager
-def _away(database: Path, seconds: float) -> Iterator[None]:
-    """While this lasts, somebody else has the ledger, as when its disk or its server is away."""
-    if not seconds:
-        yield
-        return
-    other = sqlite3.connect(database, isolation_level=None, timeout=60)
-    try:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
-    finally:
-        other.close()
-
-
 def _of_machine(each: Round) -> Counter[str]:
-    wrong = {"clock jumped": each.clock, "disk full": each.room, "database away": each.away}
+    wrong = {"clock jumped": each.clock, "disk full": each.room}
     return Counter([name for name, much in wrong.items() if much])
 
 

@@ -7,13 +7,14 @@ anybody's name or number.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.site import Site
 from gateway.store import deliveries, outbox, runs
 from tests.pipeline.rig import Records, Rig
 from tests.torture.plan import CIVIL, RURAL
 
 #: Departments whose deliveries have names of their own; the others' depend on the day and the way of asking.
 NAMED = (CIVIL, RURAL)
+#: Where departments find their receipts.
+INBOXES = ("mz/inbox", "xczx/inbox")
 #: What the ledger calls done.
 DONE = "done"
 
@@ -26,31 +27,45 @@ class Accounts:
     rows: Mapping[tuple[str, str], tuple[str, Mapping[str, int]]] = field(default_factory=dict)
     #: Deliveries of which the outcomes do not add up to the rows.
     unaccounted: int = 0
+    #: Files with receipts that departments have.
+    receipts: frozenset[str] = frozenset()
+    #: What the federation was told last of each holder.
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
-def accounts(site: Site) -> Accounts:
-    """The deliveries that were not refused."""
-    with site.ledger.begin() as tx:
+def accounts(rig: Rig) -> Accounts:
+    """Of the deliveries that were not refused."""
+    with rig.site.ledger.begin() as tx:
         known = [row for row in deliveries.select(tx) if row.state != "refused"]
     return Accounts(
         rows={(row.instance, row.name): (row.state, dict(row.outcomes)) for row in known if row.instance in NAMED},
         unaccounted=sum(row.rows != sum(row.outcomes.values()) for row in known),
+        receipts=frozenset(path.name for name in INBOXES for path in (rig.peers.workdir / name).rglob("*.*")),
+        answers={row["cert_no"]: f"{row['result']} {row['reason']}" for row in rig.peers.feedback()},
     )
 
 
 def differences(rig: Rig, records: Records, quiet: Accounts) -> list[str]:
     """All that is not as it should be."""
     lines = []
-    held, own = rig.records(), accounts(rig.site)
+    held, own = rig.records(), accounts(rig)
     if held != records:
         few, many = len(set(records) - set(held)), len(set(held) - set(records))
         lines.append(f"{few} records are missing on the platform, {many} should not be there")
     if twice := rig.applied_twice():
         lines.append(f"{len(twice)} messages were applied twice")
+    if other := rig.applied_otherwise():
+        lines.append(f"items of {len(other)} messages were applied before with another content")
     if own.unaccounted:
         lines.append(f"{own.unaccounted} deliveries have rows without an outcome")
-    other = [name for name in own.rows.keys() | quiet.rows.keys() if own.rows.get(name) != quiet.rows.get(name)]
-    lines += [f"{' '.join(name)}: {own.rows.get(name)} instead of {quiet.rows.get(name)}" for name in sorted(other)]
+    names = [name for name in own.rows.keys() | quiet.rows.keys() if own.rows.get(name) != quiet.rows.get(name)]
+    lines += [f"{' '.join(name)}: {own.rows.get(name)} instead of {quiet.rows.get(name)}" for name in sorted(names)]
+    if told := own.receipts ^ quiet.receipts:
+        few, many = len(told & quiet.receipts), len(told & own.receipts)
+        lines.append(f"{few} receipts are missing, {many} should not be there")
+    if own.answers != quiet.answers:
+        few = sum(own.answers.get(who) != said for who, said in quiet.answers.items())
+        lines.append(f"the federation knows something else of {few} holders, of {len(own.answers)}")
     with rig.site.ledger.begin() as tx:
         done = outbox.counts(tx).get(DONE, 0)
         if "running" in {run.state for run in runs.recent(tx, 1)}:

@@ -12,7 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from multiprocessing import get_context
 
@@ -25,7 +25,9 @@ from gateway.normalise import normalise
 DAY = date(2026, 11, 1)
 _SPAWN = get_context("spawn")
 #: Of the good list's seconds and memory, at most so much: its lines are looked through once more for the bad row.
-MOST = 2.0
+MOST = 1.25
+#: Readings of a list, of which the fastest and the smallest count: others use the machine, too.
+TIMES = 3
 #: Workbooks among which the rows of the sheets are shared out, as counties do.
 BOOKS = 12
 CIVIL_HEADER = "救助证号,姓名,身份证号码,救助类别,保障类别,行政区划代码,认定日期,停止日期"
@@ -83,6 +85,13 @@ def with_bad_row(rows: int) -> list[bytes]:
     at = content.index(b"\r\n", len(content) // 2) + 2
     end = content.index(b"\r\n", at)
     return [content[:at] + content[at:end].rsplit(b",", 3)[0] + content[end:]]
+
+
+def with_long_row(rows: int) -> list[bytes]:
+    """A row in the middle with cells that no header names."""
+    (content,) = civil(rows)
+    end = content.index(b"\r\n", content.index(b"\r\n", len(content) // 2) + 2)
+    return [content[:end] + b",more,cells" + content[end:]]
 
 
 def books(rows: int) -> list[bytes]:
@@ -156,20 +165,27 @@ CASES: Mapping[str, tuple[str, Callable[[int], list[bytes]]]] = {
     "a good list": ("civil_affairs", civil),
     "one bad byte": ("civil_affairs", with_bad_byte),
     "one bad row": ("civil_affairs", with_bad_row),
+    "one long row": ("civil_affairs", with_long_row),
     "good workbooks": ("rural_revitalization", books),
     "one bad sheet": ("rural_revitalization", with_bad_sheet),
 }
 #: Case → the good one beside which it is measured.
-BESIDE = {"one bad byte": "a good list", "one bad row": "a good list", "one bad sheet": "good workbooks"}
+BESIDE = {
+    "one bad byte": "a good list",
+    "one bad row": "a good list",
+    "one long row": "a good list",
+    "one bad sheet": "good workbooks",
+}
 
 
 def run(case: str, rows: int) -> Came:
-    """The case, made in one process and read in another, whose memory is the reading's alone."""
+    """The case, made in one process and read in others, whose memory is the reading's alone."""
     plugin, make = CASES[case]
     with _SPAWN.Pool(1) as maker:
         parts = maker.apply(make, (rows,))
-    with _SPAWN.Pool(1) as reader:
-        return reader.apply(read, (plugin, parts))
+    with _SPAWN.Pool(1, maxtasksperchild=1) as reader:
+        came = [reader.apply(read, (plugin, parts)) for _time in range(TIMES)]
+    return replace(came[0], seconds=min(one.seconds for one in came), peak=min(one.peak for one in came))
 
 
 def lost(rows: int, came: Mapping[str, Came]) -> list[str]:
@@ -179,6 +195,7 @@ def lost(rows: int, came: Mapping[str, Came]) -> list[str]:
         "a good list": (rows, 0, (), ()),
         "one bad byte": (rows, 0, (), ("bad_bytes",)),
         "one bad row": (rows, 1, (), ()),
+        "one long row": (rows, 1, (), ()),
         "good workbooks": (rows, 0, (), ()),
         "one bad sheet": ((rows - 1) // share * share, 0, ("unreadable",), ()),
     }

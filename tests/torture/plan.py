@@ -80,6 +80,11 @@ _SERVERS = (CIVIL, RURAL, FEDERATION, TAX, PLATFORM, PLATFORM, PLATFORM, PLATFOR
 _PLACES = ("", "L201", "L201", "L101", "L202", "9001", "/fsi/file/")
 
 
+def kind(server: str, name: str) -> str:
+    """A server's fault in a score."""
+    return f"{'platform' if server == PLATFORM else server} {name}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
     """One fault of a server."""
@@ -90,18 +95,29 @@ class Wrong:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outage:
+    """The database goes away under a run, and comes back."""
+
+    #: When it goes, as a share of the time that the run has to live; for how many seconds.
+    at: float
+    seconds: float
+    #: How a server is stopped: `fast` or `immediate`.
+    stop: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """One run under faults."""
 
     wrongs: Sequence[Wrong] = ()
-    #: When it is killed, as a share of the time that an undisturbed run takes.
+    #: When it is killed, as a share of the time that a run is thought to take.
     dies: float
-    #: Seconds by which the gateway's clock is wrong.
+    #: Seconds by which the gateway's clock is wrong, and when it jumps there, as `Outage.at`.
     clock: float = 0.0
+    jumps: float = 0.0
     #: Bytes beyond which no file can grow, as on a full disk; None where there is room.
     room: int | None = None
-    #: Seconds for which the database is away.
-    away: float = 0.0
+    outage: Outage | None = None
     #: Departments whose deliveries are put in place before it.
     staged: Sequence[str] = field(default=())
 
@@ -117,10 +133,15 @@ def rounds(seed: int, day: int, count: int) -> Iterator[Round]:
             wrongs=[_wrong(rng) for _each in range(rng.randint(0, 4))],
             dies=rng.random(),
             clock=rng.uniform(-MOST_CLOCK, MOST_CLOCK) if rng.random() < 0.3 else 0.0,
+            jumps=rng.choice([0.0, rng.random()]),
             room=2 ** rng.randint(10, 20) if rng.random() < 0.15 else None,
-            away=rng.uniform(0.05, 1.5) if rng.random() < 0.15 else 0.0,
+            outage=_outage(rng) if rng.random() < 0.2 else None,
             staged=[comes[number]] if number in comes else [],
         )
+
+
+def _outage(rng: Random) -> Outage:
+    return Outage(at=rng.random(), seconds=rng.uniform(0.05, 1.5), stop=rng.choice(["fast", "immediate"]))
 
 
 def _wrong(rng: Random) -> Wrong:
