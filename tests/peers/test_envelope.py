@@ -289,7 +289,7 @@ def test_the_platform_changes_its_keys() -> None:
     the first alone; a third key is not believed."""
     other, secret = Sm2PrivateKey.generate().public, bytes(16)
 
-    def called(**keys: object) -> dict[str, Any]:
+    def called(**keys: Any) -> dict[str, Any]:
         with Scripted(Platform(good({"results": []}))) as server, client(server.base) as http:
             return peer(http, **keys).call("L201", {"persons": []}, "m" * 30)
 

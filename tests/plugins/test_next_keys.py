@@ -28,14 +28,16 @@ def test_what_is_sent_is_sealed_under_the_next_key_from_its_day_on(
         path.write_text(value.hex(), "utf-8")
         path.chmod(0o600)
     platform = load_plugins().platform("insurance_platform")
-    options = platform.Options(
-        base="http://127.0.0.1:1/",
-        org_code="451000000001",
-        admdvs="451000",
-        sm4_key="file:keys/present",
-        public_key=keyring.signing_key.public.hex,
-        next_sm4_key="file:keys/next",
-        next_from=DAY,
+    options = platform.Options.model_validate(
+        {
+            "base": "http://127.0.0.1:1/",
+            "org_code": "451000000001",
+            "admdvs": "451000",
+            "sm4_key": "file:keys/present",
+            "public_key": keyring.signing_key.public.hex,
+            "next_sm4_key": "file:keys/next",
+            "next_from": DAY,
+        }
     )
     session = SourceSession(
         instance="platform", today=today, site=tmp_path, keyring=keyring, incoming=tmp_path, next_msgid=lambda: MSGID
