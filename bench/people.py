@@ -270,7 +270,23 @@ def _named(frame: pl.DataFrame, draws: Draws) -> pl.DataFrame:
     ).select(pl.exclude("^_.*$"))
     heads = frame["first"].gather(frame["head"])
     frame = frame.with_columns(pl.when("similar").then(heads).otherwise("first").alias("first"))
-    return _alike(frame)
+    return apart(_alike(frame))
+
+
+def apart(frame: pl.DataFrame) -> pl.DataFrame:
+    """Twins of the whole same name, by chance, as no parents would have it: one is called otherwise."""
+    twin, first, minority = pl.col("sibling").is_not_null(), pl.col("first"), pl.col("minority")
+    han = [pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("surname", "first", "second", "minority")]
+    return frame.with_columns(
+        pl.when(pl.all_horizontal(twin, *han))
+        .then((first + 1) % len(names.GIVEN_WEIGHTS))
+        .otherwise("first")
+        .alias("first"),
+        pl.when(twin & (minority == minority.shift(1)))
+        .then((minority + 1) % names.MINORITY_NAMES)
+        .otherwise("minority")
+        .alias("minority"),
+    )
 
 
 def _alike(frame: pl.DataFrame) -> pl.DataFrame:

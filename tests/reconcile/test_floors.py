@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from bench.measure import by_kind, figures, judged
-from bench.people import TODAY, City, people_of, roster_of
+from bench.people import TODAY, City, apart, people_of, roster_of
 from bench.rows import TRUTH, csv_parts, rows_of
 from gateway.mappings import MappingFiles
 from gateway.model.buckets import BUCKETS, by_number
@@ -38,6 +38,22 @@ def outcome_of(city: City) -> pl.DataFrame:
     del rows
     claims = entries.with_columns(instance=pl.lit("civil_affairs"), delivery=pl.lit(1, pl.Int64)).select(CLAIMS)
     return judged(truth, resolve(entries, link(claims, lambda: iter(buckets)), statements=True))
+
+
+def test_twins_never_have_one_name() -> None:
+    """Whom nothing at all tells apart would prove nothing: of twins of one name, short or long, one gets another."""
+    twice = {"surname": 3, "first": 7, "second": None, "minority": None}
+    others = [{**twice, "second": 2}, {**twice, "minority": 5}, {**twice, "surname": 4}]
+    pairs = [twice, *others]
+    schema = dict.fromkeys([*twice, "sibling"], pl.Int64)
+    people = pl.DataFrame([{**one, "sibling": who} for one in pairs for who in (None, 0)], schema=schema)
+    told = apart(people).drop("sibling")
+    assert people.drop("sibling").gather_every(2).equals(told.gather_every(2))
+    # A name of the minorities' is one by itself.
+    called = told.select(
+        pl.when(pl.col("minority").is_null()).then(pl.struct("surname", "first", "second")), "minority"
+    )
+    assert called.n_unique() == called.height
 
 
 @pytest.mark.slow
