@@ -103,13 +103,15 @@ def keep_holds(
     are void. A whole list that was held once waits for a person. How many are open.
 
     A hold whose set changed is another one: approvals of it are void, and `actor` has a hand in it, unless their run
-    did nothing but settle what was approved (`approving`).
+    did nothing but settle what was approved (`approving`): departures of a whole list that was released are the doing
+    of those who brought that list about.
     """
     known = {h.place: h for h in holds(tx)}
+    wholes = {h.delivery_id: h for h in known.values() if approving and h.scope == WHOLE}
     for breach in breaches:
         before = known.pop(breach.place, None)
         if before is None:
-            _open(tx, breach, actor)
+            _open(tx, breach, actor, wholes.get(breach.delivery))
         elif before.state != "cancelled" and (before.state, before.digest) != ("released", breach.digest):
             _keep_open(tx, before, breach, actor, approving=approving)
     for hold in known.values():
@@ -120,9 +122,10 @@ def keep_holds(
     return len(holds(tx, state="open"))
 
 
-def _open(tx: Tx, breach: Breach, actor: str) -> None:
+def _open(tx: Tx, breach: Breach, actor: str, whole: HoldRow | None) -> None:
     place = {"scope": breach.scope, "identity": breach.identity, "county": breach.county}
-    values = {"delivery_id": breach.delivery, "state": "open", "opened_at": now(), "opened_by": actor}
+    by = {"opened_by": whole.opened_by, "changed_by": list(whole.changed_by)} if whole else {"opened_by": actor}
+    values = {"delivery_id": breach.delivery, "state": "open", "opened_at": now(), **by}
     hold = inserted_id(tx.execute(sa.insert(t.holds).values(**values, **place, **_numbers(breach))))
     record_act(tx, actor=actor, act="hold.open", hold=hold, delivery=breach.delivery, **place, **_numbers(breach))
 

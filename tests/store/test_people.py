@@ -155,6 +155,21 @@ def test_holds_follow_breaches(ledger: Ledger) -> None:
             assert {Place(one, ""): "cancelled"} == decisions.decided(tx)
 
 
+def test_who_releases_a_list_has_no_hand_in_its_departures(ledger: Ledger) -> None:
+    """Approving is not making: departures that show once a whole list is released are the doing of those who brought it
+    about, and who released the list may release them too; any other run that opens a hold makes it."""
+    with ledger.begin() as tx:
+        one, other = (delivery(tx, content, business_date=FIRST) for content in ("c1", "c2"))
+        whole, *leave = (
+            Breach(delivery=number, scope=scope, leaving=30, holding=60)
+            for number, scope in ((one, WHOLE), (one, ""), (other, ""))
+        )
+        decisions.keep_holds(tx, [whole], "importer", judged={one})
+        decisions.decide_hold(tx, decisions.holds(tx)[0].id, "released", actor="approver", note="n")
+        decisions.keep_holds(tx, leave, "approver", judged={one, other}, approving=True)
+        assert ["importer", "importer", "approver"] == [hold.opened_by for hold in decisions.holds(tx)]
+
+
 def test_a_hold_covers_a_scope_or_a_group_in_it(ledger: Ledger) -> None:
     """Each group of one list has its own hold, beside that of its scope; a whole list that was held is never void."""
     with ledger.begin() as tx:
