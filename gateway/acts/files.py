@@ -25,10 +25,6 @@ def outside(site: Site, file: Path) -> None:
 def write_new(out: Path, content: bytes) -> None:
     """A file that only its owner reads, and that was not there before; or standard output. Raises NotAllowed,
     DiskFault."""
-    if out == STDOUT:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
     with new_file(out) as file:
         file.write(content)
 
@@ -36,6 +32,10 @@ def write_new(out: Path, content: bytes) -> None:
 @contextmanager
 def new_file(out: Path) -> Iterator[BinaryIO]:
     """The same, written piece by piece; gone again where it did not come to its end."""
+    if out == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

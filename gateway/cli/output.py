@@ -20,8 +20,8 @@ from rich.table import Table
 from gateway.plugin.forms import CHINA
 from gateway.redact import redacted
 
-#: What people look somebody up by on the platform, and whom they call: shown as they are.
-_SHOWN = frozenset({"psn_no", "contact"})
+#: What people look somebody up by, on the platform and here (a keyed digest), and whom they call: shown as they are.
+_SHOWN = frozenset({"psn_no", "person_key", "person", "contact"})
 #: Columns of a table that goes into a file or a pipe, where nothing needs to be folded.
 _FILE_WIDTH = 240
 
