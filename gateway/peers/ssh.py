@@ -58,7 +58,7 @@ class SftpAddress:
     @property
     def pinned(self) -> list[str]:
         """The lines of all keys by which the server may prove itself."""
-        return [line for line in (self.host_key, self.other_host_key) if line]
+        return [line for line in (self.host_key, self.other_host_key) if line is not None]
 
     @property
     def where(self) -> str:

@@ -20,7 +20,7 @@ def commands(command: Any, name: str = "gateway") -> Iterator[tuple[str, Any]]:
 COMMANDS = list(commands(typer.main.get_command(cli.app)))
 AGREED = {
     "audit", "cases", "config", "deliveries", "doctor", "explain", "holds", "import", "init", "keys", "outbox",
-    "people", "plugins", "resync", "run", "runs", "serve", "sources", "status", "takebacks", "verify",
+    "people", "plugins", "resync", "retention", "run", "runs", "serve", "sources", "status", "takebacks", "verify",
 }  # fmt: skip
 
 
