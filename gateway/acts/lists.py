@@ -1,4 +1,4 @@
-"""A list that came on a USB stick: taken in by a person, for an instance."""
+"""A list that came on a USB stick: taken in by a person, for an instance; or what taking it in would change."""
 
 from datetime import date
 
@@ -10,6 +10,7 @@ from gateway.model.deliveries import DeliveryState, Mode
 from gateway.pipeline import RunReport
 from gateway.pipeline.bring import Brought, bring, readable
 from gateway.pipeline.intake import Intake
+from gateway.pipeline.preview import preview_import
 from gateway.site import Site
 from gateway.store import deliveries
 from gateway.store.ledger import record_act
@@ -39,6 +40,28 @@ def import_list(
         return intake, None
     said = _("名单已接收,但另一个运行正在进行")
     return intake, runs.settle_after(site, day, actor=actor, kind="import", recorded=said)
+
+
+def would_import(
+    site: Site, instance: str, brought: Brought, *, actor: str, day: date | None = None
+) -> runs.Looked | None:
+    """What taking the list in and settling would change; None where it is known. Writes nothing but that somebody
+    looked, with counts and digests. Raises as `import_list`, and DeliveryRefused for a list that would be refused."""
+    with acting(site, actor, "preview.import") as may:
+        runs.check_instances(site, [instance])
+        with site.ledger.begin() as tx:
+            may(tx, county=brought.scope, instance=instance)
+        outside(site, brought.file)
+        readable(brought.file)
+        day = day or runs.today()
+        _check(site, instance, brought, day)
+        found = preview_import(site, site.settings.sources[instance], brought, day)
+        if found is None:
+            return None
+        seen, content = found
+        with site.ledger.begin() as tx:
+            may(tx, county=brought.scope, instance=instance)
+            return runs.looked(tx, seen, actor=actor, instance=instance, content=content)
 
 
 def _brought(site: Site, instance: str, brought: Brought, day: date, may: May, actor: str) -> Intake:

@@ -92,6 +92,7 @@ RIGHTS: Mapping[str, Right] = {
     "resync.person": _of(CLERK),
     "preview.person": _BUSINESS,
     "import": _of(CLERK),
+    "preview.import": _of(CLERK),
     "cases.list": _BUSINESS,
     "cases.show": _BUSINESS,
     "cases.unmask": _of(CLERK),

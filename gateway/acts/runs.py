@@ -21,6 +21,7 @@ from gateway.pipeline.lookup import find_person
 from gateway.pipeline.preview import Preview, preview, preview_person
 from gateway.plugin.forms import now
 from gateway.site import Site
+from gateway.store import Tx
 from gateway.store.ledger import acts, record_act
 from gateway.words import _
 
@@ -145,14 +146,22 @@ def would_change(site: Site, instance: str | None, *, actor: str) -> Looked:
         with site.ledger.begin() as tx:
             may(tx, instance=instance or "")
         seen = preview(site, instance=instance)
-        told = {"instance": instance, "digest": seen.digest, "moves": seen.moves}
         with site.ledger.begin() as tx:
             may(tx, instance=instance or "")
-            looks = [act for act in acts(tx, "preview") if act.detail["instance"] == instance]
-            held = [[*b.place, b.leaving, b.holding, b.digest] for b in seen.holds]
-            record_act(tx, actor=actor, act="preview", **told, holds=held)
+            return looked(tx, seen, actor=actor, instance=instance)
+
+
+def looked(tx: Tx, seen: Preview, *, actor: str, **of: str | None) -> Looked:
+    """Writes down that somebody looked, and finds the look before that was `of` the same: instance, and content."""
+    looks = [act for act in acts(tx, "preview") if {name: act.detail.get(name) for name in _OF} == {**_OF, **of}]
+    held = [[*b.place, b.leaving, b.holding, b.digest] for b in seen.holds]
+    record_act(tx, actor=actor, act="preview", **of, digest=seen.digest, moves=seen.moves, holds=held)
     before = (looks[-1].at, looks[-1].actor, looks[-1].detail["digest"]) if looks else None
     return Looked(seen=seen, before=before)
+
+
+#: What a look may be of: None = of all, or of what is known.
+_OF: dict[str, str | None] = {"instance": None, "content": None}
 
 
 def resync_person(site: Site, person: str, *, actor: str) -> RunReport:

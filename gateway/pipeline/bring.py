@@ -6,6 +6,7 @@ Takes a file, and what a person says of it in place of a manifest. Gives what `i
 import re
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,10 +15,11 @@ import pyzipper
 
 from gateway.errors import DeliveryRefused, NotAllowed
 from gateway.model.deliveries import Manifest, Mode, PartPromise
-from gateway.pipeline.intake import Intake, visit
+from gateway.pipeline.intake import Intake, tried, visit
 from gateway.plugin.api import Fetched, Offer, PluginOptions, Session, Source
 from gateway.settings import Instance
 from gateway.site import Site
+from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_new
 from gateway.words import _
 
@@ -42,6 +44,13 @@ class Brought:
 def bring(site: Site, instance: Instance, brought: Brought, today: date) -> Intake:
     """Takes the file in as a delivery of the instance. Raises NotAllowed for a file that cannot be read."""
     return visit(site, instance, today, brought=_Stick(instance.options, brought))
+
+
+@contextmanager
+def brought_dry(site: Site, instance: Instance, brought: Brought, today: date) -> Iterator[DeliveryRow | None]:
+    """The delivery that taking the file in would make, as `intake.tried`."""
+    with tried(site, instance, today, _Stick(instance.options, brought)) as row:
+        yield row
 
 
 class _Stick(Source):

@@ -1,26 +1,29 @@
 """One instance's new deliveries: acquired, landed, normalised, written down. One bad delivery stops no other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
 from gateway.acquire import SourceSession
 from gateway.errors import DeliveryRefused, GatewayError, SealBroken
-from gateway.land import keep_bytes, keep_original, land
-from gateway.model.deliveries import DeliveryState, LandedFile, Mode
+from gateway.land import Landed, keep_bytes, keep_original, land
+from gateway.model.deliveries import DeliveryState, LandedFile, Manifest, Mode
 from gateway.pipeline import sharing
 from gateway.pipeline.known import known
-from gateway.pipeline.reading import read_parts
+from gateway.pipeline.reading import Read, read_parts
 from gateway.plugin.api import Fetched, Offer, Source
 from gateway.redact import redact
 from gateway.settings import Instance
 from gateway.site import Site
 from gateway.store import deliveries
+from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_hex
 
-__all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "visit"]
+__all__ = ["Intake", "SourceSession", "open_session", "outcome_counts", "tried", "visit"]
 
 
 @dataclass(kw_only=True)
@@ -118,23 +121,11 @@ def _keep_finished(site: Site, session: SourceSession) -> list[LandedFile]:
 def _take_kept(
     site: Site, instance: Instance, fetched: Fetched, originals: Sequence[LandedFile], *, manifest_digest: str
 ) -> _Taken | None:
-    landed = land(
-        instance=instance.name,
-        plugin=instance.settings.plugin,
-        manifest=fetched.manifest,
-        originals=originals,
-        archive=fetched.archive,
-        sealer=site.keyring.sealer,
-        folder=site.archive,
-    )
-    with site.ledger.begin() as tx:
-        if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
-            return None
-        earlier = deliveries.newest_read(tx, instance.name, fetched.manifest.mode)
-    read = read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
-    file = site.write_frame(read.entries)
-    manifest = fetched.manifest
-    scopes = tuple(s for s in manifest.scopes if s not in {p.scope for p, _fault in read.broken})
+    found = _landed(site, instance, fetched, originals)
+    if found is None:
+        return None
+    landed, read = found
+    file, manifest = site.write_frame(read.entries), fetched.manifest
     with site.ledger.begin() as tx:
         delivery = deliveries.add(
             tx,
@@ -142,7 +133,7 @@ def _take_kept(
             manifest_digest=manifest_digest,
             entries_file=file,
             rows=read.entries.height,
-            scopes=scopes,
+            scopes=_scopes(manifest, read),
             read=read.parts,
         )
         deliveries.add_findings(tx, delivery, read.findings)
@@ -159,6 +150,63 @@ def _take_kept(
                 files=files,
             )
     return _Taken(name=manifest.name, refused=tuple(f"{manifest.name}/{part.name}" for part, _fault in read.broken))
+
+
+def _landed(
+    site: Site, instance: Instance, fetched: Fetched, originals: Sequence[LandedFile]
+) -> tuple[Landed, Read] | None:
+    """A delivery, verified and read; None where this very content is known."""
+    landed = land(
+        instance=instance.name,
+        plugin=instance.settings.plugin,
+        manifest=fetched.manifest,
+        originals=originals,
+        archive=fetched.archive,
+        sealer=site.keyring.sealer,
+        folder=site.archive,
+    )
+    with site.ledger.begin() as tx:
+        if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
+            return None
+        earlier = deliveries.newest_read(tx, instance.name, fetched.manifest.mode)
+    return landed, read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
+
+
+def _scopes(manifest: Manifest, read: Read) -> tuple[str, ...]:
+    """What the delivery speaks for: no part of which is broken."""
+    return tuple(s for s in manifest.scopes if s not in {p.scope for p, _fault in read.broken})
+
+
+@contextmanager
+def tried(site: Site, instance: Instance, today: date, source: Source) -> Iterator[DeliveryRow | None]:
+    """The one delivery that the source offers, as taking it in would make it; None where its content is known.
+
+    While this lasts its entries are there, sealed, and afterwards nothing is: the ledger knows nothing of it. Raises
+    DeliveryRefused for what would be refused. Call under the site's lock.
+    """
+    sealed: list[Path] = []
+    with open_session(site, instance, today) as session:
+        try:
+            (offer,) = source.offers(session)
+            session.begin(f"{offer.name} ")
+            with known(f"{instance.name} {offer.name}"):
+                fetched = source.fetch(session, offer)
+                originals = _keep(site, fetched, session)
+                sealed += [site.archive / file.sealed for file in originals]
+                found = _landed(site, instance, fetched, originals)
+                row = None
+                if found is not None:
+                    landed, read = found
+                    file = site.write_frame(read.entries)
+                    sealed.append(site.frames / file)
+                    rows, scopes = read.entries.height, _scopes(fetched.manifest, read)
+                    with site.ledger.begin() as tx:
+                        row = deliveries.would_be(tx, landed.landing, entries_file=file, rows=rows, scopes=scopes)
+            yield row
+        finally:
+            session.drop_parts()
+            for path in sealed:
+                path.unlink(missing_ok=True)
 
 
 def _refuse(

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import DEPARTURES, RECOGNITIONS, empty
 from gateway.model.holds import Breach
+from gateway.pipeline.bring import Brought, brought_dry
 from gateway.pipeline.heldset import Nobody, moves
 from gateway.pipeline.person import differences
 from gateway.pipeline.settlement import USABLE, Settled, settle_dry
+from gateway.settings import Instance
 from gateway.site import Site
 from gateway.store import deliveries, people
+from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_hex
 
 
@@ -42,11 +46,22 @@ def preview(site: Site, *, instance: str | None = None) -> Preview:
     The platform is not asked, so what stands there of people who were never uploaded is taken to be nothing.
     """
     with site.lock():
-        settled = settle_dry(site, Nobody())
-        with site.ledger.begin() as tx:
-            before, confirmed = people.recognitions(tx), people.confirmed(tx)
-            rows = [row for row in deliveries.select(tx, states=USABLE) if instance in (None, row.instance)]
-    numbers = {row.id for row in rows}
+        return _preview(site, instance, None)
+
+
+def preview_import(site: Site, instance: Instance, brought: Brought, today: date) -> tuple[Preview, str] | None:
+    """The same as if a list that came by hand had been taken in, shown for its instance, and the list's digest; None
+    where it is known. Raises DeliveryRefused for a list that would be refused, TryLater where a run goes on."""
+    with site.lock(), brought_dry(site, instance, brought, today) as row:
+        return None if row is None else (_preview(site, instance.name, row), row.content_digest)
+
+
+def _preview(site: Site, instance: str | None, extra: DeliveryRow | None) -> Preview:
+    settled = settle_dry(site, Nobody(), extra=extra)
+    with site.ledger.begin() as tx:
+        before, confirmed = people.recognitions(tx), people.confirmed(tx)
+        rows = [row for row in deliveries.select(tx, states=USABLE) if instance in (None, row.instance)]
+    numbers = {row.id for row in rows} | ({extra.id} if extra else set())
     # What is no list of people, but of payments, is applied as it is.
     applied = (DeliveryState.APPLIED, "", "")
     states = [settled.states.of.get(number, applied)[0].value for number in numbers]

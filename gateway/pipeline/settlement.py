@@ -105,10 +105,15 @@ def settle_site(site: Site, channel: PlatformChannel, run: int, actor: str) -> S
         return _settle_lists(site, channel, run, actor)
 
 
-def settle_dry(site: Site, channel: PlatformChannel, *, released: Place | None = None) -> Settled:
-    """What settling would come to, as if everybody had `released` this hold whatever its set. Writes nothing."""
+def settle_dry(
+    site: Site, channel: PlatformChannel, *, released: Place | None = None, extra: DeliveryRow | None = None
+) -> Settled:
+    """What settling would come to, as if everybody had `released` this hold whatever its set, or this `extra` list had
+    come. Writes nothing."""
     with roster.held():
         scene = _look(site, from_checkpoints=False)
+        if extra is not None and mapping_of(site, extra).statements:
+            scene = replace(scene, rows=[*scene.rows, extra])
         if released is not None:
             holds = {place: hold for place, hold in scene.holds.items() if place != released}
             scene = replace(scene, holds=holds, decided={**scene.decided, released: "released"})

@@ -45,8 +45,29 @@ def add(
     read: Sequence[ReadPart] = (),
 ) -> int:  # fmt: skip
     """A landed and normalised delivery. Raises StoreFault where the same content is there already."""
+    m, values = landing.manifest, _values(landing, entries_file, rows, scopes, read)
+    row = sa.insert(t.deliveries).values(**values, manifest_digest=manifest_digest)
+    number = inserted_id(tx.execute(row))
+    said = {"mode": m.mode.value, "business_date": m.business_date.isoformat(), "sequence": m.sequence, "rows": rows}
+    digests = {"content": landing.content_digest, "entries": entries_file}
+    record_event(tx, "delivery.taken", delivery=number, instance=landing.instance, **said, **digests)
+    return number
+
+
+def would_be(tx: Tx, landing: Landing, *, entries_file: str, rows: int, scopes: Sequence[str]) -> DeliveryRow:
+    """The row that `add` would make now, with the number that it would most likely get."""
+    newest = tx.execute(sa.select(sa.func.max(t.deliveries.c.id))).scalar_one() or 0
+    empty: dict[str, Any] = dict.fromkeys(("code", "message", "review_digest", "receipt_digest"), "")
+    empty |= dict.fromkeys(("applied_at", "resolutions_file", "receipt_at"))
+    values = _values(landing, entries_file, rows, scopes, ())
+    return DeliveryRow(id=newest + 1, outcomes=dict.fromkeys(t.OUTCOMES, 0), **empty, **values)
+
+
+def _values(
+    landing: Landing, entries_file: str, rows: int, scopes: Sequence[str], read: Sequence[ReadPart]
+) -> dict[str, Any]:
     m = landing.manifest
-    values = {
+    return {
         "instance": landing.instance,
         "name": m.name,
         "mode": m.mode.value,
@@ -54,18 +75,12 @@ def add(
         "sequence": m.sequence,
         "scopes": list(scopes),
         "content_digest": landing.content_digest,
-        "manifest_digest": manifest_digest,
         "landing": {**_landing_json(landing), "read": [asdict(part) for part in read]},
         "state": DeliveryState.LANDED.value,
         "arrived_at": now(),
         "entries_file": entries_file,
         "rows": rows,
     }
-    number = inserted_id(tx.execute(sa.insert(t.deliveries).values(**values)))
-    said = {"mode": m.mode.value, "business_date": m.business_date.isoformat(), "sequence": m.sequence, "rows": rows}
-    digests = {"content": landing.content_digest, "entries": entries_file}
-    record_event(tx, "delivery.taken", delivery=number, instance=landing.instance, **said, **digests)
-    return number
 
 
 def add_refused(

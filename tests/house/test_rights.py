@@ -17,6 +17,7 @@ OPTIONS = {
     "preview.person": "gateway resync --person PERSON --dry-run",
     "resync.person": "gateway resync --person PERSON",
     "cases.unmask": "gateway cases show --unmask",
+    "preview.import": "gateway import --dry-run",
     "takebacks.unmask": "gateway takebacks settlements --unmask",
     "retention.destroy": "gateway retention --destroy",
     "verify.repair": "gateway verify --repair",

@@ -63,9 +63,7 @@ def _ready(rig: Rig, kind: str) -> Rig:
 def _go(rig: Rig, way: str, csv: bytes, folder: Path) -> ExitCode:
     """The second list comes in this way."""
     if way == "import":
-        file = folder / "list.csv"
-        file.write_bytes(csv)
-        brought = Brought(file=file, mode=Mode.FULL, business_date=SECOND, scope="", sequence=2)
+        brought = _brought(csv, folder)
         report = lists.import_list(rig.site, NAME, brought, actor="clerk", day=SECOND)[1]
     elif way == "daemon":
         report = schedule.run_slot(rig.site, NAME, PLANNED, patience=runs.AT_ONCE)
@@ -75,6 +73,13 @@ def _go(rig: Rig, way: str, csv: bytes, folder: Path) -> ExitCode:
         report = runs.run(rig.site, [], SECOND, actor="clerk")
     assert report is not None
     return report.exit_code
+
+
+def _brought(csv: bytes, folder: Path) -> Brought:
+    """The second list on a stick."""
+    file = folder / "list.csv"
+    file.write_bytes(csv)
+    return Brought(file=file, mode=Mode.FULL, business_date=SECOND, scope="", sequence=2)
 
 
 WAYS = [
@@ -105,6 +110,34 @@ def test_no_way_in_goes_past_the_guard(guarded: Rig, civil_csv: bytes, tmp_path:
     assert "applied" == rig.row(right.stem).state
     assert before <= set(rig.records())
     rig.site.ledger.close()
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_a_dry_import_says_what_a_real_one_holds(guarded: Rig, civil_csv: bytes, tmp_path: Path, kind: str) -> None:
+    """It shows the holds of the import that follows, with their digests, and leaves nothing behind: no list, no file,
+    no hold, nobody gone; a second look comes to the same."""
+    rig = _ready(guarded, kind)
+    before, uploads, files = rig.records(), len(rig.uploads()), _files(rig)
+    brought = _brought(CONTENTS[kind][0](civil_csv), tmp_path)
+    with time_machine.travel(NOW, tick=True):
+        first, dry = (lists.would_import(rig.site, NAME, brought, actor="clerk", day=SECOND) for _time in range(2))
+        assert first and dry and dry.before
+        assert (None, ("clerk", first.seen.digest), first.seen) == (first.before, dry.before[1:], dry.seen)
+        assert (1, []) == (len(rig.rows()), _holds(rig))
+        assert (before, uploads, files) == (rig.records(), len(rig.uploads()), _files(rig))
+        assert "end" not in {direction for direction, *_rest in dry.seen.moves}
+        assert ExitCode.HELD == _go(rig, "import", CONTENTS[kind][0](civil_csv), tmp_path)
+    assert {(hold.place, hold.leaving, hold.digest) for hold in _holds(rig)} == {
+        (breach.place, breach.leaving, breach.digest) for breach in dry.seen.holds
+    }
+    assert lists.would_import(rig.site, NAME, brought, actor="clerk", day=SECOND) is None
+    rig.site.ledger.close()
+
+
+def _files(rig: Rig) -> list[str]:
+    """The sealed files of the site, partial ones included."""
+    files = (path for path in rig.site.settings.var.rglob("*") if path.is_file())
+    return sorted(path.name for path in files if "ledger" not in path.name)
 
 
 @pytest.mark.parametrize("instance", [NAME, None], ids=["resync", "run"])

@@ -1,16 +1,19 @@
 """Lists that came on a stick."""
 
+import json
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from gateway.acts import look
-from gateway.acts.lists import import_list
-from gateway.errors import NotAllowed, NotFound
+from gateway.acts import look, runs
+from gateway.acts.lists import import_list, would_import
+from gateway.errors import DeliveryRefused, NotAllowed, NotFound
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
+from tests.acts.acceptance.test_preview import dump
 from tests.acts.lived import Lived, ask, copy, opened
+from tests.pipeline.rig import later
 
 DAY = date(2026, 11, 3)
 FULL = "MZ_451000_20261101_F_0001"
@@ -44,6 +47,31 @@ def test_a_list_on_a_stick_comes_to_what_it_comes_to_by_wire(lived: Lived, tmp_p
     assert ([], [], None) == (again.taken, again.refused, none)
     assert [("clerk", "list.import")] * 2 == ask(root, "SELECT actor, act FROM acts WHERE act = 'list.import'")
     assert [] == [p for p in (root / "var" / "incoming").rglob("*") if p.is_file()]
+
+
+def test_a_dry_import_shows_and_leaves_nothing(lived: Lived, tmp_path: Path) -> None:
+    """What importing the department's archive would change is what importing it changes; nothing is taken in, and a
+    list that would be refused is refused without being kept."""
+    root = copy(lived.fresh, tmp_path)
+    first = brought(archive(lived, FULL), day=date(2026, 11, 1), sequence=1)
+    (tmp_path / "none.csv").write_text("甲,乙\n1,2\n", "utf-8")
+    with later(hours=1), opened(root) as site:  # its message numbers are nobody else's
+        report = runs.run(site, ["tax"], DAY, actor="clerk")  # brings the roster
+        assert report is not None
+        assert [] == report.faults
+        before = dump(root)
+        looked = would_import(site, "civil_affairs", first, actor="clerk", day=DAY)
+        with pytest.raises(DeliveryRefused) as refused:
+            would_import(site, "civil_affairs", brought(tmp_path / "none.csv"), actor="clerk", day=DAY)
+        assert before == dump(root)
+        assert looked is not None
+        import_list(site, "civil_affairs", first, actor="clerk", day=DAY)
+        assert would_import(site, "civil_affairs", first, actor="clerk", day=DAY) is None
+    assert ("missing_column", {"applied": 1}) == (refused.value.code, looked.seen.deliveries)
+    believed = ask(root, "SELECT count(*) FROM recognitions WHERE instance = 'civil_affairs'")[0][0]
+    assert believed == sum(added for *_what, added, _ended in looked.seen.recognitions) > 50
+    (said,) = ask(root, "SELECT detail FROM acts WHERE act = 'preview'")
+    assert {"instance", "content", "digest", "moves", "holds"} == json.loads(said[0]).keys()
 
 
 def test_a_delta_by_hand_takes_its_place_in_the_sequence(lived: Lived, tmp_path: Path) -> None:

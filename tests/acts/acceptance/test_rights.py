@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "resync.person": lambda at: ("resync", "--person", _person(at)),
     "preview.person": lambda at: ("resync", "--person", _person(at), "--dry-run"),
     "import": lambda at: ("import", "civil_affairs", _list(at), "--mode", "full", "--business-date", "2026-01-01"),
+    "preview.import": lambda at: (*COMMANDS["import"](at), "--dry-run"),
     "cases.list": lambda at: ("cases", "list"),
     "cases.show": lambda at: ("cases", "show", "1"),
     "cases.unmask": lambda at: ("cases", "show", "1", "--unmask", "--reason", "核对"),
