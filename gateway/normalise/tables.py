@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -113,46 +114,39 @@ def _read_csv(content: bytes, mapping: ListMapping, part: str) -> RawTable:
         raise _refuse("unreadable", _("文件不是文本表格"), part, _("请来源单位重新导出 CSV"))
     if encodings.is_utf8(content):
         return _table(content, content[:_HEADER_BYTES].decode(errors="ignore"), mapping, part)
-    table = _undecoded_table(content, mapping, part)
-    if table is not None:
-        return table
-    text, bad_bytes = encodings.transcoded(content)
-    return replace(_table(text, text[:_HEADER_BYTES].decode(errors="ignore"), mapping, part), bad_bytes=bad_bytes)
+    return _undecoded_table(content, mapping, part)
 
 
-def _undecoded_table(content: bytes, mapping: ListMapping, part: str) -> RawTable | None:
+def _undecoded_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     """The table of GB18030, its columns decoded when it is read: names are a tenth of a list's bytes, and only what is
-    no ASCII takes time. None where bytes do not fit."""
+    no ASCII takes time."""
     head = encodings.begins_with(content, _HEADER_BYTES)
-    if head is None or not head.strip():
-        return None
     table = _table(encodings.undecoded(content), head, mapping, part, every=True)
-    # What a record has too much of is in no column.
-    if table.frame["broken"].any() and not encodings.is_gb18030(content):
-        return None
-    columns = []
+    columns, fit = [], [encodings.fits(head)]
     for column in table.frame.iter_columns():
         if column.name.startswith(_NOBODYS):
-            decoded = column if encodings.fits(column) else None
+            fit.append(encodings.cells_fit(column))
+        elif column.dtype == pl.String:
+            text, fits = encodings.decoded(column)
+            columns.append(text)
+            fit.append(fits)
         else:
-            decoded = encodings.decoded(column) if column.dtype == pl.String else column
-            columns.append(decoded)
-        if decoded is None:
-            return None
-    return replace(table, frame=pl.DataFrame(columns))
+            columns.append(column)
+    return replace(table, frame=pl.DataFrame(columns), bad_bytes=not all(fit))
 
 
 def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bool = False) -> RawTable:
     """The table of a text that begins so; with `every`, columns that nobody claims as well."""
     head = head.lstrip(_BOM)
-    if not head.strip() and not text.decode().lstrip(_BOM).strip():
+    if not head.strip():
         raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
     header = _header(head, part)
     found, unclaimed = _claims(header, mapping, part)
     frame = _even_frame(text, header)
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
-    others = {f"{_NOBODYS}{i}": i for i in range(len(header)) if i not in found.values()} if every else {}
+    cells = frame.select(pl.exclude("line", "broken")).columns
+    others = {f"{_NOBODYS}{i}": i for i in range(len(cells)) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = frame.select("line", "broken", *columns)
     _check_quotes(frame, text, len(header), part)
@@ -178,15 +172,15 @@ def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> No
         raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
 
 
-def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
+def _even_frame(text: bytes, header: list[str], *, counted: bool = False) -> pl.DataFrame | None:
     """All cells as text, `line` and `broken`, where every record has as many cells as the header; else None.
 
     The fast reader refuses a longer record and fills a shorter one silently: none was, where the commas add up.
+    `counted`: without quotes they do.
     """
     schema = {f"c{i}": pl.String() for i in range(len(header))}
-    commas, quoted = text.count(b","), b'"' in text
-    lines = text.count(b"\n") + (not text.endswith(b"\n"))
-    if not quoted and commas != (len(header) - 1) * lines:  # each line is a record
+    quoted = b'"' in text
+    if not quoted and not counted and text.count(b",") != (len(header) - 1) * _lines(text):  # each line is a record
         return None
     try:
         # The header has line 1.
@@ -195,17 +189,22 @@ def _even_frame(text: bytes, header: list[str]) -> pl.DataFrame | None:
         )
     except pl.exceptions.PolarsError:  # quoted in a way of its own, or uneven
         return None
-    inside = sum(cell.count(",") for cell in header)
     if quoted:  # only a quoted cell can hold a comma
+        inside = sum(cell.count(",") for cell in header)
         inside += sum(frame.select(pl.col(*schema).str.count_matches(",", literal=True).sum()).row(0))
-    between = (len(header) - 1) * (frame.height + 1)
-    return frame.with_columns(broken=pl.lit(value=False)) if commas - inside == between else None
+        if text.count(b",") - inside != (len(header) - 1) * (frame.height + 1):
+            return None
+    return frame.with_columns(broken=pl.lit(value=False))
+
+
+def _lines(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
 def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:
     """The same where records differ."""
     try:
-        return uneven_frame(text, width, _even_frame)
+        return uneven_frame(text, width, partial(_even_frame, counted=True))
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
 

@@ -6,7 +6,8 @@ Takes the text, the header's width, and the fast reader. Gives all records after
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,6 +16,8 @@ import polars as pl
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
 #: Cells of a record, at most: a pattern for ten thousand is refused, and no list has a hundred.
 _WIDEST = 1000
+#: A return that ends no line.
+_STRAY = re.compile(rb"\r(?!\n)")
 #: A line that says nothing.
 _BLANK = b"\r\n"
 #: Bytes that are looked through at once: larger blocks take more memory, and no less time.
@@ -28,95 +31,125 @@ FastReader = Callable[[bytes, list[str]], pl.DataFrame | None]
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Line:
+    """Where a line begins: its byte, and the lines before it."""
+
+    at: int
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Strange:
+    """The lines that are no even record by themselves, of so many."""
+
+    lines: Sequence[_Line]
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Mended:
     """The text below a header of its own, one even record for each record."""
 
     text: bytes
     records: int
-    #: Which of them had another width.
-    broken: Sequence[int]
+    #: Which of them had another width -> the cells that no header names, as text.
+    broken: Mapping[int, str]
 
 
 def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
-    """`c0` … as text, `line` and `broken`: a record with more or fewer cells than the header is broken.
+    """`c0` … as text, `line` and `broken`: a record with more or fewer cells than the header is broken. What it has
+    too much of is the column after the header's last.
 
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
-    strange = _strange(text, width) if 1 < width <= _WIDEST else None
-    if strange is None:
-        return _patient_frame(text, width)
-    mended = _mended(text, width, strange)
-    read = fast(mended.text, [""] * width)
-    if read is None or read.height != mended.records:
-        return _patient_frame(text, width)
-    broken = pl.repeat(False, read.height, dtype=pl.Boolean, eager=True).scatter(mended.broken, True)
+    for every in (False, True) if 1 < width <= _WIDEST else ():
+        strange = _strange(text, width, every=every)
+        mended = _mended(text, width, strange) if len(strange.lines) <= max(_FEW * strange.count, 1) else None
+        read = fast(mended.text, [""] * width) if mended else None
+        if mended and read is not None and read.height == mended.records:
+            return _with_broken(read, mended, width)
+    return _patient_frame(text, width)
+
+
+def _with_broken(read: pl.DataFrame, mended: _Mended, width: int) -> pl.DataFrame:
+    places = list(mended.broken)
+    broken = pl.repeat(False, read.height, dtype=pl.Boolean, eager=True).scatter(places, True)
+    beyond = pl.repeat(None, read.height, dtype=pl.String, eager=True).scatter(places, list(mended.broken.values()))
     # The first record is the text's header.
-    return read.with_columns(broken.alias("broken"), pl.col("line") - 1).slice(1)
+    return read.with_columns(broken.alias("broken"), beyond.alias(f"c{width}"), pl.col("line") - 1).slice(1)
 
 
-def _strange(text: bytes, width: int) -> list[int] | None:
-    """Where the lines begin that are no even record by themselves; None where they are too many to be mended."""
-    found: list[int] = []
+def _strange(text: bytes, width: int, *, every: bool) -> _Strange:
+    """The strange lines: of `every` block, or of those whose commas do not fit their lines. In a block where they do, a
+    record may be as much too short as another is too long, which the fast reader then refuses."""
+    found: list[_Line] = []
     lines = 0
-    for start, block in _blocks(text):
-        split = pl.Series([block.removesuffix(b"\n")], dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
-        lines += split.len()
-        odd = _odd(split, block, width)
-        if odd.any():
-            ends = (split.str.len_bytes().cast(pl.Int64) + 1).cum_sum()
-            found += (ends.shift(1, fill_value=0).filter(odd) + start).to_list()
-    return found if len(found) <= max(_FEW * lines, 1) else None
+    for at, end in _blocks(text):
+        count = text.count(b"\n", at, end) + (text[end - 1 : end] != b"\n")
+        plain = text.find(b'"', at, end) < 0 and not _STRAY.search(text, at, end)
+        if every or not plain or text.count(b",", at, end) != (width - 1) * count:
+            found += [
+                _Line(at=at + place, line=lines + line) for place, line in _within(text[at:end], width, plain=plain)
+            ]
+        lines += count
+    return _Strange(lines=found, count=lines)
 
 
-def _blocks(text: bytes) -> Iterator[tuple[int, bytes]]:
-    """The text in blocks of whole lines, each with its place."""
+def _blocks(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where blocks of whole lines begin and end."""
     at = 0
     while at < len(text):
         end = text.find(b"\n", at + _BLOCK) + 1 or len(text)
-        yield at, text[at:end]
+        yield at, end
         at = end
 
 
-def _odd(lines: pl.Series, block: bytes, width: int) -> pl.Series:
-    """Whether each line of the block is no even record by itself, whatever stands before it."""
-    if b'"' not in block and block.count(b"\r") == lines.str.ends_with("\r").sum():
-        return lines.str.count_matches(",", literal=True) != width - 1
-    return ~lines.str.contains(rf"^{_CELL}(?:,{_CELL}){{{width - 1}}}\r?$")
+def _within(block: bytes, width: int, *, plain: bool) -> Iterator[tuple[int, int]]:
+    """The bytes and the lines before each strange line of a block; `plain` where only commas and line ends matter."""
+    split = pl.Series([block.removesuffix(b"\n")], dtype=pl.Binary).cast(pl.String).str.split("\n").explode()
+    odd = split.str.count_matches(",", literal=True) != width - 1 if plain else ~split.str.contains(_even(width))
+    at = (split.str.len_bytes().cast(pl.Int64) + 1).cum_sum().shift(1, fill_value=0)
+    return zip(at.filter(odd).to_list(), odd.arg_true().to_list(), strict=True)
 
 
-def _mended(text: bytes, width: int, strange: Sequence[int]) -> _Mended:
+def _even(width: int) -> str:
+    """What a line looks like that is an even record by itself, whatever stands before it."""
+    return rf"^{_CELL}(?:,{_CELL}){{{width - 1}}}\r?$"
+
+
+def _mended(text: bytes, width: int, strange: _Strange) -> _Mended:
     """Each record that begins on a strange line is read patiently and told evenly; blank lines are left out."""
-    whole, broken = memoryview(text), list[int]()
+    whole, broken = memoryview(text), dict[int, str]()
     pieces: list[bytes | memoryview] = [b"," * (width - 1) + b"\n"]
-    records = done = 0
-    for at in strange:
-        if at < done:  # within the record before
+    records = done = lines_done = 0
+    for one in strange.lines:
+        if one.at < done:  # within the record before
             continue
-        pieces.append(whole[done:at])
-        records += text.count(b"\n", done, at)
-        done = text.find(b"\n", at) + 1 or len(text)
-        if text[at:done].strip(_BLANK):
-            cells, done = _patiently(text, at)
+        pieces.append(whole[done : one.at])
+        records += one.line - lines_done
+        done, lines_done = text.find(b"\n", one.at) + 1 or len(text), one.line + 1
+        if text[one.at : done].strip(_BLANK):
+            cells, done, lines_done = _patiently(text, one)
             if len(cells) != width:
-                broken.append(records)
+                broken[records] = ",".join(cells[width:])
             pieces.append(_told(cells, width))
             records += 1
     pieces.append(whole[done:])
-    records += text.count(b"\n", done) + (done < len(text) and not text.endswith(b"\n"))
+    records += strange.count - lines_done
     return _Mended(text=b"".join(pieces), records=records, broken=broken)
 
 
-def _patiently(text: bytes, at: int) -> tuple[list[str], int]:
-    """The cells of the record that begins there, and where it ends."""
-    end = at
+def _patiently(text: bytes, one: _Line) -> tuple[list[str], int, int]:
+    """The cells of the record that begins there; where it ends, and the lines up to there."""
+    end, line = one.at, one.line
 
     def lines() -> Iterator[str]:
-        nonlocal end
+        nonlocal end, line
         while end < len(text):
-            begin, end = end, text.find(b"\n", end) + 1 or len(text)
+            begin, end, line = end, text.find(b"\n", end) + 1 or len(text), line + 1
             yield text[begin:end].decode()
 
-    return next(csv.reader(lines())), end
+    return next(csv.reader(lines())), end, line
 
 
 def _told(cells: Sequence[str], width: int) -> bytes:
@@ -133,8 +166,9 @@ def _patient_frame(text: bytes, width: int) -> pl.DataFrame:
     rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     nothing: list[str | None] = [None] * width
     columns = list(zip(*([*row, *nothing][:width] for row in rows), strict=True)) if rows else [()] * width
+    beyond = [",".join(row[width:]) for row in rows]
     return pl.DataFrame(
-        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate(columns)]
+        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate([*columns, beyond])]
         + [
             pl.Series("line", range(2, len(rows) + 2), pl.UInt32),
             pl.Series("broken", [len(row) != width for row in rows], pl.Boolean),

@@ -90,6 +90,24 @@ def test_only_what_is_strange_is_read_patiently(strange: str, width: int) -> Non
         assert [] == read
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_what_one_record_lacks_and_another_has_too_much_is_seen(ends: str) -> None:
+    """Where two records that stand together have as many cells as two even ones, both are found, and the others are not
+    read patiently for it."""
+    read: list[pl.DataFrame | None] = []
+
+    def fast(text: bytes, header: list[str]) -> pl.DataFrame | None:
+        read.append(_even_frame(text, header))
+        return read[-1]
+
+    even = [f"a{n},b{n},c{n}" for n in range(EVEN)]
+    text = text_of([*even[:5], "x,y", *even[5:7], "x,y,z,more", *even[7:]], ends)
+    frame = uneven_frame(text.encode(), WIDTH, fast)
+    assert patient(text) == told(frame)
+    assert [False, True] == [one is not None for one in read]
+    assert [("x", ""), ("x", "more")] == frame.filter("broken").select("c0", f"c{WIDTH}").rows()
+
+
 @pytest.mark.parametrize("blank", ["", "\r", "\r\r", "\r\r\r"], ids=len)
 def test_lines_of_nothing_but_line_ends_are_no_records(blank: str) -> None:
     """However many returns a blank line is made of, it is nobody's row, beside rows that are too short."""
