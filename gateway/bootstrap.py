@@ -30,6 +30,7 @@ def open_site(root: Path) -> Site:
         raise SettingsFault(what, where=str(settings.var), next_step=_("请检查目录权限")) from fault
     ledger = Ledger(settings.database)
     ledger.migrate()
+    keyring.index.use(ledger.works_under(keyring.index.key_id))
     _loaded()
     return Site(
         settings=settings,

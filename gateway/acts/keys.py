@@ -18,8 +18,11 @@ from gateway.logs import log
 from gateway.pipeline import epochs
 from gateway.pipeline.certificates import certify
 from gateway.pipeline.epochs import Passed, Tell
-from gateway.pipeline.sweep import GRACE
+from gateway.pipeline.reindex import Reindexed, proved, reindex
+from gateway.pipeline.sweep import GRACE, sweep
 from gateway.site import Site
+from gateway.store import indexkeys
+from gateway.store.ledger import now as ledger_now
 from gateway.store.ledger import record_act
 from gateway.vault import KeyInfo, KeyKind, sm2
 from gateway.vault.keys import change_key_passphrase, key_material
@@ -48,7 +51,10 @@ class KeyStatus:
     #: What computes SM2.
     sm2: str
     epochs: tuple[EpochView, ...]
-    index: KeyInfo
+    #: Of the blind index, oldest first; the one in force, and since when it is (UTC), None = since the ledger is there.
+    index: tuple[KeyInfo, ...]
+    index_in_force: str
+    index_since: datetime | None
     signing: tuple[KeyInfo, ...]
     #: Names of what no key of the site opens.
     broken: tuple[str, ...]
@@ -66,13 +72,16 @@ def status(site: Site, *, actor: str) -> KeyStatus:
     """Which keys there are, and how much each of them is needed for. Opens every header and every value."""
     with acting(site, actor, "keys.status") as may, site.ledger.begin() as tx:
         may(tx)
+        in_force, since = indexkeys.in_force(tx)
     infos, used = site.keyring.ids(), epochs.usage(site)
     kept = [one for one in infos if one.kind is KeyKind.EPOCH]
     return KeyStatus(
         provider=site.keyring.provider.kind,
         sm2=sm2.adapter(),
         epochs=tuple(_epoch(one, used, newest=one is kept[-1]) for one in kept),
-        index=next(one for one in infos if one.kind is KeyKind.INDEX),
+        index=tuple(one for one in infos if one.kind is KeyKind.INDEX),
+        index_in_force=in_force,
+        index_since=since,
         signing=tuple(one for one in infos if one.kind is KeyKind.GATEWAY),
         broken=used.broken,
     )
@@ -93,6 +102,28 @@ def rotate(site: Site, *, actor: str, tell: Tell = lambda _files: None) -> Rotat
     return Rotated(key_id=begun.key_id, passed=pass_on(site, tell))
 
 
+def rotate_index(
+    site: Site, *, actor: str, tell: Tell = lambda _files: None, patience: Patience = runs.A_MOMENT
+) -> Reindexed:
+    """Passes all keyed digests to a new key of the blind index; after a try that was cut short, to the one of then.
+
+    Raises TryLater where another run outlasts the patience. Whoever has the site open meanwhile must open it again.
+    """
+
+    def go() -> Reindexed:
+        with site.lock():
+            begun = site.keyring.ring.begin_index(site.keyring.index.key_id)
+            return reindex(site, begun.key_id, tell=tell, allowed=may, actor=actor)
+
+    with acting(site, actor, "keys.rotate.index") as may:
+        with site.ledger.begin() as tx:
+            may(tx)
+        done = runs.patiently(go, patience)
+    counts = {"people": done.people, "numberless": done.numberless, "files": done.files}
+    log(_("新的索引密钥已启用"), action="keys.reindexed", key=done.key_id, **counts)
+    return done
+
+
 def pass_on(site: Site, tell: Tell = lambda _files: None) -> Passed:
     """Passes to the newest epoch what has not passed yet. Nothing to do where there is only one."""
     if len(site.keyring.ring.file.epochs) == 1:
@@ -105,15 +136,17 @@ def pass_on(site: Site, tell: Tell = lambda _files: None) -> Passed:
 
 
 def destroy(site: Site, key_id: str, *, actor: str, note: str, patience: Patience = runs.A_MOMENT) -> str:
-    """Destroys an old epoch's key, once nothing needs it: the name of the certificate.
+    """Destroys an old key of an epoch or of the blind index, once nothing needs it: the name of the certificate.
 
-    Raises NotFound for a key that is not there, NotAllowed for the newest or where something still needs it, TryLater
-    where it was the newest until an hour ago, or another run outlasts the patience. Then nothing was destroyed.
+    Raises NotFound for a key that is not there, NotAllowed for the one in use or where something still needs it,
+    TryLater where it was in use until an hour ago, or another run outlasts the patience. Then nothing was destroyed.
     """
     with acting(site, actor, "keys.destroy") as may:
         note = checked_note(note)
         with site.ledger.begin() as tx:
             may(tx)
+        if key_id in [one.key_id for one in site.keyring.ring.file.index]:
+            return runs.patiently(lambda: _destroy_index(site, key_id, actor, note, may), patience)
         _check_old(site, key_id)
         return runs.patiently(lambda: _destroy(site, key_id, actor, note, may), patience)
 
@@ -162,6 +195,30 @@ def _destroy(site: Site, key_id: str, actor: str, note: str, may: May) -> str:
         site.keyring.ring.drop_epoch(key_id)  # a crash before it leaves a record too many, and the key to be destroyed
         name = certify(site, "epoch", **told, passed={"files": passed.files, "values": passed.values})
     log(_("旧的封存密钥已销毁"), action="keys.destroyed", key=key_id, certificate=name)
+    return name
+
+
+def _destroy_index(site: Site, key_id: str, actor: str, note: str, may: May) -> str:
+    """One that never came into force needs no hour, and nothing to be proved."""
+    with site.lock():
+        with site.ledger.begin() as tx:
+            in_force, since = indexkeys.in_force(tx)
+        if key_id == in_force:
+            step = _("请先用 gateway keys rotate --index 换用新密钥")
+            raise NotAllowed(_("{key_id} 是正在使用的密钥,不能销毁").format(key_id=key_id), next_step=step)
+        if since is not None and since + SETTLING > ledger_now():
+            what = _("换用新密钥不足一小时,可能还有内容正用旧密钥写入")
+            raise TryLater(what, next_step=_("请一小时后再试"))
+        sweep(site)
+        found = proved(site)
+        with site.ledger.begin() as tx:
+            may(tx)
+            told = {"key": key_id, "found_without": found}
+            record_act(tx, actor=actor, act="keys.destroy", note=note, **told)
+        site.keyring.ring.drop_index(key_id, in_force)
+        site.ledger.scrub()
+        name = certify(site, "index", **told)
+    log(_("旧的索引密钥已销毁"), action="keys.destroyed", key=key_id, certificate=name)
     return name
 
 

@@ -67,6 +67,7 @@ RIGHTS: Mapping[str, Right] = {
     "keys.list": Right(free=_NO_LEDGER),
     "keys.status": Right(roles=(SYSTEM, SECURITY, AUDIT)),
     "keys.rotate": Right(roles=(SECURITY,)),
+    "keys.rotate.index": Right(roles=(SECURITY,)),
     "keys.destroy": Right(roles=(SECURITY,)),
     "keys.passphrase": Right(roles=(SECURITY,)),
     "keys.export": Right(roles=(SECURITY,)),

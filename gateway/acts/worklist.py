@@ -208,7 +208,7 @@ def _worklist(site: Site, genuine: Mapping[int, tuple[int, int]], clerk: str, da
         known = worklists.get(tx, next(iter(genuine.values()))[0]) if genuine else None
     if known is None:
         what = _("不是本站点导出的清单,或每一行都被改动")
-        step = _("请经办人交来由本系统导出、只填了黄色两列的那份文件")
+        step = _("请经办人交来由本系统导出、只填了黄色两列的那份文件;索引密钥更换以前导出的须重新导出")
         raise NotAllowed(what, where=_("清单文件"), next_step=step)
     where = _("清单 {number}").format(number=known.id)
     if known.clerk != clerk:

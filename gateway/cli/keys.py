@@ -10,6 +10,7 @@ from gateway.acts import keys as acts
 from gateway.cli.output import line, print_json, table, talk
 from gateway.cli.root import AsJson, command, folder, group, opened
 from gateway.pipeline.epochs import Passed
+from gateway.pipeline.reindex import Reindexed
 from gateway.words import _
 
 _KINDS = {"epoch": _("封存"), "index": _("索引"), "gateway": _("签名(SM2)")}
@@ -43,16 +44,26 @@ def keys_status(ctx: typer.Context, as_json: AsJson = False) -> None:
         for one in seen.epochs
     ]
     table([_("封存密钥"), _("生成日期"), _("状态"), _("文件"), _("台账中的值")], rows)
+    states = {True: _("使用中"), False: _("未使用")}
+    index = [(key.key_id, key.created, states[key.key_id == seen.index_in_force]) for key in seen.index]
+    table([_("索引密钥"), _("生成日期"), _("状态")], index)
     _tell_broken(seen.broken)
 
 
 @command("rotate", text=_("换用新的封存密钥,并把已有内容逐一换过去;运行照常进行"), group=keys)
-def keys_rotate(ctx: typer.Context, as_json: AsJson = False) -> None:
+def keys_rotate(
+    ctx: typer.Context,
+    index: Annotated[bool, typer.Option("--index", help=_("换用新的索引密钥;其间没有别的运行"))] = False,
+    as_json: AsJson = False,
+) -> None:
     def tell(files: int) -> None:
         if files % _TELL_EVERY == 0:
             talk(_("已处理 {n} 个文件").format(n=files))
 
     with opened(ctx) as site:
+        if index:
+            _tell_reindexed(acts.rotate_index(site, actor=actor(), tell=tell), as_json)
+            return
         done = acts.rotate(site, actor=actor(), tell=tell)
     if as_json:
         print_json(done)
@@ -62,7 +73,7 @@ def keys_rotate(ctx: typer.Context, as_json: AsJson = False) -> None:
     talk(_("请立即备份 keys/ring.json。旧密钥仍可打开内容;一小时后可用 gateway keys destroy 销毁"))
 
 
-@command("destroy", text=_("销毁一个旧的封存密钥;先逐一证明没有内容需要它"), group=keys)
+@command("destroy", text=_("销毁一个旧的封存密钥或索引密钥;先逐一证明没有内容需要它"), group=keys)
 def keys_destroy(
     ctx: typer.Context,
     key_id: Annotated[str, typer.Argument(metavar="KEY", help=_("密钥编号,见 gateway keys list"))],
@@ -100,6 +111,17 @@ def _show(seen: sites.Keys, as_json: bool) -> None:
     table([_("用途"), _("编号"), _("生成日期")], [(_KINDS[k.kind], k.key_id, k.created) for k in seen.keys])
     talk(_("本网关的 SM2 公钥(交给医保平台登记):"))
     line(seen.public_key)
+
+
+def _tell_reindexed(done: Reindexed, as_json: bool) -> None:
+    if as_json:
+        print_json(done)
+        return
+    line(_("新的索引密钥:{key_id}").format(key_id=done.key_id))
+    line(_("已换用新密钥:{people} 人,{files} 个文件").format(people=done.people, files=done.files))
+    if done.numberless:
+        talk(_("其中 {n} 人早已不在名册,人员编号未知:历史保留,但不能再按编号查到").format(n=done.numberless))
+    talk(_("请立即备份 keys/ring.json 和台账;以前导出的待核查清单须重新导出,一小时后可销毁旧密钥"))
 
 
 def _tell_passed(passed: Passed) -> None:

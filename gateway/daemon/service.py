@@ -22,6 +22,7 @@ from gateway.logs import log
 from gateway.pipeline.calendar import Overdue
 from gateway.plugin.forms import now
 from gateway.site import Site
+from gateway.store.indexkeys import CHANGED
 from gateway.words import _
 
 #: Minutes between two looks at what could not be sent.
@@ -42,6 +43,8 @@ class Daemon:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._stopping = threading.Event()
+        #: The key of the blind index is another one now: the site must be opened again.
+        self.outdated = False
         #: What runs at this moment, for the farewell; "" = nothing.
         self._busy = ""
         #: Lists that are overdue and were told of.
@@ -148,6 +151,9 @@ class Daemon:
             log(_("未能运行,下次再试:{fault}").format(fault=fault), action="slot.later", job=what)
         except GatewayError as fault:
             log(_("运行出错:{fault}").format(fault=fault), action="slot.failed", job=what)
+            if fault.code == CHANGED and not self._stopping.is_set():
+                self.outdated = True
+                self.stop()
         except Exception as surprise:  # whatever it is, the other instances' slots are still to come
             # Its text is left out: it may quote a cell.
             at = extract_tb(surprise.__traceback__)[-1]
@@ -172,8 +178,9 @@ def last_planned(trigger: CronTrigger, at: datetime) -> datetime | None:
     return None
 
 
-def serve(site: Site) -> None:
-    """Serves until SIGTERM or SIGINT; a second signal ends the process at once."""
+def serve(site: Site) -> bool:
+    """Serves until SIGTERM or SIGINT; a second signal ends the process at once. True where it ended by itself, and
+    wants the site opened anew."""
     daemon = Daemon(site)
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -184,3 +191,4 @@ def serve(site: Site) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, stop)
     daemon.serve()
+    return daemon.outdated

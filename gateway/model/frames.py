@@ -62,6 +62,9 @@ ROSTER = pl.Schema(
     }
 )
 
+#: One row per person whom the ledger names and the roster has no more.
+FORMER = pl.Schema({"person_key": PersonKey, "psn_no": pl.String})
+
 #: One row per entry: whom it is about and what it comes to.
 RESOLUTIONS = pl.Schema(
     {

@@ -58,18 +58,22 @@ def held_set(site: Site, hold: HoldRow) -> pl.DataFrame | None:
 
 
 def _departures(site: Site, hold: HoldRow) -> pl.DataFrame | None:
+    leave = leaving(site, hold, _STATES[hold.state])
+    if hold.state == "open" and set_digest(hold.place, leave.select(LEAVES)) != hold.digest:
+        return None
+    return leave.with_columns(direction=pl.lit("end")).select(HELD_SET.names())
+
+
+def leaving(site: Site, hold: HoldRow, state: str) -> pl.DataFrame:
+    """`LEAVES` and county of the departures in that state that the hold is of."""
     with site.ledger.begin() as tx:
-        leave = people.departures_in(tx, hold.delivery_id, hold.scope, _STATES[hold.state])
+        leave = people.departures_in(tx, hold.delivery_id, hold.scope, state)
     known = roster.people(site, ["person_key", "county"], leave["person_key"])
     leave = leave.join(known, on="person_key", how="left", maintain_order="left")
     if hold.scope:
         leave = leave.with_columns(county=pl.lit(hold.scope))
     leave = leave.with_columns(pl.col("county").fill_null(""))
-    if hold.identity:
-        leave = leave.filter(identity=hold.identity, county=hold.county)
-    if hold.state == "open" and set_digest(hold.place, leave.select(LEAVES)) != hold.digest:
-        return None
-    return leave.with_columns(direction=pl.lit("end")).select(HELD_SET.names())
+    return leave.filter(identity=hold.identity, county=hold.county) if hold.identity else leave
 
 
 def _whole(site: Site, hold: HoldRow) -> pl.DataFrame | None:

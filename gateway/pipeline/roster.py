@@ -4,7 +4,7 @@ What linking reads is cut by number, what the platform is told by person key, an
 by: who looks up one person opens a few blocks of one bucket of each.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,14 +14,15 @@ import polars as pl
 
 from gateway.errors import PeerBroken, TryLater
 from gateway.model.buckets import BUCKETS, by_key, by_number
-from gateway.model.frames import ROSTER
+from gateway.model.frames import FORMER, ROSTER
 from gateway.normalise import normalise_roster
 from gateway.normalise.cells import mend
 from gateway.normalise.numbers import CLEAN, CLEANING, eighteen
 from gateway.pipeline.platform import PlatformChannel
 from gateway.reconcile import SEEN
 from gateway.site import Site
-from gateway.store import rosters
+from gateway.store import indexkeys, rosters
+from gateway.vault.blind import BlindIndex
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
@@ -59,23 +60,60 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
     people = _with_keys(site, people)
     if newest is not None:
         _check_size(newest.people, people.height, site.settings.site.roster_shrink)
-    files = _seal(site, people)
+    files, left = _seal(site, people), _seal_former(site, _left(site, people))
     with site.ledger.begin() as tx:
-        rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today)
+        rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today, former=left)
+
+
+def former(site: Site) -> pl.DataFrame:
+    """`FORMER`: those who were on a roster before. Their numbers are kept, so that they are found by them still, and
+    under another key of the blind index too."""
+    newest = _newest(site)
+    return site.read_frame(newest.former) if newest and newest.former else pl.DataFrame(schema=FORMER)
+
+
+def _left(site: Site, people: pl.DataFrame) -> pl.DataFrame:
+    """`FORMER`, once these people are the roster."""
+    before = pl.concat([former(site), _papers(site, list(FORMER), None)])
+    gone = before.join(people, on="psn_no", how="anti")
+    with site.ledger.begin() as tx:
+        named = indexkeys.named(tx, gone["person_key"])
+    return gone.join(named.to_frame(), on="person_key", how="semi").unique("person_key")
+
+
+def _seal_former(site: Site, left: pl.DataFrame) -> str | None:
+    return site.write_frame(left.sort("person_key")) if left.height else None
+
+
+def rekeyed(site: Site, keys: Callable[[pl.Series], pl.Series]) -> tuple[list[str], str | None]:
+    """The files of the roster in force, and of those who left, with other person keys; of no roster none."""
+    newest = _newest(site)
+    if newest is None:
+        return [], None
+
+    def passed(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(keys(frame["person_key"]).alias("person_key"))
+
+    seen = [site.write_frame(passed(site.read_frame(name))) for name in newest.files[:BUCKETS]]
+    papers = passed(_papers(site, PAPERS, None))
+    return seen + _seal_cut(site, papers, by_key(pl.col("person_key"))), _seal_former(site, passed(former(site)))
 
 
 def _seal(site: Site, people: pl.DataFrame) -> list[str]:
     """The sealed files, first all that linking reads. What compresses and seals them lets the other thread run."""
     cuts = ((_BY_NUMBER, by_number(pl.col("number"))), (PAPERS, by_key(pl.col("person_key"))))
-    parts = [(people.select(columns), people.select(cut).to_series()) for columns, cut in cuts]
-    jobs = [(frame, bucket == b) for frame, bucket in parts for b in range(BUCKETS)]
+    return [name for columns, cut in cuts for name in _seal_cut(site, people.select(columns), cut)]
 
-    def sealed(job: tuple[pl.DataFrame, pl.Series]) -> str:
-        frame, inside = job
-        return site.write_frame(frame.filter(inside).sort(frame.columns[0]))
+
+def _seal_cut(site: Site, people: pl.DataFrame, cut: pl.Expr) -> list[str]:
+    """One sealed file for each bucket, sorted by its first column."""
+    bucket = people.select(cut).to_series()
+
+    def sealed(number: int) -> str:
+        return site.write_frame(people.filter(bucket == number).sort(people.columns[0]))
 
     with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
-        return list(pool.map(sealed, jobs))
+        return list(pool.map(sealed, range(BUCKETS)))
 
 
 def _check_size(before: int, after: int, share: float) -> None:
@@ -88,14 +126,19 @@ def _check_size(before: int, after: int, share: float) -> None:
 
 def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:
     """With person keys. Two people of one key would be flagged as one: such a roster is refused."""
-    slices = (part["psn_no"].to_list() for part in people.select("psn_no").iter_slices(DIGESTS_AT_ONCE))
-    digests = (pl.Series(site.keyring.person_digest(numbers), dtype=pl.Int64) for numbers in slices)
-    keys = pl.concat([pl.Series("person_key", [], pl.Int64), *digests])
-    keyed = people.with_columns(keys).select(pl.col(n).cast(t) for n, t in ROSTER.items())
+    keyed = people.with_columns(person_key=digests(site.keyring.index, people["psn_no"]))
+    keyed = keyed.select(pl.col(n).cast(t) for n, t in ROSTER.items())
     if keyed["person_key"].n_unique() != keyed.height:
         what = _("两个人员编号的摘要相同,无法区分")
         raise PeerBroken(what, where=_("参保人名册"), next_step=_("请联系维护人员更换索引密钥"))
     return keyed
+
+
+def digests(index: BlindIndex, numbers: pl.Series) -> pl.Series:
+    """Person keys of person numbers, in their order."""
+    slices = (numbers.slice(at, DIGESTS_AT_ONCE) for at in range(0, numbers.len(), DIGESTS_AT_ONCE))
+    made = (pl.Series(index.digests(some.to_list()), dtype=pl.Int64) for some in slices)
+    return pl.concat([pl.Series([], dtype=pl.Int64), *made])
 
 
 _held: ContextVar[dict[str, pl.DataFrame] | None] = ContextVar("held", default=None)

@@ -38,13 +38,27 @@ def claim_digest(site: Site, entry: pl.DataFrame, instance: str) -> int:
     return _digest(site, _said(entry, instance))
 
 
+def claim_text(entry: pl.DataFrame, instance: str) -> str:
+    """What `claim_digest` is the digest of: a person's number and name in the clear."""
+    return _text(_said(entry, instance))
+
+
+def sealed_text(site: Site, sealed: bytes) -> str:
+    """The same of a sealed claim. Raises SealBroken."""
+    return _text(json.loads(site.keyring.sealer.open_bytes(sealed, PURPOSE)))
+
+
 def _said(entry: pl.DataFrame, instance: str) -> dict[str, str | None]:
     who = entry.select(who_says(pl.lit(instance))).row(0, named=True)
     return {name: str(value) if isinstance(value, date) else value for name, value in who.items()}
 
 
 def _digest(site: Site, said: Mapping[str, str | None]) -> int:
-    return site.keyring.person_digest(["|".join(said[name] or "" for name in WHO)])[0]
+    return site.keyring.person_digest([_text(said)])[0]
+
+
+def _text(said: Mapping[str, str | None]) -> str:
+    return "|".join(said[name] or "" for name in WHO)
 
 
 def verdicts(site: Site) -> pl.DataFrame:

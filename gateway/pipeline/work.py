@@ -215,6 +215,13 @@ def in_force(rows: Sequence[DeliveryRow]) -> dict[int, set[str]]:
 _CLAIM = ("number", "number_state", "name_key", "head_number", "birth_from", "birth_to", "sex", "area")
 
 
+def claim_texts(entries: pl.DataFrame, *, payments: bool = False) -> pl.Series:
+    """Of each row what the digest in its case's subject is of: a person's number and name in the clear."""
+    read = _OF_PAYMENTS if payments else _CLAIM
+    cells = (pl.col(c).cast(pl.String).fill_null("") if c in read else pl.lit("") for c in _CLAIM)
+    return entries.select(pl.concat_str(list(cells), separator="|")).to_series()
+
+
 def _doubts(
     site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame, prefix: str
 ) -> pl.DataFrame:
@@ -228,8 +235,7 @@ def _doubts(
         & ~((pl.col("remark") == "dead_by_row") & pl.col("dead").fill_null(value=False))
     ).with_columns(code="remark")
     both = pl.concat([review, remarked])
-    claim = pl.concat_str([pl.col(c).cast(pl.String).fill_null("") for c in _CLAIM], separator="|")
-    digests = site.keyring.person_digest(both.select(claim).to_series().to_list())
+    digests = site.keyring.person_digest(claim_texts(both).to_list())
     subject = pl.concat_str(
         pl.lit(f"{prefix}{row.instance}:"), pl.Series("digest", digests, pl.Int64), pl.lit(":"), "code"
     )

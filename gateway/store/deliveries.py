@@ -271,6 +271,6 @@ def files_in_use(tx: Tx) -> set[str]:
     for row in tx.execute(sa.select(c.entries_file, c.resolutions_file, c.landing)):
         names.update(n for n in (row.entries_file, row.resolutions_file) if n)
         names.update(f["sealed"] for f in row.landing.get("files", []))
-    for files in tx.execute(sa.select(t.rosters.c.files)).scalars():
-        names.update(files)
+    for files, former in tx.execute(sa.select(t.rosters.c.files, t.rosters.c.former)):
+        names.update(files, [former] if former else [])
     return names

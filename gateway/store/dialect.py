@@ -133,6 +133,24 @@ def take_turn(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK}'")
 
 
+def lock_out(connection: sa.Connection, table: sa.Table, *, alone: bool) -> None:
+    """Until the transaction ends nobody else who asks for this has it `alone`; or nobody else has it at all. Asked
+    first: a transaction's first query fixes what it sees. SQLite has one at a time anyway."""
+    if not _is_sqlite(connection):
+        mode = "ACCESS EXCLUSIVE" if alone else "ACCESS SHARE"
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN {mode} MODE")
+
+
+def scrub(engine: sa.Engine) -> None:
+    """SQLite's files hold nothing any more that was overwritten; in PostgreSQL the room of old rows is free."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.rollback()  # neither is done within a transaction, which SQLite's connections begin by themselves
+        driver: Any = connection.connection.driver_connection
+        driver.execute("VACUUM")
+        if _is_sqlite(connection):
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def is_overtaken(fault: sa.exc.DBAPIError) -> bool:
     """Whether another transaction changed first what this one wanted to."""
     return getattr(fault.orig, "sqlstate", None) == "40001"

@@ -13,9 +13,9 @@ from alembic import command
 from alembic.config import Config
 
 from gateway.errors import SettingsFault, StoreFault, TryLater
-from gateway.store import audit, leases
+from gateway.store import audit, indexkeys, leases
 from gateway.store import tables as t
-from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of, take_turn
+from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of, scrub, take_turn
 from gateway.words import _
 
 Tx = sa.Connection
@@ -40,6 +40,8 @@ class Ledger:
         self._lease_seconds = lease_seconds
         #: The serial of the lease that this process holds.
         self._lease: int | None = None
+        #: The key of the blind index that this process works with; "" = it works with none.
+        self.index_key = ""
         #: Whether this process appended something to the audit chain since it was last asked.
         self._appended = False
 
@@ -52,16 +54,19 @@ class Ledger:
             command.upgrade(config, "head")
 
     @contextmanager
-    def begin(self, *, turn: bool = False) -> Iterator[Tx]:
+    def begin(self, *, turn: bool = False, alone: bool = False) -> Iterator[Tx]:
         """A transaction: all of it commits, or none. Raises StoreFault, also where this process held the lease and
-        another has taken it: then it commits nothing any more.
+        another has taken it, or another has changed the key of the blind index: then it commits nothing any more.
 
         `turn`: one at a time among all processes, for what people and runs change alike, such as a case, a hold or the
-        queue; without, the later of two that change one row fails. Not within another.
+        queue; without, the later of two that change one row fails. `alone`: no other transaction goes on meanwhile. Not
+        within another.
         """
         with self._transaction() as connection:
             if turn:
                 take_turn(connection)
+            if self.index_key:
+                indexkeys.check(connection, self.index_key, alone=alone)
             audit.begin(connection)
             yield connection
             if self._lease is not None and not self._still_held(connection, self._lease):
@@ -118,6 +123,24 @@ class Ledger:
             # A database that is away may be back for the next one.
             with suppress(StoreFault), self._transaction() as tx:
                 leases.renew(tx, serial, self._lease_seconds)
+
+    def works_under(self, key_id: str) -> str:
+        """The key of the blind index in force, under which this process works from now on: that one where the ledger
+        has named none yet."""
+        with self._transaction() as tx:
+            known, _since = indexkeys.in_force(tx)
+        if not known:
+            with self._transaction() as tx:
+                take_turn(tx)
+                known = indexkeys.in_force(tx)[0] or key_id
+                indexkeys.set_in_force(tx, known)
+        self.index_key = known
+        return known
+
+    def scrub(self) -> None:
+        """What was overwritten is on the disk no longer (`dialect.scrub`). Not within a transaction."""
+        with self._translated():
+            scrub(self._engine)
 
     def appended(self) -> bool:
         """Whether something was recorded since this was last asked."""

@@ -311,6 +311,16 @@ rosters = sa.Table(
     sa.Column("files", sa.JSON, nullable=False),
     sa.Column("pulled_on", sa.Date, nullable=False),
     sa.Column("pulled_at", sa.DateTime, nullable=False),
+    # The sealed file of those whom the ledger names and the roster has no more; NULL = nobody.
+    sa.Column("former", sa.String(80)),
+)
+
+# Under which key of the blind index all keyed digests are: one row. `since`: NULL = since the ledger is there.
+index_key = sa.Table(
+    "index_key",
+    metadata,
+    sa.Column("key_id", sa.String(16), primary_key=True),
+    sa.Column("since", sa.DateTime),
 )
 
 # The audit chain: what people and the gateway did, one entry after another without a gap. Written by `audit.append` and

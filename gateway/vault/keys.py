@@ -20,13 +20,14 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_va
 from gateway.errors import KeyFault
 from gateway.vault import ring as rings
 from gateway.vault import sealedfile
+from gateway.vault.blind import BlindIndex
 from gateway.vault.files import damaged, write_private
 from gateway.vault.provider import KeyProvider, Signer
 from gateway.vault.ring import Ring
 from gateway.vault.seal import Sealer
 from gateway.vault.sealedfile import USUAL, Cost, Material
 from gateway.vault.secrets import FORMS, credential, passphrase_file, read_passphrase, refuse_open_to_others
-from gateway.vault.sm import SM4_KEY_BYTES, Sm3Keyed
+from gateway.vault.sm import SM4_KEY_BYTES
 from gateway.words import _
 
 
@@ -35,7 +36,7 @@ class KeyKind(StrEnum):
 
     #: Wraps the data keys of sealed files; several while one passes to the next, the last one seals.
     EPOCH = "epoch"
-    #: Makes the blind index.
+    #: Makes the blind index; of several the ledger says which is in force.
     INDEX = "index"
     #: Signs what the gateway sends.
     GATEWAY = "gateway"
@@ -82,7 +83,8 @@ class Keyring:
     signing_key: Signer
     ring: Ring = field(repr=False)
     provider: KeyProvider = field(repr=False)
-    _index: Sm3Keyed = field(repr=False)
+    #: Person keys and other keyed digests.
+    index: BlindIndex = field(repr=False)
 
     @classmethod
     def create(cls, folder: Path, settings: KeySettings = USUAL_PLACE, cost: Cost = USUAL) -> Self:
@@ -120,13 +122,17 @@ class Keyring:
     def _opened(cls, folder: Path, provider: KeyProvider) -> Self:
         ring = Ring(folder / rings.FILE, provider)
         return cls(
-            sealer=Sealer(epochs=ring), signing_key=ring.signing(), ring=ring, provider=provider, _index=ring.index()
+            sealer=Sealer(epochs=ring),
+            signing_key=ring.signing(),
+            ring=ring,
+            provider=provider,
+            index=BlindIndex(ring, ring.file.index[0].key_id),
         )
 
     def ids(self) -> list[KeyInfo]:
         """Kind, id and date of each key, oldest first; never a key."""
         file = self.ring.file
-        kinds = {KeyKind.EPOCH: file.epochs, KeyKind.INDEX: (file.index,), KeyKind.GATEWAY: file.signing}
+        kinds = {KeyKind.EPOCH: file.epochs, KeyKind.INDEX: file.index, KeyKind.GATEWAY: file.signing}
         return [
             KeyInfo(kind=kind, key_id=one.key_id, created=one.created.astimezone().date())
             for kind, entries in kinds.items()
@@ -134,18 +140,12 @@ class Keyring:
         ]
 
     def person_digest(self, values: Iterable[str]) -> list[int]:
-        """A number in [0, 2^63) for each string: HMAC-SM3 under the site's index key, its first 63 bits.
+        """A number in [0, 2^63) for each string: HMAC-SM3 under the index key in force, its first 63 bits.
 
         The same string gives the same number on this site and another one elsewhere. Bring the strings into
         one form first (NFKC, upper case, 18 digits): a digest does not forgive.
         """
-        return person_digests(self._index, values)
-
-
-def person_digests(key: Sm3Keyed, values: Iterable[str]) -> list[int]:
-    """`Keyring.person_digest` under this key."""
-    digest, number = key.digest, int.from_bytes
-    return [number(digest(value.encode())[:8], "big") >> 1 for value in values]
+        return self.index.digests(values)
 
 
 def key_material(folder: Path, settings: KeySettings) -> bytes:

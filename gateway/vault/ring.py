@@ -1,5 +1,7 @@
 """The key ring, `keys/ring.json`: the keys of epochs and of the blind index, each wrapped, and which key signs.
 
+Of several keys of the blind index the ledger says which one is in force (`store.blindness`): its digests stand there.
+
 Takes the file and a provider; gives epochs, the newest of which seals. Nothing in the file is of use without the
 provider. It is replaced as a whole, by one process at a time, and a process that has it open sees another one's change
 at its next seal. `KeyFault` for a file that is missing, damaged, open to others, or of another provider.
@@ -72,7 +74,8 @@ class RingFile(BaseModel):
 
     #: Oldest first; the last one seals.
     epochs: tuple[EpochEntry, ...]
-    index: IndexEntry
+    #: Oldest first; several while the ledger passes from one to the next, and until the old one is destroyed.
+    index: tuple[IndexEntry, ...]
     signing: tuple[SigningEntry, ...]
 
 
@@ -111,11 +114,15 @@ class Ring:
         """The epoch of that id; None where its key is not here."""
         return self._open.epochs.get(key_id) or self._fresh().epochs.get(key_id)
 
-    def index(self) -> Sm3Keyed:
-        """The key of the blind index."""
+    def index(self, key_id: str) -> Sm3Keyed:
+        """The key of the blind index of that id. KeyFault where it is not here."""
         ring = self._fresh()
-        entry = ring.file.index
-        return Sm3Keyed(key=_opened(ring.epochs[entry.epoch].handle, entry.key, _index_bound(entry.key_id)))
+        for entry in ring.file.index:
+            if entry.key_id == key_id:
+                return Sm3Keyed(key=_index_key(ring, entry))
+        what = _("台账使用的索引密钥 {key_id} 不在密钥环中").format(key_id=key_id)
+        step = _("请放回与台账同时期的 keys/ring.json;已销毁的密钥无法恢复,只能用销毁以后的台账")
+        raise KeyFault(what, where=FILE, next_step=step)
 
     def signing(self) -> InternalKey:
         """The key that the gateway signs with. KeyFault where the provider has another under that index."""
@@ -130,15 +137,8 @@ class Ring:
         with self._alone():
             old, entry = self._fresh(), new_epoch(self._provider)
             epoch = _epoch(self._provider, entry)
-            index = old.file.index
-            key = _opened(old.epochs[index.epoch].handle, index.key, _index_bound(index.key_id))
-            self._write(
-                RingFile(
-                    epochs=(*old.file.epochs, entry),
-                    index=_wrapped_index(index.key_id, index.created, epoch, key),
-                    signing=old.file.signing,
-                )
-            )
+            index = [_wrapped_index(one.key_id, one.created, epoch, _index_key(old, one)) for one in old.file.index]
+            self._write(RingFile(epochs=(*old.file.epochs, entry), index=tuple(index), signing=old.file.signing))
         return entry
 
     def drop_epoch(self, key_id: str) -> None:
@@ -151,6 +151,29 @@ class Ring:
                 raise KeyFault(_("没有可以销毁的密钥 {key_id}").format(key_id=key_id), where=FILE, next_step=step)
             left = tuple(entry for entry in old.epochs if entry.key_id != key_id)
             self._write(old.model_copy(update={"epochs": left}))
+
+    def begin_index(self, in_force: str) -> IndexEntry:
+        """A new key of the blind index, beside the one in force; where there is one already that never came into
+        force, since whoever began it was stopped, that one."""
+        with self._alone():
+            old = self._fresh()
+            if old.file.index[-1].key_id != in_force:
+                return old.file.index[-1]
+            epoch = old.epochs[old.file.epochs[-1].key_id]
+            entry = _new_index(epoch)
+            self._write(old.file.model_copy(update={"index": (*old.file.index, entry)}))
+        return entry
+
+    def drop_index(self, key_id: str, in_force: str) -> None:
+        """Takes a key of the blind index out of the ring: nobody works out its digests any more. Raises KeyFault for
+        the one in force, and for one that is not there."""
+        with self._alone():
+            old = self._fresh().file
+            left = tuple(entry for entry in old.index if entry.key_id != key_id)
+            if len(left) == len(old.index) or key_id == in_force:
+                step = _("可用 gateway keys list 查看;正在使用的密钥不能销毁")
+                raise KeyFault(_("没有可以销毁的密钥 {key_id}").format(key_id=key_id), where=FILE, next_step=step)
+            self._write(old.model_copy(update={"index": left}))
 
     def _fresh(self) -> _Open:
         if self._stamp() != self._open.stamp:
@@ -174,10 +197,10 @@ class Ring:
             file = RingFile.model_validate_json(self._path.read_bytes())
         except (OSError, ValidationError):
             raise damaged(FILE) from None
-        if not file.epochs or not file.signing:
+        if not file.epochs or not file.index or not file.signing:
             raise damaged(FILE)
         epochs = {entry.key_id: _epoch(self._provider, entry) for entry in file.epochs}
-        if file.index.epoch not in epochs:
+        if not epochs.keys() >= {entry.epoch for entry in file.index}:
             raise damaged(FILE)
         return _Open(stamp=stamp, file=file, epochs=epochs)
 
@@ -199,10 +222,8 @@ def create(path: Path, provider: KeyProvider) -> Ring:
     """A new ring: one epoch, an index key, and the provider's first signing key."""
     entry = new_epoch(provider)
     epoch, public = _epoch(provider, entry), provider.public_key(FIRST_INDEX).hex
-    index_id, now = secrets.token_hex(KEY_ID_BYTES), _now()
-    signing = SigningEntry(index=FIRST_INDEX, key_id=key_id_of(public), created=now, public_key=public)
-    index = _wrapped_index(index_id, now, epoch, secrets.token_bytes(INDEX_KEY_BYTES))
-    file = RingFile(epochs=(entry,), index=index, signing=(signing,))
+    signing = SigningEntry(index=FIRST_INDEX, key_id=key_id_of(public), created=_now(), public_key=public)
+    file = RingFile(epochs=(entry,), index=(_new_index(epoch),), signing=(signing,))
     write_private(path, file.model_dump(mode="json"))
     return Ring(path, provider)
 
@@ -225,6 +246,14 @@ def _epoch(provider: KeyProvider, entry: EpochEntry) -> Epoch:
     return Epoch(
         key_id=entry.key_id, handle=handle, values=_opened(handle, entry.values, _values_bound(entry.key_id))
     )
+
+
+def _new_index(epoch: Epoch) -> IndexEntry:
+    return _wrapped_index(secrets.token_hex(KEY_ID_BYTES), _now(), epoch, secrets.token_bytes(INDEX_KEY_BYTES))
+
+
+def _index_key(ring: _Open, entry: IndexEntry) -> bytes:
+    return _opened(ring.epochs[entry.epoch].handle, entry.key, _index_bound(entry.key_id))
 
 
 def _wrapped_index(key_id: str, created: datetime, epoch: Epoch, key: bytes) -> IndexEntry:

@@ -19,6 +19,7 @@ OPTIONS = {
     "cases.unmask": "gateway cases show --unmask",
     "preview.import": "gateway import --dry-run",
     "takebacks.unmask": "gateway takebacks settlements --unmask",
+    "keys.rotate.index": "gateway keys rotate --index",
     "retention.destroy": "gateway retention --destroy",
     "verify.repair": "gateway verify --repair",
     "verify.keep": "gateway verify --keep",

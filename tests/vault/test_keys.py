@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.errors import KeyFault, SealBroken
 from gateway.vault import sealedfile
-from gateway.vault.keys import KeyKind, Keyring, KeySettings, person_digests
+from gateway.vault.blind import person_digests
+from gateway.vault.keys import KeyKind, Keyring, KeySettings
 from gateway.vault.sealedfile import CHEAPEST, Material
 from gateway.vault.secrets import read_passphrase
 from gateway.vault.sm import Sm3Keyed
@@ -114,7 +115,7 @@ def test_ids_are_shown_and_keys_are_not(folder: Path) -> None:
     keyring = Keyring.load(folder)
     assert [KeyKind.EPOCH, KeyKind.INDEX, KeyKind.GATEWAY] == [info.kind for info in keyring.ids()]
     ring = values_of(folder, "ring.json")
-    ids = [ring["epochs"][0]["key_id"], ring["index"]["key_id"], ring["signing"][0]["key_id"]]
+    ids = [ring["epochs"][0]["key_id"], ring["index"][0]["key_id"], ring["signing"][0]["key_id"]]
     assert ids == [info.key_id for info in keyring.ids()]
     parts = (keyring, keyring.ids(), keyring.sealer, keyring.signing_key, keyring.ring.newest())
     shown = " ".join(map(repr, parts))
@@ -181,7 +182,7 @@ def test_a_damaged_ring_is_refused_without_showing_it(folder: Path, spoil: Any) 
     (folder / "ring.json").write_text(json.dumps(spoil(values_of(folder, "ring.json"))), "utf-8")
     with pytest.raises(KeyFault) as refused:
         Keyring.load(folder)
-    assert [] == [one for one in (ring["epochs"][0]["key"], ring["index"]["key"]) if one in str(refused.value)]
+    assert [] == [one for one in (ring["epochs"][0]["key"], ring["index"][0]["key"]) if one in str(refused.value)]
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 

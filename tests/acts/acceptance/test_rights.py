@@ -65,6 +65,7 @@ COMMANDS: dict[str, Callable[[Path], tuple[str, ...]]] = {
     "outbox.reject": lambda at: ("outbox", "reject", "99999", *NOTE),
     "keys.status": lambda at: ("keys", "status"),
     "keys.rotate": lambda at: ("keys", "rotate"),
+    "keys.rotate.index": lambda at: ("keys", "rotate", "--index"),
     "keys.destroy": lambda at: ("keys", "destroy", "nobody", *NOTE),
     "keys.passphrase": lambda at: ("keys", "passphrase", "--new", "file:keys/passphrase"),
     "keys.export": lambda at: ("keys", "export"),
