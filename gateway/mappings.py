@@ -36,7 +36,7 @@ class MappingFiles:
         data = self._read(name)
         try:
             return _checked(_list_mapping(plugin, data))
-        except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as fault:
+        except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as fault:
             raise _broken(name, fault) from fault
 
     def policy(self, place: str) -> Policy:
@@ -45,7 +45,7 @@ class MappingFiles:
         data, table = self._read(name), self._read("identities.toml")
         try:
             return _policy(data, table)
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise _broken(name, fault) from fault
 
     def working_days(self) -> WorkingDays:
@@ -53,7 +53,7 @@ class MappingFiles:
         own = self._read(HOLIDAYS)
         try:
             return _working_days({**tomllib.loads(_shipped(HOLIDAYS)), **own})
-        except (KeyError, TypeError, ValueError) as fault:
+        except (KeyError, TypeError, ValueError, AttributeError) as fault:
             raise _broken(HOLIDAYS, fault) from fault
 
     def _read(self, name: str) -> dict[str, Any]:  # parsed TOML
@@ -61,7 +61,7 @@ class MappingFiles:
         try:
             text = own.read_text("utf-8") if own and own.is_file() else _shipped(name)
             return tomllib.loads(text)
-        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as fault:
+        except (OSError, ValueError, RecursionError) as fault:  # tomllib's own, and that of a number too long
             raise _broken(name, fault) from fault
 
 

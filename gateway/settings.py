@@ -281,7 +281,7 @@ def _read(path: Path) -> dict[str, Any]:  # parsed TOML
     except FileNotFoundError as fault:
         what, step = _("找不到配置文件"), _("请先运行 gateway init 目录,再用 --site 指定该目录")
         raise SettingsFault(what, where=str(path), next_step=step) from fault
-    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as fault:
+    except (OSError, ValueError, RecursionError) as fault:  # tomllib's own, and that of a number too long
         # Only where: the text may quote what somebody typed there.
         what = _("无法读取配置文件:{fault} {place}").format(fault=foreign(fault), place=_place(fault)).rstrip()
         raise SettingsFault(what, where=str(path), next_step=_("请更正后运行 gateway doctor")) from fault

@@ -7,8 +7,8 @@ from gateway.acts.files import outside
 from gateway.acts.rights import May, acting
 from gateway.errors import NotAllowed
 from gateway.model.deliveries import DeliveryState, Mode
-from gateway.pipeline import RunReport
-from gateway.pipeline.bring import Brought, bring, readable
+from gateway.pipeline import RunReport, sharing
+from gateway.pipeline.bring import Brought, bring, opened
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.preview import preview_import
 from gateway.site import Site
@@ -22,17 +22,12 @@ def import_list(
 ) -> tuple[Intake, RunReport | None]:
     """Takes the list in and settles the site: what became of the file, and of the run.
 
-    Raises NotFound for an unknown instance, NotAllowed for what a person said of the list, TryLater where a run goes
-    on, DiskFault. A list that cannot be used is refused and kept, like any other delivery.
+    Raises NotFound for an unknown instance, SharingEnded, NotAllowed for what a person said of the list, TryLater where
+    a run goes on, DiskFault. A list that cannot be used is refused and kept, like any other delivery.
     """
+    day = day or runs.today()
     with acting(site, actor, "import") as may:
-        runs.check_instances(site, [instance])
-        with site.ledger.begin() as tx:
-            may(tx, county=brought.scope, instance=instance)
-        outside(site, brought.file)
-        readable(brought.file)
-        day = day or runs.today()
-        _check(site, instance, brought, day)
+        _asked(site, instance, brought, day, may)
         intake = _brought(site, instance, brought, day, may, actor)
     if intake.faults:
         raise intake.faults[0]
@@ -47,14 +42,9 @@ def would_import(
 ) -> runs.Looked | None:
     """What taking the list in and settling would change; None where it is known. Writes nothing but that somebody
     looked, with counts and digests. Raises as `import_list`, and DeliveryRefused for a list that would be refused."""
+    day = day or runs.today()
     with acting(site, actor, "preview.import") as may:
-        runs.check_instances(site, [instance])
-        with site.ledger.begin() as tx:
-            may(tx, county=brought.scope, instance=instance)
-        outside(site, brought.file)
-        readable(brought.file)
-        day = day or runs.today()
-        _check(site, instance, brought, day)
+        _asked(site, instance, brought, day, may)
         found = preview_import(site, site.settings.sources[instance], brought, day)
         if found is None:
             return None
@@ -62,6 +52,17 @@ def would_import(
         with site.ledger.begin() as tx:
             may(tx, county=brought.scope, instance=instance)
             return runs.looked(tx, seen, actor=actor, instance=instance, content=content)
+
+
+def _asked(site: Site, instance: str, brought: Brought, day: date, may: May) -> None:
+    """Refuses who may not, a source whose sharing has ended, a file that is none, and a slip of the hand."""
+    runs.check_instances(site, [instance])
+    with site.ledger.begin() as tx:
+        may(tx, county=brought.scope, instance=instance)
+    sharing.require(site.settings.sources[instance], day)
+    outside(site, brought.file)
+    opened(brought.file).close()
+    _check(site, instance, brought, day)
 
 
 def _brought(site: Site, instance: str, brought: Brought, day: date, may: May, actor: str) -> Intake:

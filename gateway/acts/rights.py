@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from gateway.acts import who
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, SharingEnded
 from gateway.model.roles import Grant, Role, clash
 from gateway.plugin.forms import now
 from gateway.site import Site
@@ -219,7 +219,7 @@ def acting(site: Site, actor: str, act: str) -> Iterator[May]:
             may.reach(tx)  # whoever has no role for it learns nothing of what it is about
         may.asked = False
         yield may
-    except NotAllowed as refusal:
+    except (NotAllowed, SharingEnded) as refusal:
         with site.ledger.begin() as tx:
             record_act(tx, actor=actor, act=REFUSED, wanted=act, why=refusal.code or "state", **may.about)
         raise

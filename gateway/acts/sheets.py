@@ -20,6 +20,7 @@ import python_calamine as calamine
 import xlsxwriter
 
 from gateway.errors import NotAllowed
+from gateway.model.archives import listed
 from gateway.plugin.forms import harmless
 from gateway.words import _
 
@@ -236,13 +237,15 @@ def _check(content: bytes) -> None:
     """Refuses what unpacks to more than a worklist, is damaged, or has cells far apart. Reads every member whole, since
     a false size shows only in the check sum."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as book:
+        with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             if sum(member.file_size for member in book.infolist()) > _UNPACKED_LIMIT:
                 raise _refused(_("工作簿的内容异常巨大"))
             for member in book.infolist():
                 data = book.read(member)
                 if member.filename.lower().endswith((".xml", ".rels")) or b"sheetData" in data:
                     _Part().check(data)
+    except zipfile.LargeZipFile:
+        raise _refused(_("工作簿的内容异常巨大")) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, ValueError, OSError):
         raise _refused(_("工作簿已损坏")) from None
     except expat.ExpatError:

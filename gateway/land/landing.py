@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import struct
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ import pyzipper
 from pydantic import SecretStr
 
 from gateway.errors import DeliveryRefused
+from gateway.model.archives import listed
 from gateway.model.deliveries import LandedFile, Landing, Manifest, PartPromise
 from gateway.peers.sink import Digest
 from gateway.vault import Sealer
@@ -33,7 +35,7 @@ _BLOCK = 1 << 20
 #: bytes into gigabytes in one go.
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 #: What zipfile and pyzipper raise for an archive that is none, or is damaged.
-_BROKEN = (
+BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
     pyzipper.BadZipFile,
     zlib.error,
@@ -173,10 +175,12 @@ class _Archive:
     def _zipped(self, where: str) -> Iterator[pyzipper.AESZipFile]:
         with self.sealer.open(self.path) as reader:
             try:
-                with pyzipper.AESZipFile(reader) as zipped:
+                with listed(pyzipper.AESZipFile, reader) as zipped:
                     zipped.setpassword(self.password.get_secret_value().encode())
                     yield zipped
-            except _BROKEN as fault:
+            except zipfile.LargeZipFile as fault:
+                raise _refused("bomb", _("压缩包的目录异常巨大"), where, _("请来源单位检查压缩包")) from fault
+            except BROKEN_ARCHIVE as fault:
                 raise _refused("bad_archive", _("压缩包损坏"), where, _("请来源单位重新提供")) from fault
             except RuntimeError as fault:  # pyzipper's word for a wrong password
                 step = _("请核对 gateway.toml 中 zip_password 指向的口令,或请来源单位确认口令")
@@ -188,6 +192,8 @@ def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartProm
     step = _("请来源单位检查压缩包后重新提供")
     if any(n.startswith(("/", "\\")) or ".." in n.replace("\\", "/").split("/") or ":" in n for n in names):
         raise _refused("bad_archive", _("压缩包内含越界路径"), _("压缩包"), step)
+    if any(stat.S_ISLNK(info.external_attr >> 16) for info in infos):
+        raise _refused("bad_archive", _("压缩包内含链接"), _("压缩包"), step)
     size, packed = sum(i.file_size for i in infos), sum(i.compress_size for i in infos)
     if len(infos) > MEMBERS_LIMIT or size > UNPACKED_LIMIT or size > RATIO_LIMIT * max(packed, 1 << 16):
         raise _refused("bomb", _("压缩包解压后异常巨大"), _("压缩包"), step)

@@ -22,6 +22,7 @@ import polars as pl
 import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
+from gateway.model.archives import is_packed, listed
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
 from gateway.normalise.text import BLANKS
@@ -45,16 +46,23 @@ NUMERIC = "{}__numeric"
 _BATCH = 1000
 #: Texts of one workbook; a county's has some hundred thousand.
 MOST_TEXTS = 20_000_000
-#: A cell past column 104 (CZ), or past Z and row 99 999: no list is as wide, and the reader holds 32 bytes a place.
-_FAR_PLACE = rb"(?:[A-Z]{3}|[D-Z][A-Z]|[A-C][A-Z]\d{5})\d"
-#: As every office program writes it, searched at the speed of a literal; and as XML allows it.
-_FAR_CELL = re.compile(rb'r="' + _FAR_PLACE)
-_FAR_CELL_ODDLY = re.compile(rb"""\br\s*=\s*["']""" + _FAR_PLACE, re.IGNORECASE)
-#: Bytes of a part that are searched in the slow way whatever they look like.
-_SMALL_PART = 1 << 20
-_COUNTS = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
-#: Bytes within which a part's first element stands.
-_HEAD = 4096
+#: Rows of a sheet: Excel's own limit.
+MOST_ROWS = 1_048_576
+#: Places of a cell that no list has: past column 104 (CZ), past Z and row 99 999, or past a row. The reader holds 32
+#: bytes for each place up to the farthest one, so that a few bytes of such a cell would fill the memory.
+_FAR_PLACE = rb"(?:(?:[A-Z]{3}|[D-Z][A-Z]|[A-C][A-Z]\d{5})\d|[A-Z]{0,2}%s)"
+#: Rows that a sheet may have whatever stands in it; a longer one has at least half as many elements for them.
+_FREE_ROWS = 10_000
+#: As every office program writes it, searched at the speed of a literal; and as XML and the reader allow it.
+_USUAL, _ODD = rb' r="', rb"""\br\s*=\s*["']"""
+#: Signs that a part's places may be written oddly.
+_ODD_SIGNS = (b"='", b" =", b"= ", b"\t", b"\n", b"\r")
+_SMALL_LETTER = re.compile(rb' r="[a-z]')
+#: Bytes of a part that are searched in the slow way whatever they look like; and at its beginning, where an XML
+#: declaration looks odd.
+_SMALL_PART, _HEAD = 1 << 20, 4096
+#: How many texts a part says that it has.
+_TEXTS, _COUNT = re.compile(rb"sst\b[^>]*"), re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 _NUMERIC_TYPES = frozenset({int, float})
 
 
@@ -180,7 +188,9 @@ def _even_frame(text: bytes, header: list[str], *, counted: bool = False) -> pl.
     """
     schema = {f"c{i}": pl.String() for i in range(len(header))}
     quoted = b'"' in text
-    if not quoted and not counted and text.count(b",") != (len(header) - 1) * _lines(text):  # each line is a record
+    # Without quotes each line is a record.
+    uneven = not quoted and not counted and text.count(b",") != (len(header) - 1) * _lines(text)
+    if uneven or is_packed(text):
         return None
     try:
         # The header has line 1.
@@ -224,25 +234,39 @@ def check_workbook_size(content: bytes, part: str) -> None:
     """Refuses a workbook that would unpack to more than any real one."""
     step = _("请来源单位重新导出 xlsx")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as book:
+        with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             size = sum(info.file_size for info in book.infolist())
             if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
                 raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
             # Sizes are what headers say, and the reader below does not stop at them: a lie shows in the check sum.
-            far = any(_promises_too_much(member.filename, book.read(member)) for member in book.infolist())
+            far = any(_promises_too_much(book.read(member)) for member in book.infolist())
+    except zipfile.LargeZipFile:
+        far = True
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
         raise _refuse("unreadable", _("工作簿无法打开"), part, step) from fault
     if far:
         raise _refuse("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
 
 
-def _promises_too_much(name: str, content: bytes) -> bool:
+def _promises_too_much(content: bytes) -> bool:
     """Whether a workbook's part names a cell far away, or more texts than any list has: the reader reserves memory for
     all that lies between, and would take the process with it."""
-    counts = map(int, _COUNTS.findall(content[:_HEAD])) if "sharedstrings" in name.lower() else ()
-    oddly = len(content) < _SMALL_PART or b"='" in content[_HEAD:] or b" =" in content[_HEAD:]
-    far = (_FAR_CELL_ODDLY if oddly else _FAR_CELL).search(content)
-    return far is not None or max(counts, default=0) > MOST_TEXTS
+    if any(int(count) > MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
+        return True
+    if b"sheetData" not in content:
+        return False
+    place = _FAR_PLACE % _past(max(_FREE_ROWS, 2 * (content.count(b"<row") + content.count(b":row"))))
+    behind = content[_HEAD:]
+    oddly = len(content) < _SMALL_PART or any(sign in behind for sign in _ODD_SIGNS) or _SMALL_LETTER.search(content)
+    head = content if oddly else content[: 2 * _HEAD]
+    return bool(re.search(_USUAL + place, content) or re.search(_ODD + place, head, re.IGNORECASE))
+
+
+def _past(most: int) -> bytes:
+    """A pattern of numbers that are past the most, by their first digit and their length."""
+    digits = str(min(most, MOST_ROWS))
+    longer = rb"\d{%d,}" % (len(digits) + 1)
+    return longer if digits[0] == "9" else rb"(?:%s|[%d-9]\d{%d})" % (longer, int(digits[0]) + 1, len(digits) - 1)
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:

@@ -27,7 +27,7 @@ from gateway.errors import (
 )
 from gateway.peers import retry as retrying
 from gateway.peers.http import Answer, HttpPeer
-from gateway.peers.shapes import base64_bytes, is_count, mapping
+from gateway.peers.shapes import base64_bytes, is_count, json_of, mapping
 from gateway.peers.sink import DigestingSink, Sink
 from gateway.vault.provider import Signer
 from gateway.vault.sm import Sm2PublicKey, sm3_new, sm4_gcm_open_any, sm4_gcm_seal
@@ -258,7 +258,7 @@ class EnvelopePeer:
             sealed, start = base64_bytes(enc_data), bytes.fromhex(str(nonce))
             if len(start) != NONCE_BYTES:
                 raise ValueError
-            return dict(json.loads(sm4_gcm_open_any(self._sm4_keys, start, sealed, refmsgid.encode())))
+            return dict(json_of(sm4_gcm_open_any(self._sm4_keys, start, sealed, refmsgid.encode())))
         except SealBroken as error:
             raise self._untrusted(_("平台应答无法解密:密钥不符,或应答被调换")) from error
         except (ValueError, TypeError, RecursionError):

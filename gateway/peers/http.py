@@ -7,7 +7,6 @@ is repeated within `Retry`, whatever the method: every request of every contract
 `signing.py` the only door to httpx.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from gateway.errors import PeerBroken, SettingsFault
 from gateway.peers import retry as retrying
 from gateway.peers.download import Download, Downloaded
 from gateway.peers.retry import Retry, retry_after
+from gateway.peers.shapes import json_of
 from gateway.peers.signing import BASE_EXTENSION
 from gateway.peers.sink import Sink
 from gateway.peers.tls import Protection, protected
@@ -77,7 +77,7 @@ class Answer:
     def json(self) -> Any:  # whatever the peer sent: each caller checks the shape it needs
         """The content as JSON; `PeerBroken` if it isn't."""
         try:
-            return json.loads(self.content)
+            return json_of(self.content)
         except (ValueError, RecursionError):
             # The original holds the whole text, which may be about somebody.
             raise PeerBroken(

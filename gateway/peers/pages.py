@@ -12,7 +12,7 @@ from typing import Any
 from gateway.errors import PeerBroken, PeerUntrusted, SealBroken
 from gateway.peers import retry as retrying
 from gateway.peers.http import HttpPeer
-from gateway.peers.shapes import base64_bytes, is_count, mapping
+from gateway.peers.shapes import base64_bytes, is_count, json_of, mapping
 from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open_any
 from gateway.words import _
 
@@ -93,7 +93,7 @@ class FederationPages:
 
     def _rows(self, plain: bytes) -> list[Row]:
         try:
-            rows = json.loads(plain)
+            rows = json_of(plain)
         except (ValueError, RecursionError):
             rows = None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

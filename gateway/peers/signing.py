@@ -7,7 +7,6 @@ the answer.
 
 import hashlib
 import hmac
-import json
 import threading
 from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from gateway.errors import PeerBroken
+from gateway.peers.shapes import json_of
 from gateway.words import _
 
 #: Extension of a request that carries the peer's base URL to its `Auth`, without a trailing slash.
@@ -123,15 +123,16 @@ class BearerToken(httpx.Auth):
 
     def _take(self, content: bytes, request: httpx.Request) -> None:
         try:
-            answer = json.loads(content)
+            answer = json_of(content)
             token, seconds = answer["access_token"], float(answer["expires_in"])
             life = timedelta(seconds=seconds)
+            renew_at = self._clock() + life - min(RENEW_BEFORE, life / 10)
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
-            token, life = None, timedelta()
+            token, renew_at = None, None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
             raise PeerBroken(
                 _("令牌接口的应答无法识别"),
                 where=str(request.url.host),
                 next_step=_("请核对令牌地址,并联系对方"),
             )
-        self._token, self._renew_at = token, self._clock() + life - min(RENEW_BEFORE, life / 10)
+        self._token, self._renew_at = token, renew_at

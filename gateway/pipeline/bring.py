@@ -3,17 +3,23 @@
 Takes a file, and what a person says of it in place of a manifest. Gives what `intake.visit` gives.
 """
 
+import errno
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO
 
 import pyzipper
 
 from gateway.errors import DeliveryRefused, NotAllowed
+from gateway.land import BROKEN_ARCHIVE, UNPACKED_LIMIT
+from gateway.model.archives import listed
 from gateway.model.deliveries import Manifest, Mode, PartPromise
 from gateway.pipeline.intake import Intake, tried, visit
 from gateway.plugin.api import Fetched, Offer, PluginOptions, Session, Source
@@ -96,9 +102,12 @@ class _Stick(Source):
 
     def _members(self) -> list[str]:
         try:
-            with pyzipper.AESZipFile(self._brought.file) as archive:
+            with opened(self._brought.file) as file, listed(pyzipper.AESZipFile, file) as archive:
                 return [info.filename for info in archive.infolist() if not info.is_dir()]
-        except (zipfile.BadZipFile, pyzipper.BadZipFile) as fault:
+        except zipfile.LargeZipFile as fault:
+            step = _("请来源单位检查压缩包")
+            raise DeliveryRefused(_("压缩包的目录异常巨大"), where=self._name, next_step=step, code="bomb") from fault
+        except BROKEN_ARCHIVE as fault:
             step = _("请来源单位重新提供")
             raise DeliveryRefused(_("压缩包损坏"), where=self._name, next_step=step, code="bad_archive") from fault
 
@@ -107,15 +116,22 @@ class _Stick(Source):
 
 
 def _blocks(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as stream:
+    with opened(file) as stream:
         while block := stream.read(_BLOCK):
             yield block
 
 
-def readable(file: Path) -> None:
-    """Raises NotAllowed where there is no such file, or it may not be read."""
+def opened(file: Path) -> BinaryIO:
+    """The file itself, to be read. Raises NotAllowed where there is none, it may not be read, or it is no file but a
+    link, a pipe or a device: what they lead to is not what lies on the stick, and may have no end."""
     try:
-        with file.open("rb") as stream:
-            stream.read(1)
+        stream = os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except OSError as fault:
-        raise NotAllowed(_("读不到这个文件"), where=str(file), next_step=_("请核对路径和权限")) from fault
+        what = _("这是一个链接,不是文件") if fault.errno == errno.ELOOP else _("读不到这个文件")
+        raise NotAllowed(what, where=file.name, next_step=_("请核对路径和权限")) from fault
+    seen = os.fstat(stream.fileno())
+    if stat.S_ISREG(seen.st_mode) and seen.st_size <= UNPACKED_LIMIT:
+        return stream
+    stream.close()
+    what = _("这不是文件") if not stat.S_ISREG(seen.st_mode) else _("文件异常巨大")
+    raise NotAllowed(what, where=file.name, next_step=_("请核对路径"))

@@ -10,6 +10,7 @@ from threading import Lock
 
 from gateway.acquire import SourceSession
 from gateway.errors import PeerBroken
+from gateway.model.archives import is_packed
 from gateway.peers.envelope import EnvelopePeer
 from gateway.peers.sink import MemorySink
 from gateway.plugin.api import Platform
@@ -108,7 +109,7 @@ def open_channel(site: Site, today: date) -> Iterator[PlatformChannel]:
 
 
 def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:
-    """The unpacked bytes of all members, at most `limit` of them. Raises PeerBroken."""
+    """The unpacked bytes of all members, at most `limit` of them, which are not packed again. Raises PeerBroken."""
     # Into one buffer, block by block: zlib gathers what it unpacks at once in pieces, and holds it twice at the end.
     plain, at = io.BytesIO(), 0
     try:
@@ -118,19 +119,25 @@ def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:
             at = padding.end()
     except zlib.error as fault:
         raise _bad(_("压缩文件损坏"), where) from fault
+    if is_packed(plain.getbuffer()[:4].tobytes()):
+        raise _bad(_("压缩文件里还是压缩文件"), where)
     return plain.getvalue()
 
 
 def _unpack_member(content: bytes, at: int, plain: io.BytesIO, where: str, limit: int) -> int:
     """Unpacks the member that begins there; where it ends."""
-    unpacker, view = zlib.decompressobj(zlib.MAX_WBITS | 16), memoryview(content)
+    unpacker, view, rest = zlib.decompressobj(zlib.MAX_WBITS | 16), memoryview(content), b""
     while not unpacker.eof:
-        if at >= len(content):
+        if not rest:
+            rest, at = view[at : at + _GZIP_BLOCK].tobytes(), at + _GZIP_BLOCK
+        # A block of a bomb is a thousand blocks, which are not held beside the buffer.
+        piece = unpacker.decompress(rest, min(4 * _GZIP_BLOCK, limit - plain.tell() + 1))
+        if not rest and not piece and not unpacker.eof:
             raise _bad(_("压缩文件不完整"), where)
-        plain.write(unpacker.decompress(view[at : at + _GZIP_BLOCK], limit - plain.tell() + 1))
+        rest = unpacker.unconsumed_tail
+        plain.write(piece)
         if plain.tell() > limit:
             raise _bad(_("解压后异常巨大"), where)
-        at += _GZIP_BLOCK
     return min(at, len(content)) - len(unpacker.unused_data)
 
 

@@ -14,6 +14,8 @@ from gateway.words import _
 
 #: Days before the end from which people are reminded: a renewal goes through two offices.
 REMIND_DAYS = 30
+#: Why an act was refused, in its record.
+ENDED = "sharing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,4 +51,4 @@ def require(instance: Instance, today: date) -> None:
         if ending.over:
             what = _("共享期限已于 {day} 届满,不再收取;此前的身份不变").format(day=ending.valid_until)
             step = _("请与 {contact} 续签共享,再更新 gateway.toml 的 sharing").format(contact=ending.contact)
-            raise SharingEnded(what, where=instance.name, next_step=step)
+            raise SharingEnded(what, where=instance.name, next_step=step, code=ENDED)

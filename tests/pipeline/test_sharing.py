@@ -11,13 +11,14 @@ import time_machine
 
 from gateway import logs
 from gateway.acts import doctor, look, runs
-from gateway.acts.lists import import_list
+from gateway.acts.lists import import_list, would_import
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, SettingsFault, SharingEnded
 from gateway.model.deliveries import Mode
 from gateway.pipeline import RunReport
 from gateway.pipeline.bring import Brought
 from gateway.settings import FILE, load_settings, plugins_of
+from gateway.store import audit
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig
 
@@ -76,7 +77,7 @@ def test_what_was_said_stays(rig: Rig) -> None:
 
 
 def test_nothing_is_imported_either(rig: Rig, tmp_path: Path) -> None:
-    """A list on a USB stick is data of the same sharing."""
+    """A list on a USB stick is data of the same sharing: it is refused, and what is written down is the refusal."""
     file = tmp_path / "list.csv"
     file.write_bytes(b"")
     day = date(2026, 11, 2)
@@ -84,7 +85,13 @@ def test_nothing_is_imported_either(rig: Rig, tmp_path: Path) -> None:
     before = len(rig.rows())
     with pytest.raises(SharingEnded, match=NAME):
         import_list(rig.site, NAME, brought, actor="clerk", day=day)
+    with pytest.raises(SharingEnded, match=NAME):
+        would_import(rig.site, NAME, brought, actor="clerk", day=day)
     assert before == len(rig.rows())
+    with rig.site.ledger.begin() as tx:
+        newest = audit.entries(tx, act="", actor="clerk", limit=2)
+        said = [(one.act, one.detail["wanted"], one.detail["why"]) for one in newest]
+    assert [("refused", "preview.import", "sharing"), ("refused", "import", "sharing")] == said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What is packed and comes from outside, opened without believing what it says of its own length.
+
+Takes a class as `zipfile.ZipFile` and a stream of bytes; gives the archive, whose list of members was read. `zipfile`
+reads that list in one piece, as long as the archive says, and makes ten times its bytes of it, before anybody could
+count the members: a list that is longer than any real one's is refused with `zipfile.LargeZipFile` before it is read.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import IO, TypeVar
+
+#: Bytes of an archive's list of members, each of which takes 46 and its name. 200 members with long names take 60 KB.
+LIST_LIMIT = 1 << 20
+#: With what gzip, zlib and zstd begin, which polars unpacks by itself, without any bound, where it expects text.
+_PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
+Z = TypeVar("Z")
+
+
+def is_packed(text: bytes) -> bool:
+    """Whether polars would take this for a packed text; one that is none may begin so too."""
+    return text.startswith(_PACKED)
+
+
+def listed(kind: Callable[["Listing"], Z], stream: IO[bytes]) -> Z:
+    """The archive, as `kind` opens it. Raises as that does, and LargeZipFile."""
+    listing = Listing(stream)
+    archive = kind(listing)
+    listing.done = True
+    return archive
+
+
+class Listing:
+    """The stream; until it is `done` it hands out no piece that is longer than a list may be."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.done = False
+        self.tell, self.seekable, self.close = stream.tell, stream.seekable, stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        """As the stream's, but for that."""
+        if not self.done and self._asked(size) > LIST_LIMIT:
+            raise zipfile.LargeZipFile("the list of members is too long")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As the stream's; BadZipFile for a place before its beginning: the archive's fault, and not the disk's."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise zipfile.BadZipFile("a place before the beginning")
+        return self._stream.seek(offset, whence)
+
+    def _asked(self, size: int) -> int:
+        at = self.tell()
+        left = self.seek(0, io.SEEK_END) - at
+        self.seek(at)
+        return left if size < 0 else min(size, left)

@@ -1,0 +1,148 @@
+"""What the fuzzers found, each by itself: small inputs that crashed, hung or filled a process once."""
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SettingsFault
+from gateway.mappings import MappingFiles
+from gateway.normalise import normalise
+from gateway.settings import load_settings
+from tests.fuzz.bounds import taken
+from tests.fuzz.hunt import BOUND, LONGEST
+from tests.fuzz.parsers import DAY, LISTS, PLUGINS, answers, books, headers, texts
+
+SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+#: As many bytes as make a part too large to be searched in the slow way.
+LARGE = b"<!--" + b"a" * (2 << 20) + b"-->"
+
+
+def workbook(member: str, old: bytes, new: bytes, *, large: bool = False) -> bytes:
+    """The sound workbook, of which one member says something else."""
+    (sound,), memory = books()["xlsx"].sounds, io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(sound)) as book, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
+        for name in book.namelist():
+            content = book.read(name)
+            if name == member:
+                assert old in content
+                content = content.replace(old, new, 1) + LARGE * large
+            other.writestr(name, content)
+    return memory.getvalue()
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'r="A3"', b'r="A4294967295"'),  # 373 GB, and the end of the process
+        (b'r="A3"', b'r="A1048576"'),  # 408 MB
+        (b'r="A3"', b'r="Z1048576"'),  # 810 MB, and 8 s
+        (b'r="A3"', b'r="cz20001"'),
+        (b'r="A3"', b'r="xfd3"'),
+        (b'r="A3"', b"r='A1048576'"),
+        (b'r="A3"', b'r\n=\t"A1048576"'),
+        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="1048576"><c'),
+        (b'<row r="1"', b"<row r='1048576'"),
+    ],
+)
+def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None:
+    """A workbook of five kilobytes with a cell in a row that it does not have is a bomb, however the place is
+    written."""
+    bomb = workbook(SHEET, old, new, large=large)
+    with pytest.raises(DeliveryRefused) as refused:
+        books()["xlsx"].read(bomb)
+    assert "bomb" == refused.value.code
+
+
+def test_more_texts_than_there_are_is_refused() -> None:
+    """A table of texts that says it has ten thousand million of them is a bomb, also where a comment stands before."""
+    bomb = workbook(TEXTS, b"<sst", b"<!--" + b"a" * 6000 + b'--><sst uniqueCount="9999999999"')
+    with pytest.raises(DeliveryRefused) as refused:
+        books()["xlsx"].read(bomb)
+    assert "bomb" == refused.value.code
+
+
+def test_a_long_sheet_is_read() -> None:
+    """Rows that are there are no bomb, however many."""
+    rows = b"".join(b'<row r="%d"><c r="A%d"><v>1</v></c></row>' % (n, n) for n in range(4, 40_000))
+    book = workbook(SHEET, b"</sheetData>", rows + b"</sheetData>")
+    normal = normalise(book, LISTS["rural_revitalization"], part="part", scope="", business_date=DAY)
+    assert 39_998 == normal.entries.height
+
+
+@pytest.mark.parametrize("head", [b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd"])
+def test_a_text_that_seems_packed_is_not_unpacked(head: bytes) -> None:
+    """What the reader of tables would unpack by itself, past all bounds, is refused of the platform; a list is read as
+    it stands, or refused."""
+    with pytest.raises(PeerBroken):
+        texts()["roster"].read(head + texts()["roster"].sounds[0])
+    try:
+        of_list = head + b"," + ",".join(headers("civil_affairs")).encode() + b"\n,1\n"
+        normalise(of_list, LISTS["civil_affairs"], part="part", scope="", business_date=DAY)
+    except DeliveryRefused as refusal:
+        assert refusal.what
+
+
+def test_a_bomb_within_a_packed_export_is_not_unpacked() -> None:
+    """Gzip in gzip is refused before the inner one takes any memory."""
+    bomb = gzip.compress(bytes(200 << 20))
+
+    def read() -> None:
+        with pytest.raises(PeerBroken):
+            texts()["roster"].read(bomb)
+
+    assert taken(read).mib < 2 * BOUND
+
+
+@pytest.mark.parametrize("text", ["a = " + "1" * 5000, "a = " + "[" * 5000, 'a = "\ud800"'])
+def test_toml_that_its_parser_chokes_on_is_a_fault_of_the_file(tmp_path: Path, text: str) -> None:
+    """A number of five thousand digits, brackets without end: the file is named, in settings and in mappings."""
+    for name in ("gateway.toml", "tax.toml"):
+        (tmp_path / name).write_text(text, "utf-8", "surrogatepass")
+    with pytest.raises(SettingsFault):
+        load_settings(tmp_path, PLUGINS)
+    with pytest.raises(SettingsFault):
+        MappingFiles(tmp_path).list_mapping("tax")
+
+
+def test_a_holiday_that_is_no_date_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    """A number where a day should be names the file."""
+    (tmp_path / "holidays.toml").write_text('[2026]\nsource = "a"\noff = []\nwork = [20260104]\n', "utf-8")
+    with pytest.raises(SettingsFault):
+        MappingFiles(tmp_path).working_days()
+
+
+@pytest.mark.parametrize("seconds", ["1e12", "1e400", "-1e12", "NaN", '"x"'])
+def test_a_token_that_lasts_for_ever_is_nonsense(seconds: str) -> None:
+    """A life that no calendar holds is the peer's fault, and no crash."""
+    with pytest.raises(PeerBroken):
+        answers()["token"].read(b'{"access_token": "t", "expires_in": %s}' % seconds.encode())
+
+
+@pytest.mark.parametrize("half", [b"\xed\xa0\x80", rb"\ud800"], ids=["bytes", "escaped"])
+@pytest.mark.parametrize("answer", ["envelope", "page"])
+def test_half_a_character_in_an_answer_is_nonsense(answer: str, half: bytes) -> None:
+    """Half of a pair where a seal should be: no signature can be over it, and nothing crashes for it."""
+    parser = answers()[answer]
+    field = {"envelope": b'"encData": "', "page": b'"data": "'}[answer]
+    assert field in parser.sounds[0]
+    with pytest.raises(PeerBroken):
+        parser.read(parser.sounds[0].replace(field, field + half))
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"a":[' * 900])
+def test_json_that_grows_when_it_is_read(piece: bytes) -> None:
+    """A part of a quarter of a megabyte that is nothing but brackets takes no more than its share."""
+    bomb = b"[" + (piece * (1 << 18))[: 1 << 18] + b"0]"
+
+    def read() -> None:
+        try:
+            texts()["json"].read(bomb)
+        except GatewayError as refusal:
+            assert refusal.what
+
+    took = taken(read)
+    assert (took.seconds < LONGEST, took.mib < 2 * BOUND) == (True, True)
