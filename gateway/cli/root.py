@@ -4,7 +4,6 @@ Takes the process's arguments; gives one command its site, and the process its e
 line with its causes; only a surprise prints a traceback.
 """
 
-import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from gateway.bootstrap import open_site
 from gateway.cli import faults
 from gateway.errors import GatewayError
 from gateway.site import Site
+from gateway.vault.memory import keep_memory
 from gateway.words import _
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -105,9 +105,9 @@ def opened(ctx: typer.Context) -> Iterator[Site]:
 
 
 def main() -> None:
-    """The process `gateway`. Exit codes: `gateway.errors.ExitCode`. It leaves no core dump."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """The process `gateway`. Exit codes: `gateway.errors.ExitCode`. It keeps its memory to itself."""
     try:
+        keep_memory()
         app(prog_name="gateway")
     except GatewayError as fault:
         faults.tell(fault)

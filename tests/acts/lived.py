@@ -4,6 +4,7 @@ The third day's civil list leaves out half of its people, so one hold is open. T
 """
 
 import csv
+import ctypes
 import gzip
 import io
 import os
@@ -187,6 +188,7 @@ def here(site: Path, *words: str) -> Done:
     finally:
         sys.argv = before
         structlog.reset_defaults()
+        ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # what a command gives up, the tests still need of their own process
     assert isinstance(code, int)
     return Done(code=code, out=out.getvalue(), err=err.getvalue())
 

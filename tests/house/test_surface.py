@@ -75,11 +75,11 @@ def test_the_service_keeps_memory_off_the_disk() -> None:
 
 
 def test_a_command_leaves_no_core() -> None:
-    """Whatever its shell allowed, a command's memory is not dumped."""
+    """Whatever its shell allowed, a command's memory is not dumped, and no debugger of its user gets at it."""
     look = (
-        "import resource, sys; from gateway.cli.root import main; sys.argv = ['gateway', '--help']\n"
+        "import ctypes, resource, sys; from gateway.cli.root import main; sys.argv = ['gateway', '--help']\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "print('core', *resource.getrlimit(resource.RLIMIT_CORE))"
+        "print('core', *resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
     )
     most = resource.getrlimit(resource.RLIMIT_CORE)[1]
     done = subprocess.run(
@@ -89,4 +89,36 @@ def test_a_command_leaves_no_core() -> None:
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (most, most)),
     )
-    assert "core 0 0" == done.stdout.splitlines()[-1]
+    assert "core 0 0 0" == done.stdout.splitlines()[-1]
+
+
+#: A process of nobody's that opens the door to commands, and a second one of the same user that looks at it.
+LOOKED_AT = """
+import ctypes, os, sys
+from gateway.cli.root import main
+if os.getuid() == 0:
+    os.setgid(65534), os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)
+def looked():
+    watched, (ours, theirs) = os.getpid(), os.pipe()
+    if not os.fork():
+        try:
+            open(f"/proc/{watched}/environ", "rb").read()
+            os.write(theirs, b"read ")
+        except PermissionError:
+            os.write(theirs, b"refused ")
+        os._exit(0)
+    os.wait()
+    return os.read(ours, 9).decode()
+before, sys.argv = looked(), ["gateway", "--help"]
+try: main()
+except SystemExit: pass
+print(before + looked())
+"""
+
+
+def test_another_process_of_the_same_user_cannot_look_into_it() -> None:
+    """What the service user's other processes could read of a process with keys is closed to them before anything is
+    opened."""
+    done = subprocess.run([sys.executable, "-c", LOOKED_AT], check=True, capture_output=True, text=True)
+    assert "read refused" == done.stdout.splitlines()[-1].strip()
