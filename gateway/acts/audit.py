@@ -75,6 +75,11 @@ def own_fingerprint(site: Site) -> str:
     return fingerprint(site.keyring.signing_key.public.hex)
 
 
+def own_fingerprints(site: Site) -> set[str]:
+    """Of that key and of those with which the site signed before, which its ring still knows."""
+    return {own_fingerprint(site), *(fingerprint(one.public_key) for one in site.keyring.ring.file.signing)}
+
+
 def verify_export(file: Path, keys: Sequence[str], kept: Sequence[Path]) -> Checked:
     """Checks an export. `keys`: each a public key, its fingerprint, or a file with either; `kept`: files of anchors.
 
@@ -90,8 +95,8 @@ def verify_export(file: Path, keys: Sequence[str], kept: Sequence[Path]) -> Chec
 
 
 def verify_ledger(site: Site, keys: Sequence[str], kept: Sequence[Path], *, actor: str) -> Checked:
-    """Checks the chain as it stands in the ledger, with the site's own key, and with its file of anchors where that is
-    set. `keys`: earlier keys of the site, else as `verify_export`. Raises NotAllowed, NotFound."""
+    """Checks the chain as it stands in the ledger, with the site's own keys, and with its file of anchors where that is
+    set. `keys`: earlier keys that its ring does not know, else as `verify_export`. Raises NotAllowed, NotFound."""
     with acting(site, actor, "audit.verify") as may:
         with site.ledger.begin() as tx:
             may(tx)
@@ -102,7 +107,7 @@ def verify_ledger(site: Site, keys: Sequence[str], kept: Sequence[Path], *, acto
 
 def checked(site: Site, keys: Sequence[str] = (), kept: Sequence[Path] = ()) -> Checked:
     """The same for the program itself, which shows nobody what is in it."""
-    trusted = {own_fingerprint(site), *(_fingerprint(key) for key in keys)}
+    trusted = own_fingerprints(site) | {_fingerprint(key) for key in keys}
     with site.ledger.begin() as tx:
         last, digest = audit.tip(tx)
         sent = {one.place for one in audit.anchored(tx) if one.number}

@@ -98,6 +98,8 @@ class _Chain:
         self._seq, self._hash, self._before = 0, ORIGIN, ORIGIN
         #: number → line
         self._checkpoints: dict[int, bytes] = {}
+        #: Public keys in the order in which they first signed; the last one signs now.
+        self._keys: list[str] = []
 
     def take(self, line: bytes) -> None:
         """The next line."""
@@ -145,6 +147,10 @@ class _Chain:
     def _check_signature(self, found: Checkpoint) -> None:
         if fault := _signature_fault(found, self._trusted):
             self._broken(self._seq, _("检查点 {n}:{fault}").format(n=found.number, fault=fault))
+        elif found.key in self._keys[:-1]:  # whoever has an old one could go on with it
+            self._broken(self._seq, _("检查点 {n}:公钥已被换下,不得再签名").format(n=found.number))
+        elif found.key not in self._keys:
+            self._keys.append(found.key)
 
     def end(self, tip: str | None) -> None:
         """There is no further line."""

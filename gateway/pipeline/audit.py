@@ -6,20 +6,25 @@ Takes a site. What goes wrong here stops nothing: it is kept in the ledger, and 
 
 from contextlib import suppress
 
+from gateway.audit import Checkpoint, fingerprint
 from gateway.errors import GatewayError, StoreFault
 from gateway.logs import log
 from gateway.pipeline import anchors
 from gateway.site import Site
 from gateway.store import audit
 from gateway.store.audit import Anchored
-from gateway.store.ledger import now
+from gateway.store.ledger import GATEWAY, now, record_act
 from gateway.words import _
+
+#: The act of a replaced signing key.
+KEY_CHANGED = "audit.key"
 
 
 def seal(site: Site) -> None:
     """Signs what came since the last checkpoint, and sends the newest to where it has not been."""
     try:
         key = site.keyring.signing_key
+        _note_key(site, key.public.hex)
         with site.ledger.begin() as tx:
             audit.sign(tx, key.public.hex, key.sign)
         with site.ledger.begin() as tx:
@@ -31,6 +36,15 @@ def seal(site: Site) -> None:
         before = known.get(place, Anchored(place=place, number=0, at=now(), fault=""))
         if newest and before.number < newest[0]:
             _anchor(site, before, *newest)
+
+
+def _note_key(site: Site, key: str) -> None:
+    """That another key signs from now on is an entry of its own, which the new key is the first to sign."""
+    with site.ledger.begin() as tx:
+        newest = audit.newest_checkpoint(tx)
+        before = Checkpoint.of_line(newest[1].encode()) if newest else None
+        if before and before.key != key:
+            record_act(tx, actor=GATEWAY, act=KEY_CHANGED, key=fingerprint(key), before=fingerprint(before.key))
 
 
 def _anchor(site: Site, before: Anchored, number: int, line: str) -> None:

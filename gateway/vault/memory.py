@@ -1,8 +1,7 @@
 """A process that holds keys and names keeps its memory to itself.
 
-Takes nothing; afterwards the kernel writes no core dump of this process, and lets no other process of its user attach to
-it or read its memory (proc(5), ptrace(2)). Both last until it ends, and children that it does not have would inherit
-only the first. Raises KeyFault where the kernel refuses.
+Takes nothing; afterwards the kernel writes no core dump of this process, and lets no other process of its user attach
+to it or read its memory (proc(5), ptrace(2)), until it ends. Raises KeyFault where the kernel refuses.
 """
 
 import ctypes

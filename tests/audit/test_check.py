@@ -194,6 +194,32 @@ def test_another_key_proves_nothing() -> None:
     assert "不是给定的公钥" in found.text
 
 
+def two_keys(first: Sm2PrivateKey, then: Sm2PrivateKey, again: Sm2PrivateKey) -> Lines:
+    """A chain signed by one key, then by another, at last by a third or by the first again."""
+    lines, digest, before = Lines(), "0" * 64, "0" * 64
+    for number, key in enumerate((first, then, again), 1):
+        lines.append(entry(number, digest))
+        digest = hash_of(lines[-1][:-1])
+        lines.append(checkpoint(number, number, digest, before, key))
+        before = hash_of(lines[-1][:-1])
+    return lines
+
+
+def test_each_key_proves_what_it_signed() -> None:
+    """Where the key was replaced, what each of them signed holds by that one, if both are trusted."""
+    lines, both = two_keys(KEY, STRANGER, STRANGER), TRUSTED | {fingerprint(STRANGER.public.hex)}
+    assert check(lines, trusted=both).holds
+    for one in both:
+        assert not check(lines, trusted={one}).holds
+    assert check(lines, trusted=both, anchors=anchors_in(outside(lines), "log")).holds
+
+
+def test_a_key_that_was_replaced_signs_no_more() -> None:
+    """Who kept an old key cannot go on with it."""
+    found = check(two_keys(KEY, STRANGER, KEY), trusted=TRUSTED | {fingerprint(STRANGER.public.hex)})
+    assert ["检查点 3:公钥已被换下,不得再签名"] == [one.text for one in found.breaks]
+
+
 def test_who_has_the_key_and_changes_the_past_is_found_outside() -> None:
     """A chain signed anew with the true key differs from what left the house."""
     lines = chain(ENTRIES, KEY)

@@ -7,10 +7,11 @@ import os
 import socket
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.acts import audit as acts
 from gateway.acts.audit import own_fingerprint
@@ -21,6 +22,11 @@ from gateway.settings import AuditSettings
 from gateway.site import Site
 from gateway.store import audit, deliveries, outbox, runs
 from gateway.store.audit import ActEntry
+from gateway.vault import Keyring, Sm2PrivateKey, sealedfile
+from gateway.vault.files import write_private
+from gateway.vault.ring import SigningEntry, key_id_of
+from gateway.vault.sealedfile import CHEAPEST
+from gateway.vault.secrets import read_passphrase
 from tests.conftest import on_both_databases
 from tests.pipeline.rig import Rig
 
@@ -135,9 +141,10 @@ def test_each_checkpoint_leaves_for_a_file(civil_rig: Rig, tmp_path: Path) -> No
 
 def test_each_checkpoint_leaves_for_the_system_s_log(civil_rig: Rig, tmp_path: Path) -> None:
     """The log's socket gets the checkpoint as one line of the authorities' facility."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log, socket.socket(
-        socket.AF_INET, socket.SOCK_DGRAM
-    ) as far:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
+    ):
         log.bind(str(tmp_path / "log"))
         far.bind(("127.0.0.1", 0))
         for where, taking in ((str(tmp_path / "log"), log), (f"127.0.0.1:{far.getsockname()[1]}", far)):
@@ -169,6 +176,38 @@ def test_an_anchor_that_fails_is_an_alarm_and_no_more(
     rig.run()
     assert [log.place] == [one.place for one, _text in acts.alarms(rig.site)]
     assert 3 == next(anchor.checkpoint.number for anchor in anchors_in(hanging.open(), "f") if anchor.checkpoint)
+
+
+def replaced(rig: Rig) -> Rig:
+    """The same site, whose provider has a second signing key, which signs from now on."""
+    keys, settings = rig.site.settings.root / "keys", rig.site.settings.keys
+    passphrase = read_passphrase(settings.passphrase, keys.parent)
+    material, new = sealedfile.material_of(keys, passphrase), Sm2PrivateKey.generate()
+    both = material.model_copy(update={"signing": {**material.signing, 2: SecretStr(new.pair_hex)}})
+    write_private(keys / sealedfile.FILE, sealedfile._sealed(both, passphrase, CHEAPEST), replace=True)
+    ring = rig.site.keyring.ring.file
+    entry = SigningEntry(
+        index=2, key_id=key_id_of(new.public.hex), created=datetime.now(UTC), public_key=new.public.hex
+    )
+    file = ring.model_copy(update={"signing": (*ring.signing, entry)})
+    write_private(keys / "ring.json", file.model_dump(mode="json"), replace=True)
+    return replace(rig, site=replace(rig.site, keyring=Keyring.load(keys, settings)))
+
+
+def test_a_replaced_key_is_told_and_the_old_one_still_proves(civil_rig: Rig) -> None:
+    """What was signed before holds by the key that signed it; that another one signs is an entry, told once, and signed
+    by the new key; and who trusts the new one only sees the difference."""
+    civil_rig.run()
+    rig = replaced(civil_rig)
+    assert own_fingerprint(civil_rig.site) != own_fingerprint(rig.site)
+    for _time in range(2):
+        rig.run()
+    found = acts.checked(rig.site)
+    assert ([], 3) == (found.breaks, found.checkpoints)
+    (told,) = [one for one in entries(rig.site) if one.act == "audit.key"]
+    said = {"before": own_fingerprint(civil_rig.site), "key": own_fingerprint(rig.site)}
+    assert ("gateway", said) == (told.actor, told.detail)
+    assert 1 == len(checked(rig.site).breaks)
 
 
 def test_what_was_interrupted_is_told(civil_rig: Rig) -> None:

@@ -15,8 +15,15 @@ from typing import Any
 
 import pytest
 
+from gateway.acts import audit
+from gateway.acts.runs import today
 from gateway.calendar import ZONE
-from tests.acts.lived import Lived, ask, command, copy, edit, environment
+from gateway.store import runs
+from gateway.store.audit import entries
+from gateway.testing.site import staff
+from tests.acts.lived import Lived, ask, command, copy, edit, environment, gateway, opened
+from tests.conftest import NewDatabase, on_both_databases
+from tests.pipeline.rig import keep_in, later
 
 #: Seconds for anything that is bound to happen.
 PATIENCE = 90.0
@@ -108,6 +115,37 @@ def test_two_daemons_run_a_missed_slot_once(missed: Path) -> None:
     assert [("scheduled", "daemon")] == ask(missed, "SELECT kind, actor FROM runs WHERE slot IS NOT NULL")
     assert ["daemon.stop"] * 2 == [said[-1] for said in actions]
     assert 1 == sum(said.count("run.done") for said in actions)
+
+
+@on_both_databases
+def test_a_daemon_and_commands_write_one_chain(
+    lived: Lived, missed: Path, database: str, new_database: NewDatabase
+) -> None:
+    """While a daemon runs what it missed, a clerk's commands record what they do; both are in one chain, which holds,
+    and nobody waits for ever."""
+    if database == "postgresql":
+        keep_in(missed / "gateway.toml", new_database(database, at_head=True))
+    with opened(missed) as site:
+        if database == "postgresql":
+            with later(days=-1), site.ledger.begin() as tx:  # a new ledger has missed nothing
+                number = runs.start(tx, kind="run", actor="clerk", today=today())
+                runs.end(tx, number or 0, "done", {"instances": {"civil_affairs": {}}})
+            staff(site)
+        lived.peers.fault("insurance_platform", "stall", times=1, where="L101", seconds=12)
+        with served(missed) as daemon:
+            daemon.wait_for("run.start")
+            done = [gateway(missed, "outbox", word, "--note", "维护") for word in ("pause", "resume") * 2]
+            daemon.wait_for("run.done")
+            assert 0 == daemon.end()
+        lived.peers.well_behaved()
+        assert [0] * 4 == [one.code for one in done], done[0].err
+        found = audit.checked(site)
+        with site.ledger.begin() as tx:
+            told = [one.act for one in entries(tx, act="", actor="", limit=1000)][::-1]
+    assert ([], 0) == (found.breaks, found.unsigned)
+    assert ["outbox.pause", "outbox.resume"] * 2 == [act for act in told if act.startswith("outbox.")]
+    newest = told[len(told) - 1 - told[::-1].index("run.start") :]
+    assert "run.end" in newest[newest.index("outbox.pause") :]
 
 
 def test_the_first_signal_lets_the_run_finish(lived: Lived, missed: Path) -> None:
