@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from gateway import calendar
 from gateway.errors import PluginFault, SettingsFault
-from gateway.peers.tls import is_loopback
+from gateway.peers.tls import host_of, is_loopback
 from gateway.plugin.api import HttpOptions, PluginOptions, SftpOptions
 from gateway.plugin.loader import Allowed, Plugins, load_plugins
 from gateway.redact import foreign
@@ -318,7 +317,7 @@ def _elsewhere(peers: Mapping[str, PluginOptions | None]) -> list[str]:
     return [
         _("[{where}]:试验站点([site] trial)只能连接本机").format(where=where)
         for where, options in peers.items()
-        if (isinstance(options, HttpOptions) and not is_loopback(urlsplit(options.base).hostname or ""))
+        if (isinstance(options, HttpOptions) and not is_loopback(host_of(options.base)))
         or (isinstance(options, SftpOptions) and not is_loopback(options.host))
     ]
 

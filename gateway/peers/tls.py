@@ -39,13 +39,17 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def host_of(base: str) -> str:
+    """The host of an address; "" where it is none."""
+    try:
+        return urlsplit(base).hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_bare(base: str) -> bool:
     """Whether an address means plain HTTP to another machine. One that cannot be read is not said to be so."""
-    try:
-        parts = urlsplit(base)
-        return parts.scheme.lower() == "http" and not is_loopback(parts.hostname or "")
-    except ValueError:
-        return False
+    return base.lower().startswith("http:") and not is_loopback(host_of(base))
 
 
 def protected(base: str, protection: Protection, where: str) -> ssl.SSLContext:

@@ -11,6 +11,7 @@ from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SettingsFa
 from gateway.mappings import MappingFiles
 from gateway.normalise import normalise
 from gateway.settings import load_settings
+from gateway.testing.site import new_site, write_site
 from tests.fuzz.bounds import taken
 from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import DAY, LISTS, PLUGINS, answers, books, headers, texts
@@ -113,6 +114,16 @@ def test_a_holiday_that_is_no_date_is_a_fault_of_the_file(tmp_path: Path) -> Non
     (tmp_path / "holidays.toml").write_text('[2026]\nsource = "a"\noff = []\nwork = [20260104]\n', "utf-8")
     with pytest.raises(SettingsFault):
         MappingFiles(tmp_path).working_days()
+
+
+def test_an_address_that_is_none_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    """A bracket that nobody closes, in the address of a site on trial, names the section."""
+    new_site(tmp_path)
+    write_site(tmp_path, {"insurance_platform": {"base": "http://127.0.0.1:1/[", "sm4_key": "00", "public_key": "0"}})
+    file = tmp_path / "gateway.toml"
+    file.write_text(file.read_text("utf-8").replace("http://127.0.0.1:1/[", "http://[127.0.0.1/"), "utf-8")
+    with pytest.raises(SettingsFault):
+        load_settings(tmp_path, PLUGINS)
 
 
 @pytest.mark.parametrize("seconds", ["1e12", "1e400", "-1e12", "NaN", '"x"'])
