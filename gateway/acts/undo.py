@@ -1,8 +1,9 @@
 """Undoing what a run pushed: back to the lists before it, by new changes, once a second person says so.
 
 Takes a run. What it queued, and the platform accepted, and still stands as the newest word, is undone; whatever was
-sent since for a person and use stays. Who asked does not release (law 10). From its release on an undo holds for a
-person and use as long as the rules still come to the undone list: the next settlement does not push it again by itself.
+sent since for a person and use stays, as does what others wrote there and a person kept. Who asked does not release
+(law 10). From its release on an undo holds for a person and use as long as the rules still come to the undone list: the
+next settlement does not push it again by itself.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,12 @@ from gateway.pipeline import RunReport, roster
 from gateway.pipeline.person import bring_all_into_line
 from gateway.pipeline.platform import open_channel
 from gateway.pipeline.run import recorded
+from gateway.pipeline.wanted import beside
 from gateway.site import Site
-from gateway.store import Tx, outbox, withdrawals
+from gateway.store import Tx, outbox, people, withdrawals
 from gateway.store import runs as rows
 from gateway.store.ledger import record_act
+from gateway.store.lists import numbered, spelled
 from gateway.store.withdrawals import WithdrawalRow
 from gateway.words import _
 
@@ -106,13 +109,25 @@ def ask(site: Site, run: int, *, actor: str, note: str) -> Undo:
         note = checked_note(note)
         may(tx)
         _may_be_undone(tx, run)
-        items = outbox.before_run(tx, run)
+        items = _beside_others(site, tx, outbox.before_run(tx, run))
         if items.is_empty():
             what = _("运行 {run} 没有仍在平台上生效的变更").format(run=run)
             raise NotFound(what, next_step=_("可用 gateway runs 查看各次运行"))
         number = withdrawals.add(tx, items, kind="undo", run=run, actor=actor, note=note)
         record_act(tx, actor=actor, act="undo.ask", undo=number, run=run, lists=items.height, note=note)
     return show(site, number, actor=actor)
+
+
+def _beside_others(site: Site, tx: Tx, items: pl.DataFrame) -> pl.DataFrame:
+    """Where a person has kept since what others wrote beside a run's list, it stays beside what stood before."""
+    kept = items.filter("kept")
+    if kept.is_empty():
+        return items
+    before = spelled(tx, kept.select("person_key", "use", list_id="instead_id"))
+    there = beside(site, before, people.adopted(tx, people=kept["person_key"].unique()))
+    instead = numbered(tx, there).rename({"list_id": "instead_id"})
+    now_is = kept.drop("instead_id").join(instead, on=["person_key", "use"]).select(items.columns)
+    return pl.concat([items.filter(~pl.col("kept")), now_is.filter(pl.col("list_id") != pl.col("instead_id"))])
 
 
 def _may_be_undone(tx: Tx, run: int) -> None:
@@ -159,13 +174,13 @@ def _decide(
             may(tx)
             row = _find(tx, number)
             _may(row, state, actor)
-            people = withdrawals.of(tx, number)["person_key"].unique()
+            meant = withdrawals.of(tx, number)["person_key"].unique()
             idle = row.state == "open" and state == "rejected"
             withdrawals.decide(tx, number, state, actor=actor, note=note, queued=idle)
             record_act(tx, actor=actor, act=f"undo.{state}", undo=number, run=row.run_id, note=note)
         if not idle:
             with open_channel(site, report.today) as channel:
-                bring_all_into_line(site, channel, people, report)
+                bring_all_into_line(site, channel, meant, report)
 
     start = runs.today() if day is None else day
     return runs.patiently(lambda: recorded(site, start, walk, actor=actor, kind=KIND), patience)

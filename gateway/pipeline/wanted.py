@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from gateway.model.frames import LISTS, empty
+from gateway.model.frames import LISTS, RECOGNITIONS, TIMELINES, PersonKey, empty
 from gateway.pipeline import roster
 from gateway.pipeline.platform import PlatformChannel
 from gateway.pipeline.standing import NOTHING, Standing, read_standing
 from gateway.settle import benefit_intervals, changes, lists, subsidy_intervals, timelines
 from gateway.site import Site
 from gateway.store import outbox, people, rosters, withdrawals
+
+_ALIVE = pl.Schema({"person_key": PersonKey, "birth": pl.Date})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,21 @@ def wanted(seen: Seen | None) -> tuple[pl.DataFrame, Standing]:
     unwanted = pl.concat([seen.refused, cancelled])
     queue = queue.join(unwanted, on=["person_key", "use", "records"], how="anti")
     return queue, replace(seen.standing, lapsed=lapsed)
+
+
+def beside(site: Site, before: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
+    """`LISTS` of what stood `before` (`LISTS`), with what others wrote since (`TIMELINES`) beside it; of whom nothing
+    stands, the empty list."""
+    fields = (
+        pl.col("records").str.split_exact("|", 4).struct.rename_fields(["code", "level", "first", "last", "source"])
+    )
+    lines = before.filter(pl.col("records") != "").with_columns(pl.col("records").str.split("\n")).explode("records")
+    stood = lines.select("person_key", "use", fields).unnest("records")
+    stood = stood.with_columns(pl.col("first", "last").str.slice(0, 10).str.to_date("%Y-%m-%d"))
+    both = pl.concat([stood.select(TIMELINES.names()), theirs.select(TIMELINES.names())]).unique()
+    there = lists(timelines(_intervals(site, empty(RECOGNITIONS), both, empty(_ALIVE))))
+    every = before.select("person_key", "use").join(there, on=["person_key", "use"], how="left")
+    return every.with_columns(pl.col("records").fill_null(""))
 
 
 def _first_seen(

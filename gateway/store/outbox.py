@@ -345,12 +345,13 @@ def counts(tx: Tx) -> dict[str, int]:
 
 def before_run(tx: Tx, run: int) -> pl.DataFrame:
     """What a run's accepted changes replaced, where they are still the platform's newest word: person_key, use, list_id
-    (what stands), instead_id (what stood before: the newest of our lists and of what was read back, else nothing)."""
+    (what stands), instead_id (what stood before: the newest of our lists and of what was read back, else nothing), kept
+    (whether a person has kept since what others wrote beside them)."""
     c, other, f, r = t.changes.c, t.changes.alias("other"), t.confirmed.c, t.readbacks.c
-    mine = sa.select(c.id, c.person_key, c.use, c.list_id, c.settled_at)
+    mine = sa.select(c.id, c.person_key, c.use, f.list_id, c.settled_at, c.list_id.label("sent_id"))
     mine = mine.where(c.run_id == run, c.state == "done", _OVER)
     stands = mine.join_from(t.changes, t.confirmed, sa.and_(f.person_key == c.person_key, f.use == c.use))
-    now_is = read_frame(tx, stands.where(f.change_id == c.id), _CHANGED)
+    now_is = read_frame(tx, stands.where(f.change_id == c.id), pl.Schema([*_CHANGED.items(), ("sent_id", pl.Int64())]))
     people = now_is["person_key"].unique().to_list()
     before = sa.select(other.c.id, other.c.person_key, other.c.use, other.c.list_id, other.c.settled_at)
     before = before.where(among(tx, other.c.person_key, people), other.c.state == "done", sa.text(f"other.{t.OVER}"))
@@ -362,7 +363,8 @@ def before_run(tx: Tx, run: int) -> pl.DataFrame:
     known = known.select(*key, instead_id="list_id")
     nothing = int(numbered(tx, pl.DataFrame({"records": [""]}))["list_id"].item())
     both = now_is.join(known, on=key, how="left").with_columns(pl.col("instead_id").fill_null(nothing))
-    return both.filter(pl.col("list_id") != pl.col("instead_id")).select(*key, "list_id", "instead_id")
+    kept = pl.col("list_id") != pl.col("sent_id")
+    return both.filter(pl.col("list_id") != pl.col("instead_id")).select(*key, "list_id", "instead_id", kept=kept)
 
 
 _CHANGED = pl.Schema([("id", pl.Int64()), *NUMBERED.items(), ("at", pl.Datetime("us"))])

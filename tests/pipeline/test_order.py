@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from gateway.acts import holds
 from gateway.errors import ExitCode
 from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
@@ -114,6 +115,58 @@ def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> 
     assert ExitCode.DONE == settled.run(3).exit_code
     assert ["applied", "applied"] == [settled.row(one.stem).state for one in (late, early)]
     assert before != settled.records()
+
+
+@on_both_databases
+def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv: bytes) -> None:
+    """A delta of strangers behind a gap waits and asks nobody; when the gap is filled, it is held, what comes after it
+    waits, and once a person has released it, all of them are in use."""
+    at, before = _end_of_list(civil_csv), settled.records()
+    rows = (
+        table(civil_csv)
+        .head(40)
+        .with_columns(
+            pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit("新增").alias("变动类型")
+        )
+    )
+    second = _delta(civil_csv, at, "新增", 2, SECOND)
+    third = civil(3, csv_of(rows), day=SECOND, mode="D")
+    fourth = _delta(civil_csv, at, "停发", 4, THIRD)
+    for delta in (third, fourth):
+        delta.put(settled.outbox)
+    assert ExitCode.DONE == settled.run(3).exit_code
+    assert (["waiting"] * 2, []) == ([settled.row(one.stem).state for one in (third, fourth)], settled.open_holds())
+    second.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(3).exit_code
+    states = [settled.row(one.stem).state for one in (second, third, fourth)]
+    assert ["applied", "held", "waiting"] == states
+    assert before == settled.records()
+    (hold,) = [one for one in holds.held(settled.site, actor="clerk") if one.state == "open"]
+    digest = holds.shown(settled.site, hold.id, actor="colleague").digest
+    holds.release(settled.site, hold.id, digest=digest, actor="colleague", note="已核实", day=THIRD)
+    assert ["applied"] * 3 == [settled.row(one.stem).state for one in (second, third, fourth)]
+    assert before != settled.records()
+
+
+@on_both_databases
+def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> None:
+    """Rejected, it stays a gap: what comes after it waits for the next full list."""
+    at, before = _end_of_list(civil_csv), settled.records()
+    rows = (
+        table(civil_csv)
+        .head(40)
+        .with_columns(
+            pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit("新增").alias("变动类型")
+        )
+    )
+    held, after = civil(2, csv_of(rows), day=SECOND, mode="D"), _delta(civil_csv, at, "停发", 3, THIRD)
+    for delta in (after, held):
+        delta.put(settled.outbox)
+    settled.run(3)
+    (hold,) = [one for one in holds.held(settled.site, actor="clerk") if one.state == "open"]
+    holds.reject(settled.site, hold.id, actor="colleague", note="不是这个县的", day=THIRD)
+    assert ["refused", "waiting"] == [settled.row(one.stem).state for one in (held, after)]
+    assert before == settled.records()
 
 
 @on_both_databases

@@ -12,6 +12,7 @@ from gateway.store import checkpoints, people, withdrawals
 from gateway.testing.platform import PlatformServer
 from tests.pipeline.rig import PLATFORM, Records, Rig
 from tests.pipeline.test_person import believe, key_of
+from tests.pipeline.test_verify import verified
 
 CIVIL = "civil_affairs"
 NOTE = "the department sent the wrong list"
@@ -72,6 +73,24 @@ def test_what_others_wrote_in_between_stays(civil_rig: Rig, who: str) -> None:
     undone(civil_rig, run)
     assert theirs in [record[2:] for record in civil_rig.records() if record[0] == who]
     assert before == civil_rig.records()
+
+
+def test_what_others_wrote_since_and_a_person_kept_stays(civil_rig: Rig, who: str) -> None:
+    """Kept beside ours after the run, a record of theirs stands there after its undo, and ours is gone."""
+    before = [record for record in civil_rig.records() if record[0] == who]
+    civil_rig.peers.stage(1)
+    run = civil_rig.run().run
+    theirs = ("7069", "1", "2025-01-01 00:00:00", "2025-12-31 23:59:59", "CLERK-YB")
+    server = civil_rig.peers.servers[PLATFORM]
+    assert isinstance(server, PlatformServer)
+    mine = [record for record in civil_rig.records() if record[:2] == (who, "1")]
+    server.write(who, "1", [theirs, *((one[2], one[3], one[4], one[5], one[6]) for one in mine)])
+    verify.decide(civil_rig.site, who, keep=True, actor="clerk", note="the clerk is right")
+    undone(civil_rig, run)
+    expected = sorted([*before, (who, "1", *theirs)])
+    assert mine and expected == sorted(record for record in civil_rig.records() if record[0] == who)
+    assert 0 == civil_rig.run().pushed.sent
+    assert [] == verified(civil_rig).differences
 
 
 def test_nothing_is_sent_before_a_second_person_says_so(civil_rig: Rig) -> None:

@@ -88,6 +88,20 @@ def test_an_approval_is_void_when_the_set_changes(lived: Lived, tmp_path: Path) 
     assert [(0,)] == ask(root, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND state = 'held'")
 
 
+def test_whose_run_changed_the_set_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:
+    """Who settled a hold anew, with another set, has a hand in that set, though another's run opened it."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        somebody_held_nothing(site)
+        pipeline.run(site, [], DAY, actor="colleague", pull=False)
+        view = holds.shown(site, 1, actor="clerk")
+        assert ["colleague", OPENER] == view.makers
+        with pytest.raises(NotAllowed) as refused:
+            holds.release(site, 1, digest=view.digest, actor="colleague", note="已核实", day=DAY)
+        assert MAKER == refused.value.code
+        assert holds.release(site, 1, digest=view.digest, actor="second-colleague", note="已核实", day=DAY) is not None
+
+
 def test_a_release_covers_nobody_who_comes_later(lived: Lived, tmp_path: Path) -> None:
     """After a release has taken place, another who would leave by the same list is held: nobody saw them in the set."""
     root = copy(lived.site, tmp_path)
