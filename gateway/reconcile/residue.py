@@ -93,7 +93,8 @@ class Blocks:
         nothing, which their hashes show at a fifth of a join's cost."""
         numbers = self._of_bucket.get(bucket, self._numbers.clear())
         meeting = (_meeting(claims, on) for claims, on in self._blocks(numbers))
-        return people.select(SEEN).filter(pl.any_horizontal(meeting))
+        # Not within the filter, which asks every chunk of a frame by itself, and hashes the claims for each.
+        return people.select(SEEN).filter(people.select(pl.any_horizontal(meeting)).to_series())
 
     def pairs(self, people: pl.DataFrame) -> pl.DataFrame:
         """(claim and SEEN columns, prefixed `p_` but for person_key): whom of them (SEEN) the residue may mean."""

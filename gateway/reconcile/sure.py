@@ -88,7 +88,7 @@ def plain(cut: Cut, roster: Buckets) -> tuple[pl.DataFrame, pl.DataFrame]:
         found = plain_pass(claims, people)
         open_ = claims.join(found, on="claim", how="anti")["digits"]
         wanted = pl.col("digits").is_in(open_.implode()) | pl.col("number").hash().is_in(cut.others.implode())
-        return found, people.filter(wanted).drop("digits")
+        return found, people.filter(people.select(wanted).to_series()).drop("digits")
 
     pairs = list(side_by_side(meet, roster()))
     found = pl.concat([pl.DataFrame(schema=PLAIN), *(one for one, _people in pairs)])
