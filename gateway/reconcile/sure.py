@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import polars as pl
@@ -27,8 +28,10 @@ T = TypeVar("T")
 CLAIMS = (*residue.OF_ROW[1:], "instance", "delivery", "raw_household", "raw_source_id")
 #: Source numbers that led to one person.
 KNOWN = pl.Schema({"instance": pl.String, "raw_source_id": pl.String, "person_key": pl.Int64})
-#: Buckets that are worked on side by side: two cores take two at a time.
+#: Buckets, or slices of claims, that are worked on side by side: two cores take two at a time.
 _AT_ONCE = 2
+#: Claims of such a slice: a city's list is six.
+_ROWS_AT_ONCE = 250_000
 _KEYS = pl.Schema({"claim": pl.UInt32(), "digits": pl.Int64(), "name_key": pl.String()})
 _DECIDED = pl.Schema({"claim": pl.UInt32(), **{name: VERDICTS[name] for name in ("same", "excluded", "nobody")}})
 _MEMBERS = pl.Schema({"delivery": pl.Int64, "raw_household": pl.String, "village": pl.String})
@@ -67,16 +70,26 @@ def cut(parts: Parts, verdicts: pl.DataFrame) -> Cut:
         claims = part.with_row_index("claim", starts[-1])
         starts.append(starts[-1] + part.height)
         decided.append(_decided(claims, verdicts))
-        told = pl.col("claim").is_in(decided[-1]["claim"].implode())
-        number = pl.col("number")
-        claims = with_digits(claims.select("claim", *CLAIM))
-        plain = claims.select(is_plain() & ~told).to_series()
-        others.append(claims.filter(~plain).select(number.drop_nulls().hash()).to_series())
-        mine = claims.filter(plain).select(*_KEYS, bucket=by_number(number))
-        for (bucket,), frame in mine.partition_by("bucket", as_dict=True, include_key=False).items():
-            keys.setdefault(int(bucket), []).append(frame)
+        told = decided[-1]["claim"].implode()
+        slices = claims.select("claim", *CLAIM).iter_slices(_ROWS_AT_ONCE)
+        for hashes, mine in side_by_side(partial(_cut_rows, told), slices):
+            others.append(hashes)
+            for bucket, frame in mine.items():
+                keys.setdefault(bucket, []).append(frame)
     hashes = pl.concat([pl.Series([], dtype=pl.UInt64), *others]).unique()
     return Cut(starts=starts, keys=keys, others=hashes, decided=pl.concat(decided))
+
+
+def _cut_rows(told: pl.Series, _at: int, rows: pl.DataFrame) -> tuple[pl.Series, dict[int, pl.DataFrame]]:
+    """(hashes of the numbers of claims that are not plain, `_KEYS` of the plain ones by bucket). `told`: claims about
+    which a person decided."""
+    number = pl.col("number")
+    claims = with_digits(rows)
+    plain = claims.select(is_plain() & ~pl.col("claim").is_in(told)).to_series()
+    hashes = claims.filter(~plain).select(number.drop_nulls().hash()).to_series()
+    mine = claims.filter(plain).select(*_KEYS, bucket=by_number(number))
+    cut = mine.partition_by("bucket", as_dict=True, include_key=False)
+    return hashes, {int(bucket): keys for (bucket,), keys in cut.items()}
 
 
 def plain(cut: Cut, roster: Buckets) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -136,8 +149,8 @@ def sure_sources(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 
 def side_by_side(work: Callable[[int, pl.DataFrame], T], buckets: Frames) -> Iterator[T]:
-    """What each bucket comes to, in their order: one is read while the one before is worked on, and no more than two
-    are in memory."""
+    """What each bucket, or slice, comes to, in their order: one is read while the one before is worked on, and no more
+    than two are in memory."""
     begun: deque[Future[T]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for bucket, people in enumerate(buckets):
