@@ -44,7 +44,9 @@ def _said_again(frame: pl.DataFrame, *, statements: bool) -> pl.Series:
     group = pl.col("dup_key").hash()
     if statements:
         group = group ^ pl.col("person_key").hash(1)
-    return frame.select(pl.when(_usable()).then(group).is_duplicated() & _usable()).to_series()
+    groups = frame.select(pl.when(_usable()).then(group)).to_series()
+    ranked = groups.drop_nulls().sort()  # neighbours are found in half the time that it takes to count each
+    return groups.is_in(ranked.filter(ranked == ranked.shift(1)).implode()).fill_null(value=False)
 
 
 def _is_plain(*, statements: bool) -> pl.Expr:
@@ -86,9 +88,10 @@ def _looked_at(frame: pl.DataFrame, previous: pl.DataFrame | None, *, statements
 
 def _born_later(frame: pl.DataFrame) -> pl.DataFrame:
     """Recognised before birth by the roster, where neither the row nor its number says a birth date."""
-    silent = pl.col("birth_from").is_null() & ~pl.col("number_state").is_in(["sound", "suspect"])
-    early = pl.col("fault").is_null() & silent & (pl.col("first") < pl.col("birth"))
-    return frame.with_columns(pl.when(early).then(pl.lit("before_birth")).otherwise("fault").alias("fault"))
+    early = pl.col("fault").is_null() & pl.col("birth_from").is_null() & (pl.col("first") < pl.col("birth"))
+    rows = frame.select(early.arg_true()).to_series()  # a few; their states are text
+    silent = ~frame["number_state"].gather(rows).is_in(["sound", "suspect"])
+    return frame.with_columns(frame["fault"].scatter(rows.filter(silent), "before_birth"))
 
 
 def _with_previous(frame: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
