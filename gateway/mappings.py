@@ -14,6 +14,7 @@ from gateway.errors import SettingsFault
 from gateway.model.mapping import Column, Fault, ListMapping
 from gateway.model.outcomes import REASONS
 from gateway.model.policy import Condition, IdentityCode, Policy, SubsidyRule
+from gateway.redact import foreign, redact, toml_place
 from gateway.words import _
 
 #: What a list can be, and what a column can hold; docs/plugins.md says what each means.
@@ -69,8 +70,17 @@ def _shipped(name: str) -> str:
     return resources.files("gateway_mappings").joinpath(*name.split("/")).read_text("utf-8")
 
 
+class _Wrong(ValueError):
+    """What is wrong with a mapping, in words of ours and names from the file."""
+
+
 def _broken(name: str, fault: Exception) -> SettingsFault:
-    what = _("映射文件有误:{fault}").format(fault=f"{type(fault).__name__} {fault}")
+    told = redact(str(fault)) if isinstance(fault, _Wrong) else foreign(fault)
+    if isinstance(fault, tomllib.TOMLDecodeError):
+        told = f"{told} {toml_place(fault)}"
+    elif type(fault) is KeyError and fault.args:  # the key that is missing is ours
+        told = f"{told} {redact(str(fault.args[0]))}"
+    what = _("映射文件有误:{fault}").format(fault=told.rstrip())
     return SettingsFault(what, where=f"mappings/{name}", next_step=_("请更正后运行 gateway doctor"))
 
 
@@ -108,7 +118,7 @@ def _checked(mapping: ListMapping) -> ListMapping:
     codes = [fault.code for fault in mapping.faults if fault.code not in REASONS]
     if mapping.format not in FORMATS or not kinds <= set(KINDS) or uncoded or codes:
         wrong = [*({mapping.format} - set(FORMATS)), *sorted(kinds - set(KINDS)), *uncoded, *codes]
-        raise ValueError("unknown format or kind, code column without codes, or unknown fault: " + ", ".join(wrong))
+        raise _Wrong("unknown format or kind, code column without codes, or unknown fault: " + ", ".join(wrong))
     for expression in (*(e for _field, e in mapping.derive), *(fault.when for fault in mapping.faults)):
         pl.sql_expr(expression)
     return mapping
@@ -125,15 +135,13 @@ def _policy(data: dict[str, Any], table: dict[str, Any]) -> Policy:  # parsed TO
         for row in table["identity"]
     )
     rules = tuple(
-        SubsidyRule(
-            identity=rule["identity"], share=rule["share"], when_any=_conditions(rule.get("when_any", ()))
-        )
+        SubsidyRule(identity=rule["identity"], share=rule["share"], when_any=_conditions(rule.get("when_any", ())))
         for rule in data["subsidy"]
     )
     known = {code.identity for code in codes}
     unknown = [rule.identity for rule in rules if rule.identity not in known]
     if unknown:
-        raise ValueError("unknown identity: " + ", ".join(unknown))
+        raise _Wrong("unknown identity: " + ", ".join(unknown))
     return Policy(place=data["place"], source=data["source"], codes=codes, subsidies=rules)
 
 
@@ -142,11 +150,11 @@ def _working_days(years: dict[str, Any]) -> WorkingDays:  # parsed TOML
     for year in years.values():
         for first, last in year["off"]:
             if not timedelta(0) <= last - first < timedelta(days=31):
-                raise ValueError(f"off: {first} to {last}")
+                raise _Wrong(f"off: {first} to {last}")
             off.update(first + timedelta(days=n) for n in range((last - first).days + 1))
     on = {day for year in years.values() for day in year["work"]}
     if wrong := [day for day in on if day in off or day.weekday() < 5]:
-        raise ValueError(f"work: {wrong[0]} is a holiday, or no weekend")
+        raise _Wrong(f"work: {wrong[0]} is a holiday, or no weekend")
     return WorkingDays(off=frozenset(off), on=frozenset(on), years=frozenset(map(int, years)))
 
 

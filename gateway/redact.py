@@ -8,7 +8,9 @@ docs/decisions/0075-what-the-redactor-knows.md.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from pydantic import SecretStr
@@ -42,19 +44,26 @@ def redact(text: str) -> str:
     return "".join([*pieces, _SOMEBODY.sub(HIDDEN, text[at:])])
 
 
-def redacted(value: Any) -> Any:  # whatever somebody logs or stores as JSON
-    """The value with every text in it redacted, keys too; secrets and bytes are hidden whole."""
+def redacted(value: Any, shown: Collection[str] = ()) -> Any:  # whatever somebody logs or stores as JSON
+    """The value with every text in it redacted, keys too; secrets and bytes are hidden whole. What stands under a name
+    of `shown` is kept as it is."""
     if isinstance(value, SecretStr | bytes | bytearray):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {redacted(k): redacted(v) for k, v in value.items()}
+        return {redacted(k): v if k in shown else redacted(v, shown) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [redacted(v) for v in value]
+        return [redacted(v, shown) for v in value]
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
         return HIDDEN if redact(str(value)) != str(value) else value
     return redact(str(value))
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the code that raised it: `tax.py:12`; "" where it was never raised."""
+    frames = extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def foreign(error: BaseException) -> str:
@@ -64,3 +73,9 @@ def foreign(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"{name}({error.errno})"
     return name
+
+
+def toml_place(fault: BaseException) -> str:
+    """Line and column of a fault in a TOML file, as far as it is known."""
+    found = re.search(r"\((at line \d+, column \d+)\)$", str(fault))
+    return found[1] if found else ""

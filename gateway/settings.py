@@ -19,7 +19,7 @@ from gateway.errors import PluginFault, SettingsFault
 from gateway.peers.tls import host_of, is_loopback
 from gateway.plugin.api import HttpOptions, PluginOptions, SftpOptions
 from gateway.plugin.loader import Allowed, Plugins, load_plugins
-from gateway.redact import foreign
+from gateway.redact import foreign, toml_place
 from gateway.vault import USUAL_PLACE, KeySettings
 from gateway.words import _
 
@@ -282,14 +282,8 @@ def _read(path: Path) -> dict[str, Any]:  # parsed TOML
         raise SettingsFault(what, where=str(path), next_step=step) from fault
     except (OSError, ValueError, RecursionError) as fault:  # tomllib's own, and that of a number too long
         # Only where: the text may quote what somebody typed there.
-        what = _("无法读取配置文件:{fault} {place}").format(fault=foreign(fault), place=_place(fault)).rstrip()
+        what = _("无法读取配置文件:{fault} {place}").format(fault=foreign(fault), place=toml_place(fault)).rstrip()
         raise SettingsFault(what, where=str(path), next_step=_("请更正后运行 gateway doctor")) from fault
-
-
-def _place(fault: Exception) -> str:
-    """Line and column of a fault in the file, as far as it is known."""
-    found = re.search(r"\((at line \d+, column \d+)\)$", str(fault))
-    return found[1] if found else ""
 
 
 def _no_tables(data: dict[str, Any]) -> list[str]:  # parsed TOML

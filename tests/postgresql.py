@@ -38,6 +38,8 @@ class Postgresql:
     """One server. `with postgresql() as server: server.new()`."""
 
     def __init__(self, folder: Path) -> None:
+        #: With its data, write-ahead log, and what it logs.
+        self.folder = folder
         self._data = folder / "data"
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]

@@ -11,7 +11,7 @@ from gateway.acts import cases as acts
 from gateway.acts.sides import FIELDS, Candidate, CaseDetail, Decided
 from gateway.cli.asked import whom
 from gateway.cli.deliveries import InstanceOption
-from gateway.cli.output import cell, line, print_json, table, talk
+from gateway.cli.output import cell, in_full, line, print_json, shown, table, talk
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.cli.shown import tell_report
 from gateway.errors import NotAllowed
@@ -111,7 +111,8 @@ def cases_show(
     if as_json:
         print_json(seen, whole=unmask)
     else:
-        _show(seen)
+        with in_full(unmask):
+            _show(seen)
 
 
 @command("decide", text=_("决定一项:same 是此人,different 不是此人,nobody 名册中无此人,later 暂缓"), group=cases)
@@ -230,8 +231,8 @@ def _sides(seen: CaseDetail) -> None:
     texts = [{f.field: _compared(f.text, f.agreement) for f in one.fields} for one in seen.candidates]
     rows = [(TITLES[name], seen.listed[name], *(text.get(name, "") for text in texts)) for name in FIELDS]
     rows.append((_("参保"), "", *(_insured(one) for one in seen.candidates)))
-    rows.append((_("人员编号"), "", *(one.psn_no for one in seen.candidates)))
-    rows.append((_("人员键"), "", *(str(one.person_key) for one in seen.candidates)))
+    rows.append((_("人员编号"), "", *(shown(one.psn_no) for one in seen.candidates)))
+    rows.append((_("人员键"), "", *(shown(one.person_key) for one in seen.candidates)))
     table(columns, rows)
     if not seen.candidates:
         line(_("  没有候选人"))
@@ -250,7 +251,7 @@ def _insured(one: Candidate) -> str:
 
 
 def _decided(one: Decided) -> None:
-    whom = _("(人员键 {key})").format(key=one.person_key) if one.person_key is not None else ""
+    whom = _("(人员键 {key})").format(key=shown(one.person_key)) if one.person_key is not None else ""
     until = _("至 {day}").format(day=one.until) if one.until else ""
     verdict = VERDICTS[Verdict(one.verdict)]
     line(f"  {cell(one.at)} {one.actor}  {verdict}{whom}{until}  {one.note}")

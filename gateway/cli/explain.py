@@ -10,7 +10,7 @@ from gateway.acts import actor
 from gateway.acts import explain as acts
 from gateway.acts import known as acts_known
 from gateway.cli.asked import whom
-from gateway.cli.output import cell, line, print_json
+from gateway.cli.output import cell, line, print_json, shown
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import CHANGE_STATES, MODES, OUTCOMES, USES
 from gateway.plugin.forms import CHINA
@@ -97,7 +97,9 @@ def _explain_then(
     head = _("{name} {number} 人员键 {key}:{day} 的身份,按 {at} 时所知(运行 {run})")
     at_text = f"{seen.known_at:%Y-%m-%d %H:%M:%S}"
     run = seen.run or _("尚无")
-    line(head.format(name=seen.name, number=seen.number, key=seen.person_key, day=seen.as_of, at=at_text, run=run))
+    line(
+        head.format(name=seen.name, number=seen.number, key=shown(seen.person_key), day=seen.as_of, at=at_text, run=run)
+    )
     for number, text in seen.cases:
         line(_("当时待核查 {number}:{text}").format(number=number, text=text))
     line(_("当时采信:") if seen.believed else _("当时采信:无"))
@@ -126,9 +128,13 @@ def _person(seen: acts.Explanation) -> None:
     if seen.on_roster:
         state = _("已死亡") if seen.dead else _("参保") if seen.covered else _("参保关系全部停保")
         head = _("{name} {number} 人员编号 {psn_no}({state}) 人员键 {key}")
-        line(head.format(name=seen.name, number=seen.number, psn_no=seen.psn_no, state=state, key=seen.person_key))
+        line(
+            head.format(
+                name=seen.name, number=seen.number, psn_no=shown(seen.psn_no), state=state, key=shown(seen.person_key)
+            )
+        )
     else:
-        line(_("人员键 {key}:不在现行名册中").format(key=seen.person_key))
+        line(_("人员键 {key}:不在现行名册中").format(key=shown(seen.person_key)))
     for number, text in seen.cases:
         line(_("待核查 {number}:{text}").format(number=number, text=text))
 

@@ -8,7 +8,7 @@ from gateway import logs
 from gateway.acts import actor, look
 from gateway.acts import holds as acts
 from gateway.acts.holds import HoldView
-from gateway.cli.output import cell, line, print_json, table, talk
+from gateway.cli.output import cell, line, print_json, shown, table, talk
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.cli.shown import DIRECTIONS, HOLD_KINDS, HOLD_STATES, OUTCOMES, counts, covered, tell_report
 from gateway.errors import ExitCode
@@ -119,9 +119,11 @@ def _set(view: HoldView) -> None:
     line(_("  放行会使:"))
     found = [(DIRECTIONS[c.direction], c.identity, c.county or _("县不明"), c.people) for c in view.counts]
     table([_("方向"), _("身份"), _("县区"), _("人数")], found)
-    shown, every = len(view.people), sum(c.people for c in view.counts)
-    line(_("  涉及的人(已遮盖,{shown}/{every};--all 列出全部):").format(shown=shown, every=every))
-    people = [(DIRECTIONS[p.direction], p.identity, p.county, p.name, p.number, str(p.person_key)) for p in view.people]
+    few, every = len(view.people), sum(c.people for c in view.counts)
+    line(_("  涉及的人(已遮盖,{shown}/{every};--all 列出全部):").format(shown=few, every=every))
+    people = [
+        (DIRECTIONS[p.direction], p.identity, p.county, p.name, p.number, shown(p.person_key)) for p in view.people
+    ]
     table([_("方向"), _("身份"), _("县区"), _("姓名"), _("证件号码"), _("人员键")], people)
 
 

@@ -12,7 +12,7 @@ from gateway.acts.outbox import STATES, Item, Listing, Which
 from gateway.acts.undo import Undo
 from gateway.cli.output import cell, line, print_json, table, talk
 from gateway.cli.root import AsJson, command, group, opened
-from gateway.cli.shown import CHANGE_STATES, USES, tell_report
+from gateway.cli.shown import CHANGE_STATES, USES, platform_number, tell_report
 from gateway.errors import ExitCode, NotAllowed
 from gateway.pipeline import RunReport
 from gateway.store.withdrawals import WithdrawalRow
@@ -76,7 +76,7 @@ def _listing(seen: Listing) -> None:
 
 def _row(one: Item) -> tuple[object, ...]:
     return (
-        one.number, one.name, one.psn_no or _("不在现行名册中"), one.county, USES[one.use], _STATES[one.state],
+        one.number, one.name, platform_number(one.psn_no), one.county, USES[one.use], _STATES[one.state],
         one.attempts, one.next_try, one.reason, one.run,
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def outbox_show(
         return
     one = seen.item
     text = _("变更 {number}:{name} {psn_no},{use},{state},由运行 {run} 排队")
-    words = {"name": one.name, "psn_no": one.psn_no or _("不在现行名册中"), "run": one.run}
+    words = {"name": one.name, "psn_no": platform_number(one.psn_no), "run": one.run}
     line(text.format(number=number, use=USES[one.use], state=_STATES[one.state], **words))
     if one.attempts:
         told = _("  已试 {n} 次,最后结果 {result} {reason};报文 {msgid} 第 {seq} 项,{at}")
@@ -199,9 +199,7 @@ def outbox_undos(
 ) -> None:
     with opened(ctx) as site:
         seen = (
-            undo.listed(site, every=every, actor=actor())
-            if number is None
-            else undo.show(site, number, actor=actor())
+            undo.listed(site, every=every, actor=actor()) if number is None else undo.show(site, number, actor=actor())
         )
     if as_json:
         print_json(seen)
@@ -224,7 +222,7 @@ def _show_undo(seen: Undo) -> None:
     line(head.format(id=row.id, state=_UNDO_STATES[row.state], run=row.run_id, lists=row.lists))
     table([_("用途"), _("内容"), _("份数")], [(USES[use], _KINDS[kind], number) for use, kind, number in seen.changes])
     for one in seen.examples:
-        line(f"{one.name} {one.psn_no or _('不在现行名册中')} {USES[one.use]}")
+        line(f"{one.name} {platform_number(one.psn_no)} {USES[one.use]}")
         _records(_("  现有:"), one.now)
         _records(_("  改回:"), one.after)
     if row.state == "open":

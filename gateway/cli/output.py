@@ -4,8 +4,11 @@ Colours and the terminal's width only where there is a terminal; wide Chinese te
 """
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,10 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.plugin.forms import CHINA
-from gateway.redact import redacted
+from gateway.redact import redact, redacted
 
 #: What people look somebody up by, on the platform and here (a keyed digest), and whom they call: shown as they are.
 _SHOWN = frozenset({"psn_no", "person_key", "person", "contact"})
+#: Around what is shown as it is: characters that Unicode keeps out of every text.
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_MARKED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+_whole: ContextVar[bool] = ContextVar("whole", default=False)
 #: Columns of a table that goes into a file or a pipe, where nothing needs to be folded.
 _FILE_WIDTH = 240
 
@@ -30,15 +37,30 @@ def print_json(value: Any, *, whole: bool = False) -> None:  # dataclasses, mapp
     """The value as JSON on stdout, redacted but for `_SHOWN`. `whole` is for what somebody asked for with a reason,
     which was recorded."""
     plain = json.loads(json.dumps(value, ensure_ascii=False, default=_plain))
-    print(json.dumps(plain if whole else _redacted(plain), ensure_ascii=False, indent=1))
+    print(json.dumps(plain if whole else redacted(plain, _SHOWN), ensure_ascii=False, indent=1))
 
 
-def _redacted(value: Any) -> Any:  # plain JSON
-    if isinstance(value, dict):
-        return {k: v if k in _SHOWN else _redacted(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_redacted(v) for v in value]
-    return redacted(value)
+def shown(value: object) -> str:
+    """A text that `table`, `line` and `talk` show as it is: a number by which people look somebody up, or whom they
+    call. Everything else goes through the redactor."""
+    return f"{_OPEN}{value}{_CLOSE}"
+
+
+@contextmanager
+def in_full(whole: bool) -> Iterator[None]:
+    """With `whole`, everything is shown as it is while this lasts: for what somebody asked for with a reason, which was
+    recorded."""
+    token = _whole.set(whole)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+
+
+def _safe(text: str) -> str:
+    pieces = _MARKED.split(text)  # every second one was marked
+    said = (piece if at % 2 or _whole.get() else redact(piece) for at, piece in enumerate(pieces))
+    return "".join(said)
 
 
 def _plain(value: Any) -> Any:  # what JSON has no form for
@@ -53,23 +75,23 @@ def _plain(value: Any) -> Any:  # what JSON has no form for
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; numbers stand right."""
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for at, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
-        shown.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        made.add_column(_safe(name), justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(cell(value) for value in row))
-    _console().print(shown)
+        made.add_row(*(cell(value) if isinstance(value, int) else _safe(cell(value)) for value in row))
+    _console().print(made)
 
 
 def line(text: str = "") -> None:
-    """A line on stdout, as it is."""
-    print(text)
+    """A line on stdout."""
+    print(_safe(text))
 
 
 def talk(text: str) -> None:
     """A line for the person, on stderr."""
-    print(text, file=sys.stderr)
+    print(_safe(text), file=sys.stderr)
 
 
 def cell(value: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gateway.acts.advice import overdue_sentence
-from gateway.cli.output import line, talk
+from gateway.cli.output import line, shown, talk
 from gateway.errors import ExitCode
 from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import RunReport
@@ -63,6 +63,11 @@ _ENDINGS = {
     ExitCode.FAILED: _("运行 {run}:有批次被拒收或出错,见上;gateway deliveries 可查原因和处理办法。"),
     ExitCode.CONFIGURATION: _("运行 {run} 停止:请更正配置,见上。"),
 }
+
+
+def platform_number(psn_no: str | None) -> str:
+    """A person by the platform's number, by which people look them up there."""
+    return shown(psn_no) if psn_no else _("不在现行名册中")
 
 
 def covered(hold: HoldRow | Breach) -> str:

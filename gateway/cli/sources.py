@@ -4,7 +4,7 @@ import typer
 
 from gateway.acts import actor, look
 from gateway.acts.advice import STATES
-from gateway.cli.output import print_json, table
+from gateway.cli.output import print_json, shown, table
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import counts
 from gateway.words import _
@@ -27,7 +27,7 @@ def sources(ctx: typer.Context, as_json: AsJson = False) -> None:
             s.last_business_date,
             s.last_arrival,
             s.open_cases,
-            s.contact,
+            shown(s.contact),
         )
         for s in seen
     ]

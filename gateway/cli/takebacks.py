@@ -8,8 +8,9 @@ import typer
 from gateway.acts import actor
 from gateway.acts import takebacks as acts
 from gateway.acts.takebacks import MED_TYPES, Billed, OnPlatform, Settlement, Takeback
-from gateway.cli.output import line, print_json, table, talk
+from gateway.cli.output import in_full, line, print_json, shown, table, talk
 from gateway.cli.root import AsJson, command, group, opened
+from gateway.cli.shown import platform_number
 from gateway.errors import NotAllowed
 from gateway.words import _
 
@@ -38,7 +39,7 @@ def takebacks_list(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 def _row(one: Takeback) -> tuple[object, ...]:
     last = one.last or _("至今")
-    person = one.psn_no or _("不在现行名册中")
+    person = platform_number(one.psn_no)
     again = _("(运行 {run} 起又采信)").format(run=one.restored_run) if one.restored_run else ""
     return (
         one.number, one.found_at, one.run, one.name, person, f"{one.identity} {one.level}".strip(), one.first, last,
@@ -81,7 +82,8 @@ def takebacks_settlements(
     if as_json:
         print_json(seen, whole=unmask)
     else:
-        _show(seen)
+        with in_full(unmask):
+            _show(seen)
 
 
 def _show(seen: Billed) -> None:
@@ -102,7 +104,7 @@ def _show(seen: Billed) -> None:
 def _settled(row: Settlement) -> tuple[object, ...]:
     refund = _("退费,退 {setl}").format(setl=row.refund_of) if row.refund_of is not None else ""
     return (
-        "、".join(map(str, row.takebacks)), row.setl_id, row.psn_no, row.setl_date, row.begn_date,
+        "、".join(map(str, row.takebacks)), shown(row.setl_id), row.psn_no, row.setl_date, row.begn_date,
         MED_TYPES.get(row.med_type, row.med_type), row.medfee_sumamt, row.maf_pay, row.othfund_pay,
         _("是") if row.onestop else "", refund or (_("用到") if row.used else ""),
     )  # fmt: skip

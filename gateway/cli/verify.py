@@ -10,9 +10,9 @@ from gateway.acts import actor
 from gateway.acts import verify as acts
 from gateway.acts.verify import Difference, Verified
 from gateway.cli.asked import whom
-from gateway.cli.output import line, print_json, table, talk
+from gateway.cli.output import line, print_json, shown, table, talk
 from gateway.cli.root import AsJson, command, opened
-from gateway.cli.shown import USES, tell_report
+from gateway.cli.shown import USES, platform_number, tell_report
 from gateway.words import _
 
 KINDS = {"missing": _("平台缺少"), "other": _("内容不同"), "unknown": _("台账不知")}
@@ -99,12 +99,12 @@ def sentence(counts: Mapping[str, int]) -> str:
 
 def _row(one: Difference) -> tuple[object, ...]:
     return (
-        one.person_key, one.name, one.psn_no or _("不在现行名册中"), USES.get(one.use, one.use), KINDS[one.kind],
+        one.person_key, one.name, platform_number(one.psn_no), USES.get(one.use, one.use), KINDS[one.kind],
         _("是") if one.foreign else "", one.change, one.run, one.confirmed_at, one.evidence, _WAITS[one.waits_for],
     )  # fmt: skip
 
 
 def _records(one: Difference) -> None:
-    line(f"{one.person_key} {USES.get(one.use, one.use)} {KINDS[one.kind]}")
+    line(f"{shown(one.person_key)} {USES.get(one.use, one.use)} {KINDS[one.kind]}")
     for title, records in ((_("  台账:"), one.confirmed or ()), (_("  平台:"), one.shown)):
         line(title + (";".join(record.replace("|", " ") for record in records) or _("(空)")))

@@ -16,6 +16,7 @@ import pluggy
 from gateway.errors import PluginFault
 from gateway.plugin import hookspecs, trust
 from gateway.plugin.api import Platform, PluginOptions, Source
+from gateway.redact import foreign, place_of
 from gateway.words import _
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def load_plugins(site: Path | None = None, allowed: Allowed | None = None) -> Pl
         except PluginFault as fault:
             why = f"{fault.what} → {fault.next_step}" if fault.next_step else fault.what
         except Exception as fault:  # a plugin is foreign code: whatever it raises sets it aside, and it alone
-            why = f"{type(fault).__name__}: {fault}"
+            why = f"{foreign(fault)} ({place_of(fault)})"  # what it says may be anything
         if why:
             plugins.broken[candidate.name] = why
         unnamed = candidate.kind != "shipped" and candidate.mark != allowed.named.get(candidate.name)

@@ -4,6 +4,7 @@ An entry is noted while its transaction does what it records, and appended as th
 commit or neither, and the chain has one order whoever writes. What an entry holds is in `gateway/audit/form.py`.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from gateway.audit import ORIGIN, Checkpoint, entry_line, hash_of
 from gateway.audit.form import canonical
+from gateway.redact import redacted
 from gateway.store import tables as t
 from gateway.store.dialect import in_turn
 from gateway.vault import sm3_new
@@ -22,6 +24,8 @@ from gateway.vault import sm3_new
 Begun = AbstractContextManager[sa.Connection]
 #: Under which a transaction keeps what it noted.
 _NOTED = "audit"
+#: Under these names an entry keeps the keyed digest of a person, which has as many digits as an identity number.
+SHOWN = frozenset({"person", "person_key"})
 #: Entries that are read at once.
 _SLICE = 20_000
 _acts = t.acts.c
@@ -75,8 +79,10 @@ def begin(tx: sa.Connection) -> None:
 
 
 def note(tx: sa.Connection, at: datetime, actor: str, act: str, detail: dict[str, Any]) -> None:
-    """An entry for the end of this transaction, as `detail` is now. Raises TypeError for what JSON has no form for."""
-    tx.info[_NOTED].append(_Noted(at=at, actor=actor, act=act, detail=canonical(detail)))
+    """An entry for the end of this transaction, as `detail` is now, redacted. Raises TypeError for what JSON has no
+    form for."""
+    said = redacted(json.loads(canonical(detail)), SHOWN)
+    tx.info[_NOTED].append(_Noted(at=at, actor=actor, act=act, detail=canonical(said)))
 
 
 def append(tx: sa.Connection) -> bool:

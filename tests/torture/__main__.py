@@ -45,6 +45,7 @@ def _show(score: Score) -> None:
         print(f"  {times:5d} {name}")
     print(f"{sum(score.faults.values())} faults of {len(score.faults)} kinds; not met: {', '.join(missed) or 'none'}")
     print(f"{score.records} records; {score.quiet_seconds:.0f} s in peace, {score.seconds:.0f} s under torture")
+    print(f"{score.looked[0]} files looked through for names and numbers, {score.looked[1] / 1e6:.0f} MB")
     for line in score.differences:
         print(f"differs: {line}")
     print(f"{len(score.differences)} differences")

@@ -4,6 +4,7 @@ Takes a site's folder and a wire; hears one `Order`, runs, and tells the exit co
 wrong with the machine is wrong with this process only: its clock, and the room that its files have.
 """
 
+import os
 import resource
 import time
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from threading import Timer
 
 import time_machine
 
-from gateway import pipeline
+from gateway import logs, pipeline
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError
 from gateway.peers import retry
 
 #: Not forked: polars has threads as soon as it is imported, and a fork would wait for them for ever.
 _SPAWN = get_context("spawn")
+#: The file beside the site into which everything goes that runs print and log.
+SAID = "said.txt"
 #: Seconds in which a process comes up, on a machine that is busy.
 _PATIENCE = 120.0
 
@@ -81,6 +84,10 @@ class Child:
 
 
 def _wait(root: Path, wire: Connection) -> None:
+    with (root.parent / SAID).open("ab") as said:
+        for stream in (1, 2):
+            os.dup2(said.fileno(), stream)
+    logs.configure()
     retry.pause = lambda seconds: None
     wire.send("here")
     order: Order = wire.recv()

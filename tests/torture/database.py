@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.postgresql import Postgresql, postgresql
+from tests.scan import files_of, written_out
 from tests.torture.plan import Outage
 
 #: How PostgreSQL's server is told to stop: it ends every session, or it dies as it stands and recovers from its log.
@@ -26,6 +27,9 @@ class Database(Protocol):
 
     def leave(self, root: Path, outage: Outage) -> str:
         """The site of that folder is without its ledger for so long, from now. What happened, in words."""
+
+    def files(self, folder: Path) -> list[Path]:
+        """All that it keeps elsewhere than in the sites' folders; what is written out for it goes into the folder."""
 
 
 class Sqlite:
@@ -46,16 +50,22 @@ class Sqlite:
             other.close()
         return "SQLite held by another"
 
+    def files(self, folder: Path) -> list[Path]:
+        """None."""
+        return []
+
 
 class Server:
     """A PostgreSQL server that nobody else uses."""
 
     def __init__(self, server: Postgresql) -> None:
         self._server = server
+        self._names: list[str] = []
 
     def new(self) -> str:
         """An empty database, which the site migrates."""
-        return self._server.url(self._server.new())
+        self._names.append(self._server.new())
+        return self._server.url(self._names[-1])
 
     def leave(self, root: Path, outage: Outage) -> str:
         """It stops, under whatever is going on there, and starts again."""
@@ -63,6 +73,12 @@ class Server:
         time.sleep(outage.seconds)
         self._server.start()
         return f"PostgreSQL stopped, {outage.stop}"
+
+    def files(self, folder: Path) -> list[Path]:
+        """Its data with the write-ahead log, its own log, and each database's rows as text."""
+        for name in self._names:
+            written_out(self._server, name, folder / f"{name}.txt")
+        return [*files_of(self._server.folder), *folder.glob("*.txt")]
 
 
 @contextmanager

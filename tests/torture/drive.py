@@ -23,7 +23,8 @@ from gateway.demo.generate import generate
 from gateway.errors import ExitCode
 from gateway.testing.folder import put
 from tests.pipeline.rig import IMPATIENT, Records, Rig, open_rig, waiting
-from tests.torture.child import Child, Order, Told
+from tests.scan import files_of, leaks, people_of
+from tests.torture.child import SAID, Child, Order, Told
 from tests.torture.database import Database
 from tests.torture.judge import Accounts, accounts, differences
 from tests.torture.plan import FEDERATION, Outage, Round, kind, rounds
@@ -55,6 +56,8 @@ class Score:
     #: What went wrong, by server and kind, or by what is wrong with the machine.
     faults: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    #: Files that were looked through for anybody of the city, and their bytes.
+    looked: tuple[int, int] = (0, 0)
     #: What is not as it should be; empty where the gateway keeps its word.
     differences: list[str] = field(default_factory=list)
     quiet_seconds: float = 0.0
@@ -76,9 +79,21 @@ def torture(folder: Path, database: Database, *, seed: int, days: int, rounds: i
             drive.day(number, rounds, undisturbed, score)
             tell(f"day {number}: {score.kills} kills, {len(score.differences)} differences")
         drive.replay(days, score)
+    score.looked, readable = _looked(folder, database)
+    score.differences += readable
     score.records = len(quiet[-1].records)
     score.seconds = time.perf_counter() - start
     return score
+
+
+def _looked(folder: Path, database: Database) -> tuple[tuple[int, int], list[str]]:
+    """Looks for everybody of the city in all that the two sites, their runs and their database wrote."""
+    sites = [path for name in ("quiet", "tortured") for path in files_of(folder / name / "site")]
+    said = [folder / name / SAID for name in ("quiet", "tortured")]
+    files = [*sites, *said, *database.files(folder)]
+    seen = leaks(people_of(folder / "city"), files)
+    lines = [f"{people} of the city are readable in {Path(name).name}" for name, people in seen.items()]
+    return (len(files), sum(path.stat().st_size for path in files)), lines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,3 +53,4 @@ def test_a_tortured_site_ends_where_one_in_peace_ends(tmp_path: Path, kind: str,
     assert score.kills > 2
     assert away == {name for name in score.faults if "SQL" in name}
     assert score.records > 100
+    assert score.looked[0] > 50

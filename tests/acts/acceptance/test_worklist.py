@@ -17,9 +17,9 @@ from gateway.model.verdicts import Verdict
 from gateway.site import Site
 from gateway.vault import Keyring
 from gateway.vault.sealedfile import CHEAPEST
-from tests.acceptance.test_privacy import files_of, leaks
 from tests.acts.lived import Lived, ask, copy, opened
 from tests.acts.worklists import FIRST, PAGE, cells, edited, filled, locked, part, unlocked, with_cells
+from tests.scan import files_of, leaks
 
 DAY = date(2026, 11, 3)
 COUNTY, CLERK, PASSWORD = "451081", "测试经办", "correct horse"
