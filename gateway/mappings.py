@@ -75,7 +75,8 @@ class _Wrong(ValueError):
 
 
 def _broken(name: str, fault: Exception) -> SettingsFault:
-    told = redact(str(fault)) if isinstance(fault, _Wrong) else foreign(fault)
+    ours = isinstance(fault, _Wrong | pl.exceptions.PolarsError)  # of a rule that was read, and of no list
+    told = redact(f"{foreign(fault)} {fault}") if ours else foreign(fault)
     if isinstance(fault, tomllib.TOMLDecodeError):
         told = f"{told} {toml_place(fault)}"
     elif type(fault) is KeyError and fault.args:  # the key that is missing is ours

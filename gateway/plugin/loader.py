@@ -16,7 +16,7 @@ import pluggy
 from gateway.errors import PluginFault
 from gateway.plugin import hookspecs, trust
 from gateway.plugin.api import Platform, PluginOptions, Source
-from gateway.redact import foreign, place_of
+from gateway.redact import foreign, place_of, redact
 from gateway.words import _
 
 T = TypeVar("T")
@@ -92,6 +92,8 @@ def load_plugins(site: Path | None = None, allowed: Allowed | None = None) -> Pl
             _register(plugins, candidate.name, candidate.load())
         except PluginFault as fault:
             why = f"{fault.what} → {fault.next_step}" if fault.next_step else fault.what
+        except pluggy.PluginValidationError as fault:  # in words of pluggy's own: which hook, and what of it
+            why = redact(f"{type(fault).__name__}: {fault}")
         except Exception as fault:  # a plugin is foreign code: whatever it raises sets it aside, and it alone
             why = f"{foreign(fault)} ({place_of(fault)})"  # what it says may be anything
         if why:
@@ -201,16 +203,16 @@ def _register(plugins: Plugins, name: str, module: ModuleType) -> None:
     manager.hook.gateway_register_platforms(register=lambda c: platforms.setdefault(_slug(c, Platform), c))
     taken = (plugins.sources.keys() & sources) | (plugins.platforms.keys() & platforms)
     if taken or not (sources or platforms):
-        raise ValueError("slug taken: " + ", ".join(sorted(taken)) if taken else "registers nothing")
+        raise PluginFault("slug taken: " + ", ".join(sorted(taken)) if taken else "registers nothing")
     plugins.sources.update(sources)
     plugins.platforms.update(platforms)
 
 
 def _slug(registered: type[Source] | type[Platform], kind: type) -> str:
-    """The slug of a class that has what settings and runs will ask of it. Raises TypeError."""
+    """The slug of a class that has what settings and runs will ask of it. Raises PluginFault."""
     if not (isinstance(registered, type) and issubclass(registered, kind)):
-        raise TypeError(f"not a {kind.__name__} class")
+        raise PluginFault(f"not a {kind.__name__} class")
     options = getattr(registered, "Options", None)
     if not (isinstance(options, type) and issubclass(options, PluginOptions)):
-        raise TypeError(f"{registered.__name__}.Options is no PluginOptions class")
+        raise PluginFault(f"{registered.__name__}.Options is no PluginOptions class")
     return registered.slug
