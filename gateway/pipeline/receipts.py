@@ -1,5 +1,6 @@
 """Receipts for the departments: written when a delivery is applied, and again when a case of it is decided."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from gateway.acquire import SourceSession
@@ -18,7 +19,7 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
     """Writes the receipts of an instance that are new or changed. The fault that stopped it, if one did."""
     with site.ledger.begin() as tx:
         applied = deliveries.select(tx, instance=instance.name, states=[DeliveryState.APPLIED])
-    due = [row for row in applied if row.receipt_digest != row.review_digest]
+    due = _due(applied)
     if not due:
         return None
     source = site.plugins.source(instance.settings.plugin)(instance.options)
@@ -38,6 +39,16 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
             with site.ledger.begin() as tx:
                 deliveries.receipt_written(tx, row.id, row.review_digest)
     return None
+
+
+def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    """Deliveries whose receipt is new or changed, and after them later ones of the same name, which it would replace:
+    the last word on a date stays the last."""
+    due: list[DeliveryRow] = []
+    for row in sorted(applied, key=lambda row: row.id):
+        if row.receipt_digest != row.review_digest or any(row.name == before.name for before in due):
+            due.append(row)
+    return due
 
 
 def _receipt(site: Site, row: DeliveryRow) -> Receipt:

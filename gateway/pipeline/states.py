@@ -52,13 +52,34 @@ def states_of(
         if row.state == DeliveryState.APPLIED:
             states.of[row.id] = (DeliveryState.APPLIED, "", "")
             applied.setdefault(row.instance, []).append(row)
-    for row in sorted(rows, key=lambda row: (row.instance, row.sequence or 0, row.business_date or date.min, row.id)):
-        if row.id not in states.of:
-            before = applied.setdefault(row.instance, [])
+    fresh = sorted(
+        (row for row in rows if row.id not in states.of),
+        key=lambda row: (row.instance, row.sequence or 0, row.business_date or date.min, row.id),
+    )
+    # A full list closes the gaps before it: whom they leave waiting is looked at once more.
+    for row in (*fresh, *fresh):
+        before = applied.setdefault(row.instance, [])
+        if row.id not in states.of or (_waits(states, row) and _closed(row, before)):
             states.of[row.id] = _fresh(site, work[row.id], before, decided, held or {}, states)
             if states.applied(row.id):
                 before.append(replace(row, outcomes=outcome_counts(work[row.id].resolutions)))
     return states
+
+
+def _waits(states: States, row: DeliveryRow) -> bool:
+    return states.of[row.id][0] is DeliveryState.WAITING
+
+
+def _closed(row: DeliveryRow, applied: Sequence[DeliveryRow]) -> bool:
+    """Whether a list behind a gap may be applied: the one before it is, or a full list after it.
+
+    Contract: a delivery that is held or was rejected is a gap for later deltas, until it is released or the next full
+    list is applied; what lists say is put in their order, so a delta before that full list is history.
+    """
+    number = row.sequence or 1
+    return any(
+        one.sequence == number - 1 or (one.mode == Mode.FULL and (one.sequence or 0) > number) for one in applied
+    )
 
 
 def _fresh(
@@ -70,13 +91,13 @@ def _fresh(
     states: States,
 ) -> tuple[DeliveryState, str, str]:
     row = work.row
-    before, whole = (row.sequence or 1) - 1, Place(row.id, WHOLE)
+    whole = Place(row.id, WHOLE)
     decided, hold = said.get(whole), held.get(whole)
     digest = set_digest(whole, work.lets_through()) if hold else ""
     if decided == "released" and hold and hold.digest != digest:
         decided = "held"
-    if row.mode == Mode.DELTA and before > 0 and before not in {one.sequence for one in applied}:
-        return DeliveryState.WAITING, "sequence_gap", _gap(before)
+    if row.mode == Mode.DELTA and (row.sequence or 1) > 1 and not _closed(row, applied):
+        return DeliveryState.WAITING, "sequence_gap", _gap((row.sequence or 1) - 1)
     if decided == "cancelled":
         return DeliveryState.REFUSED, "rejected", ""
     if decided == "released" or not work.mapping.statements:

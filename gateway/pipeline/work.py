@@ -17,7 +17,7 @@ from gateway.pipeline import roster
 from gateway.pipeline.takebacks import taken_back
 from gateway.pipeline.verdicts import verdicts
 from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
-from gateway.settle import Said, Turn, statements, unresolved
+from gateway.settle import Said, Turn, may_mean, statements, unresolved
 from gateway.site import Site
 from gateway.store.decisions import CASES
 from gateway.store.deliveries import DeliveryRow
@@ -68,8 +68,7 @@ class Work:
     def lets_through(self) -> pl.DataFrame:
         """What the list would say of whom, were it in use: its statements, and the rows that hold departures back."""
         names = ("row", "scope", "person_key", "identity", "level", "first", "last", "next_identity", "change", "gives")
-        said, doubt = self.said.rows.select(names), self.said.unresolved.select("row", "scope", person_key="candidate")
-        return pl.concat([said, doubt], how="diagonal")
+        return pl.concat([self.said.rows.select(names), may_mean(self.said.unresolved)], how="diagonal")
 
     def review_digest(self) -> str:
         """Digest of which rows are in review: when a case is decided, the department gets another receipt."""

@@ -1,7 +1,7 @@
 """Whom an unresolved row may name. A departure waits while such a row may be that person.
 
-Source: contract «Departures»: its number, as sent or nearly (one digit wrong, two neighbours swapped), or its name
-is theirs, and nothing else contradicts, nor has a person said that it is somebody else.
+Source: contract «Departures»: its number, as sent or nearly (one digit wrong or missing, two neighbours swapped), or
+its name is theirs, and nothing else contradicts, nor has a person said that it is somebody else.
 """
 
 import re
@@ -55,14 +55,27 @@ def _masks(frame: pl.DataFrame, number: str) -> pl.DataFrame:
 def _nearly(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     mine = _masks(known.drop_nulls("their_number"), "their_number")
     theirs = _masks(rows.drop_nulls("number"), "number")
-    return mine.join(theirs, on=["scope", "mask"])
+    return pl.concat([mine.join(theirs, on=["scope", "mask"]), _shorter(known, rows)], how="diagonal")
+
+
+def _shorter(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in whose number one character is missing, and whose it may be."""
+    short = rows.filter(pl.col("number").str.len_chars() == _LENGTH - 1).with_columns(mask="number")
+    if short.is_empty():
+        return short.clear()
+    whole = known.filter(pl.col("their_number").str.len_chars() == _LENGTH)
+    n = pl.col("their_number")
+    left = [pl.concat_str(n.str.slice(0, i), n.str.slice(i + 1)) for i in range(_LENGTH)]
+    mine = whole.with_columns(mask=pl.concat_list(left).list.unique()).explode("mask")
+    return mine.join(short, on=["scope", "mask"])
 
 
 def _by_sound(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """The same name, or one that sounds the same. Where the row says no birth date or sex, its sound number does,
-    unless that is the number of the head of household."""
+    unless that is the number of the head of household, or of somebody else on the roster: then either may be wrong."""
     born = pl.col("number").str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
-    own = (pl.col("number") != pl.col("head_number")).fill_null(value=True)
+    others = (pl.col("number") == pl.col("head_number")) | (pl.col("reason") == "name_differs")
+    own = ~others.fill_null(value=False)
     # A rounded number keeps its birth date, but not the digit that says the sex.
     dated, whole = pl.col("number_state").is_in(["sound", "suspect"]), pl.col("number_state") == "sound"
     odd = pl.col("number").str.slice(16, 1).cast(pl.Int32, strict=False) % 2

@@ -10,7 +10,7 @@ from gateway.settle.changes import changes, lists
 from gateway.settle.fold import Fold, fold
 from gateway.settle.guard import Limits
 from gateway.settle.looks import LookLimits, looks, oddities
-from gateway.settle.statements import statements, unresolved
+from gateway.settle.statements import may_mean, statements, unresolved
 from gateway.settle.subsidy import subsidy_intervals
 from gateway.settle.timeline import benefit_intervals, timelines
 from gateway.settle.turns import Said, State, Turn, in_order, nothing
@@ -28,6 +28,7 @@ __all__ = [
     "in_order",
     "lists",
     "looks",
+    "may_mean",
     "nothing",
     "oddities",
     "statements",

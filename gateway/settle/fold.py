@@ -15,7 +15,8 @@ from gateway.model.deliveries import Mode
 from gateway.model.frames import DEPARTURES, empty
 from gateway.model.holds import Approved, Breach, Place
 from gateway.settle.guard import Counties, Limits, judge, no_counties
-from gateway.settle.turns import KEY, STATE, Said, State, nothing, spoken
+from gateway.settle.statements import may_mean
+from gateway.settle.turns import KEY, STATE, Said, State, nothing
 
 #: (people who would depart, rows that may name them) -> person keys that may be named.
 MayName = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
@@ -71,6 +72,17 @@ _NO_DEPARTURES = empty(DEPARTURES).select("delivery", *KEY)
 _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 
+def _last_words(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each person and identity the last statement and the last stop of a delivery, and whether the stop comes
+    `after` the statement: it stands below it, and is of no day before the statement begins."""
+    said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
+    said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
+    stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
+    said = said.join(stated, on=KEY, how="left", maintain_order="left")
+    after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
+    return said.with_columns(after=after.fill_null(value=False))
+
+
 class _Run:
     """The state of one fold. Lives for one call."""
 
@@ -97,10 +109,11 @@ class _Run:
     def take(self, said: Said) -> None:
         """Applies one delivery: who leaves, what stops, what is stated."""
         if said.mode is Mode.FULL:
-            said = spoken(said)
             self._depart(said)
-        self._stop(said)
-        self._state(said)
+        last = _last_words(said.rows)
+        self._stop(said, last.filter((pl.col("change") == "stop") & ~pl.col("after")))
+        self._state(said, last.filter(pl.col("change") == "state"))
+        self._stop(said, last.filter((pl.col("change") == "stop") & pl.col("after")))
         ids = said.rows.select("source_id", named="person_key").drop_nulls()
         self._known_ids = pl.concat([self._known_ids, ids]).unique("source_id", keep="last")
 
@@ -177,8 +190,8 @@ class _Run:
         people = gone.filter("left_out").select("scope", "person_key").unique()
         by_id = unresolved.select("scope", "source_id", "ruled_out").join(self._known_ids, on="source_id")
         by_id = by_id.filter(~pl.col("ruled_out").list.contains(pl.col("named")).fill_null(value=False))
-        by_candidate = unresolved.select("scope", named="candidate").drop_nulls()
-        direct = pl.concat([by_id.select("scope", "named"), by_candidate]).rename({"named": "person_key"})
+        by_id = by_id.select("scope", person_key="named")
+        direct = pl.concat([by_id, may_mean(unresolved).select("scope", "person_key")])
         named = [self._may_name(people, unresolved)] if people.height else []
         found = pl.concat([direct.select("scope", "person_key"), *named])
         return everybody.join(found.unique(), on=["scope", "person_key"], how="semi")
@@ -196,14 +209,13 @@ class _Run:
             .select(STATE)
         )
 
-    def _stop(self, said: Said) -> None:
+    def _stop(self, said: Said, stops: pl.DataFrame) -> None:
         """停发, and a grade that is no longer severe: the latest recognition ends on the row's day."""
-        stops = said.rows.filter((pl.col("change") == "stop") & ~pl.col("stands"))
         if stops.is_empty():
             return
         stop = stops.select(
             *KEY, "row", "gives", "level", inferred="last_inferred", said_first="first", stop="last"
-        ).unique(KEY, keep="last", maintain_order=True)
+        )
         latest = self.state.with_columns(newest=pl.col("first") == pl.col("first").max().over(KEY))
         state = latest.join(
             stop.select(*KEY, "gives", "inferred", "said_first", "stop", stop_row="row"),
@@ -247,9 +259,8 @@ class _Run:
         )
         self.state = pl.concat([self.state, own.select(STATE)])
 
-    def _state(self, said: Said) -> None:
+    def _state(self, said: Said, rows: pl.DataFrame) -> None:
         """What the rows state replaces what overlaps it; what had ended before stays as history."""
-        rows = said.rows.filter((pl.col("change") == "state") & ~pl.col("stands") & pl.col("identity").is_not_null())
         if rows.is_empty():
             return
         rows = self._earlier_inferred(rows)

@@ -36,7 +36,9 @@ UNRESOLVED = pl.Schema(
         "birth_from": pl.Date(),
         "birth_to": pl.Date(),
         "sex": pl.String(),
+        "reason": pl.String(),
         "candidate": PersonKey(),
+        "candidates": PersonKeys,
         "ruled_out": PersonKeys,
     }
 )
@@ -71,4 +73,11 @@ def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame
     which a person said that they mean nobody."""
     doubtful = pl.col("outcome").is_in(["review", "unmatched", "invalid"])
     nobody = (pl.col("outcome") == "unmatched") & (pl.col("reason") == "decided_nobody")
-    return _with(entries, resolutions.filter(doubtful & ~nobody).select("row", "candidate", "ruled_out"), UNRESOLVED)
+    known = resolutions.filter(doubtful & ~nobody).select("row", "reason", "candidate", "candidates", "ruled_out")
+    return _with(entries, known, UNRESOLVED)
+
+
+def may_mean(rows: pl.DataFrame) -> pl.DataFrame:
+    """(scope, row, person_key) of all whom `UNRESOLVED` rows may mean by what was found of them."""
+    theirs = pl.concat_list(pl.col("candidates").fill_null([]), "candidate")
+    return rows.select("scope", "row", person_key=theirs).explode("person_key").drop_nulls("person_key").unique()

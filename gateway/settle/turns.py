@@ -1,7 +1,7 @@
 """Deliveries in the order in which they count, and the state that they lead to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
@@ -61,32 +61,14 @@ T = TypeVar("T", bound=Turn)
 
 
 def in_order(deliveries: Sequence[T]) -> list[T]:
-    """By business date. Of two full lists for one date the later is that date's word on the scopes that it covers;
-    the earlier still says what it said of the others. A delta never comes before one of a smaller sequence number,
+    """By business date, then by sequence number: of two full lists for one date the later has the last word, and whom
+    it leaves out departs as from any list before it. A delta never comes before a list of a smaller sequence number,
     whatever its own date."""
     turns, latest = {}, date.min
     for said in sorted(deliveries, key=lambda d: d.sequence):
         turns[said.delivery] = said.business_date
-        if said.mode is Mode.DELTA and said.sequence:
-            turns[said.delivery] = latest = max(latest, said.business_date)
-    ordered = sorted(deliveries, key=lambda d: (turns[d.delivery], d.sequence, d.delivery))
-    spoken: dict[date, set[str]] = {}
-    heard = []
-    for said in reversed(ordered):
-        if said.mode is Mode.FULL:
-            covered = spoken.setdefault(said.business_date, set())
-            left = tuple(scope for scope in said.scopes if scope not in covered)
-            covered.update(said.scopes)
-            if not left:
-                continue
-            said = replace(said, scopes=left) if left != said.scopes else said
-        heard.append(said)
-    return heard[::-1]
-
-
-def spoken(said: Said) -> Said:
-    """A full list, as far as it speaks for its scopes."""
-    inside = pl.col("scope").is_in(said.scopes)
-    empty_scopes = tuple(scope for scope in said.empty_scopes if scope in said.scopes)
-    rows, unresolved = said.rows.filter(inside), said.unresolved.filter(inside)
-    return replace(said, rows=rows, unresolved=unresolved, empty_scopes=empty_scopes)
+        if said.sequence:
+            latest = max(latest, said.business_date)
+            if said.mode is Mode.DELTA:
+                turns[said.delivery] = latest
+    return sorted(deliveries, key=lambda d: (turns[d.delivery], d.sequence, d.delivery))

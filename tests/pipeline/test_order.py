@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import polars as pl
 import pytest
@@ -28,10 +29,10 @@ def _only(csv: bytes, rows: int) -> bytes:
     return csv_of(table(csv).head(rows))
 
 
-def _delta(csv: bytes, at: int, change: str, sequence: int, day: date) -> Civil:
+def _delta(csv: bytes, at: int, change: str, sequence: int, day: date, **manifest: Any) -> Civil:  # JSON
     """A delta with one row of the list, changed so."""
     row = table(csv).slice(at, 1).with_columns(pl.lit(change).alias("变动类型"))
-    return civil(sequence, csv_of(row), day=day, mode="D")
+    return civil(sequence, csv_of(row), day=day, mode="D", **manifest)
 
 
 def _end_of_list(csv: bytes) -> int:
@@ -166,6 +167,36 @@ def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> N
     (hold,) = [one for one in holds.held(settled.site, actor="clerk") if one.state == "open"]
     holds.reject(settled.site, hold.id, actor="colleague", note="不是这个县的", day=THIRD)
     assert ["refused", "waiting"] == [settled.row(one.stem).state for one in (held, after)]
+    assert before == settled.records()
+
+
+@on_both_databases
+def test_the_next_full_list_closes_a_gap(settled: Rig, civil_csv: bytes) -> None:
+    """A delta behind a list that was refused is history once a full list after it is applied: its rows are accounted
+    for, and the full list has the last word."""
+    at, rows = _end_of_list(civil_csv), table(civil_csv)
+    _delta(civil_csv, at, "新增", 2, SECOND, archive_sm3="0" * 64).put(settled.outbox)
+    behind = _delta(civil_csv, at, "停发", 3, SECOND)
+    behind.put(settled.outbox)
+    settled.run(2)
+    assert "waiting" == settled.row(behind.stem).state
+    before = settled.records()
+    civil(4, csv_of(rows), day=THIRD).put(settled.outbox)
+    settled.run(3)
+    row = settled.row(behind.stem)
+    assert ("applied", row.rows) == (row.state, sum(row.outcomes.values()))
+    assert before == settled.records()
+
+
+@on_both_databases
+@pytest.mark.parametrize("rows", [0, 0.5], ids=["nobody", "half of them"])
+def test_a_second_full_list_of_a_date_is_guarded(settled: Rig, civil_csv: bytes, rows: float) -> None:
+    """A full list that comes again for one date, without many whom the first named, ends none of them."""
+    before = settled.records()
+    again = civil(2, _only(civil_csv, int(table(civil_csv).height * rows)))
+    again.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    assert [(again.stem, "")] == settled.open_holds()
     assert before == settled.records()
 
 

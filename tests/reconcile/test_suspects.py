@@ -35,11 +35,11 @@ def named(they: pl.DataFrame = THEY, **row: object) -> list[int]:
 
 @pytest.mark.parametrize(
     "sent",
-    [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*"],
-    ids=["as sent", "one wrong", "swapped", "wrong check"],
+    [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*", A[:9] + A[10:]],
+    ids=["as sent", "one wrong", "swapped", "wrong check", "one missing"],
 )
 def test_numbers_as_sent_or_nearly(sent: str) -> None:
-    """Its number, with one digit wrong or two neighbours swapped, is theirs; without a name, too."""
+    """Its number, with one digit wrong or missing or two neighbours swapped, is theirs; without a name, too."""
     assert [1] == named(number=sent, name="-") == named(number=sent, name="谁")
 
 

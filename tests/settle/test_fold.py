@@ -30,6 +30,11 @@ from tests.settle.said import (
 D2, D3 = date(2026, 11, 2), date(2026, 11, 3)
 OCT31 = date(2026, 10, 31)
 MARCH = day("2024-03-01")
+BEFORE_D1 = date(2026, 10, 31)
+
+
+def many(n: int, *, start: int = 0) -> list[dict[str, object]]:
+    return [row(i) for i in range(start, n)]
 
 
 def test_a_row_gives_its_last_day() -> None:
@@ -211,37 +216,6 @@ def test_an_earlier_end_of_expenses_counts() -> None:
     stopped = said(2, D2, stop(1, ILL, first="2025-02-10", last="2026-11-02"))
     assert [day("2026-02-09")] == [p[4] for p in periods(folded(said(1, D1, row(1, ILL, "2025-02-10")), stopped))]
     assert [day("2026-02-09")] == [p[4] for p in periods(folded(stopped))]
-
-
-def test_an_older_full_list_takes_its_place_in_history() -> None:
-    """A full list for an older date, whenever it comes, never changes what a later list says."""
-    newer = said(1, D3, row(1), full=True)
-    older = said(2, D1, row(1, first="2023-01-01"), row(2), full=True)
-    assert [(1, POOR, "", MARCH, None), (2, POOR, "", MARCH, D2)] == periods(folded(newer, older))
-
-
-def test_a_later_list_of_one_date_speaks_for_its_scopes_only() -> None:
-    """Of two full lists for one date the later is the word on its scopes; on the others the earlier is."""
-    whole = said(1, D1, row(1, scope="451022"), row(2, scope="451024"), full=True, scopes=("451022", "451024"))
-    county = said(2, D1, row(3, scope="451022"), full=True, scopes=("451022",))
-    assert [2, 3] == [person for person, *_rest in periods(folded(whole, county))]
-
-
-def test_the_later_list_of_a_date_is_its_word() -> None:
-    """Of two full lists for one date the later is that date's word, and the earlier says nothing."""
-    result = folded(said(1, D1, row(1), row(2), full=True), said(2, D1, row(2), full=True))
-    assert [2] == [p[0] for p in periods(result)]
-
-
-def test_deltas_go_by_their_sequence() -> None:
-    """A delta applies to what went before in order of its sequence, even where its business date is older."""
-    full, stopped = said(1, D1, row(1), full=True), said(2, D3, stop(1, last="2026-11-02"))
-    again = said(3, D2, row(1, first="2026-11-03"))
-    assert [(MARCH, D2), (D3, None)] == [p[3:] for p in periods(folded(full, stopped, again))]
-
-
-def many(n: int, *, start: int = 0) -> list[dict[str, object]]:
-    return [row(i) for i in range(start, n)]
 
 
 @pytest.mark.parametrize(

@@ -67,15 +67,12 @@ Holdings = dict[int, Holding]
 
 
 def in_order(lists: Iterable[Listed]) -> list[Listed]:
-    """By business date; a delta never before one of a smaller number; of two full lists of one day the later counts."""
+    """By business date, then by number; a delta never before a list of a smaller number."""
     at, latest = {}, date.min
     for one in sorted(lists, key=lambda one: one.sequence):
-        at[one.sequence] = one.day
-        if not one.full:
-            at[one.sequence] = latest = max(latest, one.day)
-    ordered = sorted(lists, key=lambda one: (at[one.sequence], one.sequence))
-    last_of = {one.day: one.sequence for one in ordered if one.full}
-    return [one for one in ordered if not one.full or last_of[one.day] == one.sequence]
+        latest = max(latest, one.day)
+        at[one.sequence] = one.day if one.full else latest
+    return sorted(lists, key=lambda one: (at[one.sequence], one.sequence))
 
 
 def civil(lists: Iterable[Listed], told: Told) -> tuple[Holdings, dict[int, int]]:
@@ -118,10 +115,8 @@ def _said(state: Holdings, person: int, row: Row) -> None:
 def rural(days: Sequence[Books]) -> Holdings:
     """What people hold by the workbooks; in the order of days, and as they came within a day."""
     state: Holdings = {}
-    words: dict[tuple[str, date], Mapping[int, date | None]] = {}
-    for books in days:
-        words |= {(county, books.day): rows for county, rows in books.counties.items()}
-    for (county, day), rows in sorted(words.items(), key=lambda item: item[0][::-1]):
+    words = [(county, books.day, rows) for books in days for county, rows in books.counties.items()]
+    for county, day, rows in sorted(words, key=lambda word: word[1]):
         for person, holding in state.items():
             if person in RURAL[county] and holding.holds_on(day - DAY) and person not in rows:
                 holding.last = day - DAY
