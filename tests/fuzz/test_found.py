@@ -21,9 +21,9 @@ SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 LARGE = b"<!--" + b"a" * (2 << 20) + b"-->"
 
 
-def workbook(member: str, old: bytes, new: bytes, *, large: bool = False) -> bytes:
+def workbook(member: str, old: bytes, new: bytes, *, large: bool = False, parser: str = "xlsx") -> bytes:
     """The sound workbook, of which one member says something else."""
-    (sound,), memory = books()["xlsx"].sounds, io.BytesIO()
+    (sound,), memory = books()[parser].sounds, io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(sound)) as book, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
         for name in book.namelist():
             content = book.read(name)

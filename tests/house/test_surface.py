@@ -63,15 +63,25 @@ def test_code_is_executed_in_one_place() -> None:
 
 
 def test_the_service_keeps_memory_off_the_disk() -> None:
-    """The unit file forbids core dumps and swapping, and takes every privilege away."""
+    """The unit file forbids core dumps and swapping, takes every privilege away, and lets the daemon write in one
+    folder; a directive that is gone or weaker is seen."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[method-assign,assignment]  # systemd's names have capitals
     unit.read(tree.ROOT / "deploy" / "gateway.service", "utf-8")
     wanted = {
-        "LimitCORE": "0", "MemorySwapMax": "0", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "UMask": "0077",
-        "ProtectSystem": "strict",
+        "User": "gateway", "Group": "gateway", "UMask": "0077", "LimitCORE": "0", "MemorySwapMax": "0",
+        "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "AmbientCapabilities": "", "ProtectSystem": "strict",
+        "ProtectHome": "yes", "PrivateTmp": "yes", "PrivateDevices": "yes", "ProtectKernelTunables": "yes",
+        "ProtectKernelModules": "yes", "ProtectKernelLogs": "yes", "ProtectControlGroups": "yes", "ProtectClock": "yes",
+        "ProtectHostname": "yes", "ProtectProc": "invisible", "RestrictNamespaces": "yes", "RestrictRealtime": "yes",
+        "RestrictSUIDSGID": "yes", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX", "LockPersonality": "yes",
+        "RemoveIPC": "yes", "SystemCallArchitectures": "native", "ReadWritePaths": "/srv/gateway/var",
+        "RestartPreventExitStatus": "2",
     }  # fmt: skip
     assert wanted == {key: unit["Service"].get(key) for key in wanted}
+    lines = (tree.ROOT / "deploy" / "gateway.service").read_text("utf-8").splitlines()
+    calls = [line for line in lines if line.startswith("SystemCallFilter=")]
+    assert ["SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @debug @mount"] == calls
 
 
 def test_a_command_leaves_no_core() -> None:
