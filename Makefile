@@ -14,7 +14,7 @@ export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
 unexport PYTHONPATH
 
-.PHONY: help demo test check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock clean dev runtime sshd postgresql sudo
+.PHONY: help demo test check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime sshd postgresql sudo
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -91,6 +91,10 @@ SBOM ?= build/sbom.json
 sbom: dev
 	@mkdir -p $(dir $(SBOM))
 	@.venv/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON -o $(SBOM) requirements/runtime.txt
+
+# After a change of what people read: the English catalogue, and what is left to translate.
+words: dev
+	@$(PY) -m tests.house.catalogue
 
 clean:
 	rm -rf .venv .venv.lock .venv.log build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,6 +27,8 @@ A message says where, what, and the next step; it never carries a cell's value, 
 
 from enum import IntEnum
 
+from gateway.words import _
+
 
 class ExitCode(IntEnum):
     """What a command's exit code tells a script."""
@@ -48,7 +50,7 @@ class GatewayError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        head = f"{self.where}:{self.what}" if self.where else self.what
+        head = f"{self.where}{_(':')}{self.what}" if self.where else self.what
         return f"{head} → {self.next_step}" if self.next_step else head
 
 

@@ -61,11 +61,11 @@ class RuralRevitalization(Source):
         sizes = {entry.name: entry.size for entry in sftp.list(folder)}
         missing = [name for name in sums if name not in sizes]
         if missing:
-            what = _("SHA256SUMS 列出的文件缺少:{names}").format(names="、".join(missing))
+            what = _("SHA256SUMS 列出的文件缺少:{names}").format(names=_("、").join(missing))
             raise self._refused("part_missing", what, offer.name)
         large = [name for name in sums if sizes[name] > WORKBOOK_LIMIT]
         if large:
-            what = _("工作簿超过允许的大小:{names}").format(names="、".join(large))
+            what = _("工作簿超过允许的大小:{names}").format(names=_("、").join(large))
             raise self._refused("too_large", what, offer.name)
         for name in sums:
             with session.part(name) as sink:

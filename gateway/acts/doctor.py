@@ -117,7 +117,7 @@ def _checked(check: str, action: Callable[[], object], good: str) -> Finding:
 
 
 def _fault(check: str, fault: GatewayError) -> Finding:
-    text = f"{fault.where}:{fault.what}" if fault.where else fault.what
+    text = f"{fault.where}{_(':')}{fault.what}" if fault.where else fault.what
     return Finding(check=check, state="fault", text=text, next_step=fault.next_step, exit_code=fault.exit_code)
 
 
@@ -134,7 +134,7 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
         yield Finding(check="plugins", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
     used = [info for info in plugins.found if not info.broken]
     for mark in sorted({info.mark for info in used if info.kind != "site"}):
-        names = "、".join(info.name for info in used if info.mark == mark)
+        names = _("、").join(info.name for info in used if info.mark == mark)
         yield Finding(check="plugins", state="ok", text=_("{names}:版本 {mark}").format(names=names, mark=mark))
     for info in used:
         if info.kind == "site":
@@ -159,11 +159,11 @@ def _privileges(settings: Settings) -> Iterator[Finding]:
 
 def _exposed(root: Path, settings: Settings) -> Finding:
     """Whether only the service user reads keys, data and ledger."""
-    places = "、".join(map(str, exposure.readable(root, settings.database)))
+    places = [str(place) for place in exposure.readable(root, settings.database)]
     if not places:
         return Finding(check="exposure", state="ok", text=_("密钥、数据和台账只有服务用户能读"))
-    text = _("其他用户可以读到:{places}").format(places=places)
-    step = _("请运行 chmod go= {places}").format(places=places.replace("、", " "))
+    text = _("其他用户可以读到:{places}").format(places=_("、").join(places))
+    step = _("请运行 chmod go= {places}").format(places=" ".join(places))
     return Finding(check="exposure", state="fault", text=text, next_step=step, exit_code=ExitCode.FAILED)
 
 
@@ -224,7 +224,7 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
             finding = _checked("secrets", partial(read_secret, reference, settings.root), "")
             if finding.state != "ok":
                 faults += 1
-                text = f"[{name}] {key}:{finding.text}"
+                text = f"[{name}] {key}{_(':')}{finding.text}"
                 yield Finding(
                     check="secrets", state="fault", text=text, next_step=finding.next_step, exit_code=finding.exit_code
                 )
@@ -336,7 +336,7 @@ def _peers(site: Site) -> Iterator[Finding]:
             said = check_source(site, site.settings.sources[name], runs.today())
         except GatewayError as fault:
             return _fault(name, fault)
-        return Finding(check=name, state="ok", text=";".join(said) or _("已连接"))
+        return Finding(check=name, state="ok", text=_(";").join(said) or _("已连接"))
 
     def platform() -> Finding:
         return _checked("platform", lambda: check_platform(site, runs.today()), _("已签到,双方密钥相符"))

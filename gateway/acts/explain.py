@@ -23,7 +23,7 @@ from gateway.site import Site
 from gateway.store import decisions, deliveries, outbox, people, runs, takebacks
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.takebacks import TakebackRow
-from gateway.words import _
+from gateway.words import _, translated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +226,7 @@ def origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
         outcome=row["outcome"] or "",
         rule=row["rule"] or "",
         reason=sentence(row["reason"] or ""),
-        evidence=[EVIDENCE.get(code, code) for code in (row["evidence"] or "").split(",") if code],
+        evidence=[translated(EVIDENCE.get(code, code)) for code in (row["evidence"] or "").split(",") if code],
         score=row["score"],
     )
 

@@ -63,10 +63,10 @@ def doubtful(standing: Iterable[GrantRow], keys: Path) -> Iterator[tuple[str, st
     names = sorted({row.person for row in standing})
     owners = {name for name in names if _uid(name) in (_ROOT, keys.stat().st_uid)}
     if unknown := [name for name in names if _uid(name) is None]:
-        text = _("本机没有这些账号:{names}").format(names="、".join(unknown))
+        text = _("本机没有这些账号:{names}").format(names=_("、").join(unknown))
         yield text, _("请核对账号名;已离任的请用 gateway people revoke 撤销")
     if owners:
-        text = _("{names} 能直接读写密钥和台账,角色对其不起约束").format(names="、".join(sorted(owners)))
+        text = _("{names} 能直接读写密钥和台账,角色对其不起约束").format(names=_("、").join(sorted(owners)))
         yield text, _("请授权给本人的账号,经 sudo -u 服务用户 运行")
 
 

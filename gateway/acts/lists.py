@@ -89,7 +89,7 @@ def _check(site: Site, instance: str, brought: Brought, day: date) -> None:
         step = (
             _("请去掉 --scope:这个来源的名单是全市的")
             if "" in scopes
-            else _("请用 --scope 给出县区代码:{scopes}").format(scopes="、".join(sorted(scopes)))
+            else _("请用 --scope 给出县区代码:{scopes}").format(scopes=_("、").join(sorted(scopes)))
         )
         raise _refused(instance, _("名单范围与以往不一致"), step)
 

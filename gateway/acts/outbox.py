@@ -272,7 +272,7 @@ def chosen(site: Site, which: Which) -> pl.DataFrame:
     """`ITEMS` that the filter chooses, oldest first. Raises NotFound for a state that is none."""
     if which.state not in (None, *STATES):
         what = _("没有名为 {state} 的状态").format(state=which.state)
-        raise NotFound(what, next_step=_("可选:{states}").format(states="、".join(STATES)))
+        raise NotFound(what, next_step=_("可选:{states}").format(states=_("、").join(STATES)))
     with site.ledger.begin() as tx:
         states = [which.state] if which.state else STATES
         found = pl.concat([_cancelled(tx) if state == CANCELLED else outbox.items(tx, state) for state in states])

@@ -40,7 +40,7 @@ def found(
         note = checked_note(note)
         missing = [role for role in ADMINISTRATORS if role not in {grant.role for grant in wanted}]
         if missing:
-            what = _("缺少{roles}").format(roles="、".join(ROLES[role] for role in missing))
+            what = _("缺少{roles}").format(roles=_("、").join(ROLES[role] for role in missing))
             raise NotAllowed(what, next_step=_("三名管理员须同时设立,且各是一人;见 gateway people found --help"))
         with site.ledger.begin() as tx:
             may(tx)

@@ -199,8 +199,8 @@ def check_instances(site: Site, instances: Sequence[str]) -> None:
     """Raises NotFound for a name that is not configured."""
     unknown = [name for name in instances if name not in site.settings.sources]
     if unknown:
-        what = _("没有名为 {names} 的来源").format(names="、".join(unknown))
-        known = _("已配置:{names};可用 gateway sources 查看").format(names="、".join(site.settings.sources))
+        what = _("没有名为 {names} 的来源").format(names=_("、").join(unknown))
+        known = _("已配置:{names};可用 gateway sources 查看").format(names=_("、").join(site.settings.sources))
         raise NotFound(what, next_step=known)
 
 

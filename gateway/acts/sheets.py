@@ -2,7 +2,8 @@
 
 Takes lines and gives an xlsx in memory; takes a workbook that came back and gives what stands in its lines. What was
 shown is locked, and each line carries a mark that no one but the site can make; whether it fits is the caller's to
-find out. Refuses, as `NotAllowed`, what is no such workbook, and what would unpack to more than one.
+find out. Refuses, as `NotAllowed`, what is no such workbook, and what would unpack to more than one. The workbook is
+Chinese whatever language the operator reads: a county's clerk fills it in, and its words come back to be compared.
 """
 
 import io
@@ -28,21 +29,21 @@ from gateway.words import _
 LINES = 2000
 #: People set beside a row; whoever comes after the third is seldom meant.
 CANDIDATES = 3
-SHEET = _("待核查")
-GUIDE = _("填写说明")
-NUMBER, ANSWER, NOTE, MARK = _("编号"), _("核查结果"), _("备注"), _("校验(请勿改动)")
+SHEET = "待核查"
+GUIDE = "填写说明"
+NUMBER, ANSWER, NOTE, MARK = "编号", "核查结果", "备注", "校验(请勿改动)"
 #: Header and width, in characters, of what the list says; the first two stay in sight beside the answer.
 ROW = (
-    (_("姓名"), 12), (_("证件号码"), 21), (_("出生日期"), 12), (_("性别"), 5), (_("地址代码"), 14), (_("户编号"), 14),
-    (_("类别"), 16), (_("来源"), 18), (_("原因"), 40), (_("发现日期"), 12),
+    ("姓名", 12), ("证件号码", 21), ("出生日期", 12), ("性别", 5), ("地址代码", 14), ("户编号", 14),
+    ("类别", 16), ("来源", 18), ("原因", 40), ("发现日期", 12),
 )  # fmt: skip
 #: The same of a person on the roster.
 PERSON = (
-    (_("姓名"), 12), (_("证件号码"), 21), (_("出生日期"), 12), (_("性别"), 5), (_("居住地代码"), 14), (_("同户"), 18),
-    (_("参保状态"), 10), (_("人员编号"), 32),
+    ("姓名", 12), ("证件号码", 21), ("出生日期", 12), ("性别", 5), ("居住地代码", 14), ("同户", 18),
+    ("参保状态", 10), ("人员编号", 32),
 )  # fmt: skip
 
-SAME, DIFFERENT, NOBODY, LATER = _("是候选{n}"), _("不是候选1"), _("都不是(名册无此人)"), _("暂缓")
+SAME, DIFFERENT, NOBODY, LATER = "是候选{n}", "不是候选1", "都不是(名册无此人)", "暂缓"
 _COLOURS = {"same": "#C6EFCE", "near": "#FFEB9C", "other": "#FFC7CE"}
 _HEADER_WITHIN = 20
 #: Bytes of a workbook, packed and unpacked; 2 000 lines have about 0.3 and 5 MB.
@@ -136,7 +137,7 @@ def write(head: Head, lines: Sequence[Line], marks: Sequence[str]) -> bytes:
 
 
 def _columns() -> list[tuple[str, int]]:
-    people = [(_("候选{n}{what}").format(n=n + 1, what=what), w) for n in range(CANDIDATES) for what, w in PERSON]
+    people = [(f"候选{n + 1}{what}", w) for n in range(CANDIDATES) for what, w in PERSON]
     return [(NUMBER, 7), (ANSWER, 20), (NOTE, 24), *ROW, *people, (MARK, 10)]
 
 
@@ -145,7 +146,7 @@ def _write_head(book: Any, page: Any, head: Head, lines: int) -> None:  # xlsxwr
     label = book.add_format({"bold": True, "text_wrap": True, "bg_color": "#D9E1F2", "border": 1})
     page.write_string(0, 0, head.title, bold)
     page.write_string(1, 0, ";".join(f"{name}:{text}" for name, text in head.facts))
-    page.write_string(2, 0, _("含个人信息,仅限上述经办人使用,不得转发;用完后请删除。只填黄色两列,填法见“填写说明”。"))
+    page.write_string(2, 0, "含个人信息,仅限上述经办人使用,不得转发;用完后请删除。只填黄色两列,填法见“填写说明”。")
     columns = _columns()
     for at, (name, width) in enumerate(columns):
         page.write_string(3, at, name, label)
@@ -157,7 +158,7 @@ def _write_head(book: Any, page: Any, head: Head, lines: int) -> None:  # xlsxwr
 def _write_line(page: Any, at: int, line: Line, mark: str, styles: dict[str, Any], free: Any) -> None:
     page.write_string(at, 0, str(line.case))
     choice = {"validate": "list", "source": answers(len(line.people)), "error_title": ANSWER}
-    page.data_validation(at, 1, at, 1, {**choice, "error_message": _("请从下拉列表中选择")})
+    page.data_validation(at, 1, at, 1, {**choice, "error_message": "请从下拉列表中选择"})
     page.write_blank(at, 1, None, free)
     page.write_blank(at, 2, None, free)
     for column, cell in enumerate(line.cells, start=3):
@@ -173,16 +174,16 @@ def _write_guide(book: Any) -> None:
     page = book.add_worksheet(GUIDE)
     page.set_column(0, 0, 110, book.add_format({"text_wrap": True, "valign": "top"}))
     texts = [
-        _("一、每行是名单上的一个人。黄色两列由您填写,其余各列已锁定,请勿改动、增删或复制到别处。"),
-        _("二、“姓名”至“发现日期”是来源单位名单所写;“候选1”至“候选3”是参保人名册中可能的人,最像的在前。"),
-        _("三、颜色:绿色与名单一致,黄色相近,红色不一致,无色为一方未提供或无需比较。"),
-        _("四、“核查结果”从下拉列表中选一项,“备注”写明依据(例如:电话核实、调阅户籍档案),不写备注不予采纳。"),
-        _("是候选1、是候选2、是候选3:名单上的人就是这位候选人。名单注明迁出、失联等待核实的,核实完毕也选“是候选1”。"),
-        _("不是候选1(只有一名候选人时):名单上的人不是他,但可能是名册中的另一人。"),
-        _("都不是(名册无此人):已查明此人没有参保登记,不是任何一名候选人。"),
-        _("暂缓:一时查不清,30 天后再查。"),
-        _("五、没有查的行留空即可,不影响已填的行。"),
-        _("六、保存时请保留原来的打开口令;在有效期内交回,过期请索取新的清单。备注中不要写姓名和证件号码。"),
+        "一、每行是名单上的一个人。黄色两列由您填写,其余各列已锁定,请勿改动、增删或复制到别处。",
+        "二、“姓名”至“发现日期”是来源单位名单所写;“候选1”至“候选3”是参保人名册中可能的人,最像的在前。",
+        "三、颜色:绿色与名单一致,黄色相近,红色不一致,无色为一方未提供或无需比较。",
+        "四、“核查结果”从下拉列表中选一项,“备注”写明依据(例如:电话核实、调阅户籍档案),不写备注不予采纳。",
+        "是候选1、是候选2、是候选3:名单上的人就是这位候选人。名单注明迁出、失联等待核实的,核实完毕也选“是候选1”。",
+        "不是候选1(只有一名候选人时):名单上的人不是他,但可能是名册中的另一人。",
+        "都不是(名册无此人):已查明此人没有参保登记,不是任何一名候选人。",
+        "暂缓:一时查不清,30 天后再查。",
+        "五、没有查的行留空即可,不影响已填的行。",
+        "六、保存时请保留原来的打开口令;在有效期内交回,过期请索取新的清单。备注中不要写姓名和证件号码。",
     ]
     for at, text in enumerate(texts):
         page.write_string(at, 0, text)

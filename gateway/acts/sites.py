@@ -13,9 +13,9 @@ from gateway.errors import NotAllowed
 from gateway.plugin.loader import PluginInfo
 from gateway.settings import FILE, load_key_settings, plugins_of
 from gateway.vault import KeyInfo, Keyring
-from gateway.words import _
+from gateway.words import LANGUAGE, _
 
-_IGNORED = "# 密钥、数据和口令不进版本库\n/keys/\n/var/\n"
+_IGNORED = f"# {_('密钥、数据和口令不进版本库')}\n/keys/\n/var/\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ def create_site(root: Path, *, actor: str) -> Keys:
 
 
 def template() -> str:
-    """The commented `gateway.toml` of a new site."""
-    return resources.files("gateway.acts").joinpath("new_site.toml").read_text("utf-8")
+    """The commented `gateway.toml` of a new site, in the operator's language."""
+    return resources.files("gateway.acts").joinpath(f"new_site.{LANGUAGE}.toml").read_text("utf-8")
 
 
 def create_keys(root: Path, *, actor: str) -> Keys:

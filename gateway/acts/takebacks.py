@@ -175,7 +175,7 @@ def save(site: Site, billed: Billed, out: Path) -> None:
     outside(site, out)
     yes = {True: _("是"), False: ""}
     columns = {
-        _("收回编号"): ["、".join(map(str, row.takebacks)) for row in billed.rows],
+        _("收回编号"): [_("、").join(map(str, row.takebacks)) for row in billed.rows],
         _("结算编号"): [row.setl_id for row in billed.rows],
         _("人员编号"): [row.psn_no for row in billed.rows],
         _("结算日期"): [row.setl_date for row in billed.rows],

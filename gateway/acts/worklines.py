@@ -1,20 +1,21 @@
 """Cases as lines of a worklist: what a clerk sees of them, and how a line is known again when it comes back.
 
-Takes cases in the clear. Gives lines, for each a digest of what was shown, which the ledger keeps, and a mark, which
-goes with the line and which only the site's key can make.
+Takes cases of the ledger. Gives lines in Chinese, for each a digest of what was shown, which the ledger keeps, and a
+mark, which goes with the line and which only the site's key can make.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from gateway.acts import sheets
 from gateway.acts.sheets import Filled
-from gateway.acts.sides import FIELDS, Candidate, CaseDetail
+from gateway.acts.sides import FIELDS, Candidate, CaseDetail, details
 from gateway.plugin.forms import CHINA
 from gateway.site import Site
-from gateway.words import _
+from gateway.words import in_chinese
 
 #: Worklist, case, and the keyed digest of both with what is shown.
 _MARK = re.compile(r"([0-9]{1,15})-([0-9]{1,15})-([0-9a-f]{16})")
@@ -30,8 +31,14 @@ class Shown:
     people: Sequence[int]
 
 
-def lines_of(site: Site, cases: Sequence[CaseDetail]) -> list[Shown]:
-    """Of each case, which is in the clear, its line; of the candidates those on the roster, the likeliest first."""
+def lines_of(site: Site, rows: Sequence[Mapping[str, Any]]) -> list[Shown]:
+    """Of each case (as `store.decisions.cases` gives them) its line, in the clear; of the candidates those on the
+    roster, the likeliest first. Raises SealBroken."""
+    with in_chinese():
+        return _lines_of(site, details(site, rows, clear=True))
+
+
+def _lines_of(site: Site, cases: Sequence[CaseDetail]) -> list[Shown]:
     titles = {instance: _title(site, instance) for instance in {case.instance for case in cases}}
     people = [[person for person in case.candidates if person.on_roster][: sheets.CANDIDATES] for case in cases]
     raw = [
@@ -63,7 +70,7 @@ def _listed(case: CaseDetail, title: str) -> list[str]:
 
 def _person(person: Candidate) -> list[str]:
     """As `sheets.PERSON`."""
-    state = _("已死亡") if person.dead else _("参保") if person.covered else _("停保")
+    state = "已死亡" if person.dead else "参保" if person.covered else "停保"
     return [*(one.text for one in person.fields), state, person.psn_no]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-from gateway.acts import runs, sheets, sides, worklines
+from gateway.acts import runs, sheets, worklines
 from gateway.acts.cases import CONFLICT, Answer, decide_all
 from gateway.acts.files import outside, write_new
 from gateway.acts.notes import LONGEST, checked_note
@@ -39,6 +39,8 @@ VALID_DAYS = 30
 #: Characters of a clerk's name.
 _CLERK = 32
 _COUNTY = re.compile(r"[0-9]{6}")
+#: The note of a decision that came on a worklist. By it an answer is known to have been taken, in every language.
+_DECIDED = "{answer};{note}(清单 {number},{clerk} 填写)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +108,7 @@ def _exported(
     if not rows:
         what = _("{county} 没有待核查的行").format(county=county)
         raise NotFound(what, next_step=_("可用 gateway cases list 查看各项的县区"))
-    shown = worklines.lines_of(site, sides.details(site, rows[: sheets.LINES], clear=True))
+    shown = worklines.lines_of(site, rows[: sheets.LINES])
     until = day + timedelta(days=VALID_DAYS)
     with site.ledger.begin() as tx:
         may.reach(tx, county=county)
@@ -147,13 +149,13 @@ def _check(county: str, clerk: str, password: str) -> None:
 
 def _head(site: Site, number: int, county: str, clerk: str, day: date, until: date) -> sheets.Head:
     facts = [
-        (_("清单编号"), str(number)),
-        (_("县区"), county),
-        (_("经办人"), clerk),
-        (_("导出日期"), day.isoformat()),
-        (_("有效期至"), until.isoformat()),
+        ("清单编号", str(number)),
+        ("县区", county),
+        ("经办人", clerk),
+        ("导出日期", day.isoformat()),
+        ("有效期至", until.isoformat()),
     ]
-    return sheets.Head(title=_("{name} 待核查清单").format(name=site.settings.site.name).strip(), facts=facts)
+    return sheets.Head(title=f"{site.settings.site.name} 待核查清单".strip(), facts=facts)
 
 
 def take(
@@ -255,17 +257,13 @@ def _sort_out(
 def _as_they_stand(site: Site, numbers: Sequence[int]) -> dict[int, Shown]:
     with site.ledger.begin() as tx:
         rows = [row for number in numbers if (row := decisions.case(tx, number)) is not None]
-    return {one.case.id: one for one in worklines.lines_of(site, sides.details(site, rows, clear=True))}
+    return {one.case.id: one for one in worklines.lines_of(site, rows)}
 
 
 def _judge(known: WorklistRow, one: Filled, now: Shown, result: _Sorted, *, changed: bool) -> None:
     """Puts one answer where it belongs. What was taken before is known by its note, which names the worklist."""
     verdict, place = _meant(one.answer, len(now.people))
-    note = redact(
-        _("{answer};{note}(清单 {number},{clerk} 填写)").format(
-            answer=one.answer, note=one.note, number=known.id, clerk=known.clerk
-        )
-    )
+    note = redact(_DECIDED.format(answer=one.answer, note=one.note, number=known.id, clerk=known.clerk))
     mine = [decided for decided in now.case.decided if decided.note == note]
     if mine and mine[-1].undone_at is None:
         result.before += 1

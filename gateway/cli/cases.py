@@ -60,7 +60,7 @@ def cases_list(
     as_json: AsJson = False,
 ) -> None:
     if state not in STATES:
-        raise typer.BadParameter(_("可选:{states}").format(states="、".join(STATES)), param_hint="--state")
+        raise typer.BadParameter(_("可选:{states}").format(states=_("、").join(STATES)), param_hint="--state")
     with opened(ctx) as site:
         runs.check_instances(site, [instance] if instance else [])
         wanted = None if every else state
@@ -237,11 +237,11 @@ def _sides(seen: CaseDetail) -> None:
     if not seen.candidates:
         line(_("  没有候选人"))
     elif seen.origin and seen.origin.evidence:
-        line(_("  候选 1 的依据:{evidence}").format(evidence=";".join(seen.origin.evidence)))
+        line(_("  候选 1 的依据:{evidence}").format(evidence=_(";").join(seen.origin.evidence)))
 
 
 def _compared(text: str, agreement: Agreement) -> str:
-    return f"{text}({AGREEMENTS[agreement]})" if text else AGREEMENTS[agreement]
+    return f"{text} ({AGREEMENTS[agreement]})" if text else AGREEMENTS[agreement]
 
 
 def _insured(one: Candidate) -> str:

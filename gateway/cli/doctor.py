@@ -28,7 +28,7 @@ def doctor(
     for finding in acts.examine(folder(ctx)):
         findings.append(finding)
         if not as_json:
-            line(f"[{_MARKS[finding.state]}] {finding.check}:{finding.text}")
+            line(f"[{_MARKS[finding.state]}] {finding.check}{_(':')}{finding.text}")
             if finding.next_step:
                 line(f"       → {finding.next_step}")
     code = acts.worst(findings)

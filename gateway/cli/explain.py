@@ -159,9 +159,9 @@ def _believed(b: acts.Believed) -> None:
         )
     )
     told = [OUTCOMES.get(o.outcome, o.outcome), _RULES.get(o.rule, o.rule), o.reason]
-    line("    " + ",".join(part for part in told if part))
+    line("    " + _(",").join(part for part in told if part))
     if o.evidence:
-        line(_("    依据:{evidence}({score:.0f} 分)").format(evidence="、".join(o.evidence), score=o.score or 0))
+        line(_("    依据:{evidence}({score:.0f} 分)").format(evidence=_("、").join(o.evidence), score=o.score or 0))
     since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
     until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
     line(since + until)
@@ -200,7 +200,7 @@ def _departure(d: acts.Departure) -> None:
 def _sent(sent: acts.Sent) -> None:
     message = _("报文 {msgid} 第 {seq} 项").format(msgid=sent.msgid, seq=sent.seq) if sent.msgid else _("尚未发送")
     result = _(",结果 {result}").format(result=sent.result) if sent.result is not None else ""
-    at = f",{cell(sent.at)}" if sent.at else ""
+    at = f"{_(',')}{cell(sent.at)}" if sent.at else ""
     head = _("  {use}:{state},{message}{result}{at}(运行 {run})")
     state = CHANGE_STATES[sent.state]
     line(head.format(use=USES[sent.use], state=state, message=message, result=result, at=at, run=sent.run))

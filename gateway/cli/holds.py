@@ -129,10 +129,10 @@ def _set(view: HoldView) -> None:
 
 def _steps(view: HoldView) -> None:
     """Who may decide, and how."""
-    number, makers = view.hold.id, "、".join(view.makers)
+    number, makers = view.hold.id, _("、").join(view.makers)
     line(_("  与来源单位核实后决定;放行不得由 {makers} 办理:").format(makers=makers))
     if view.hold.approvals > 1:
-        by = "、".join(view.approved_by) or _("无")
+        by = _("、").join(view.approved_by) or _("无")
         line(_("  超过第二限度,须由 {n} 人先后批准;已批准:{by}").format(n=view.hold.approvals, by=by))
     if view.digest:
         text = _("    名单无误:gateway holds release {id} --digest {digest} --note 理由")

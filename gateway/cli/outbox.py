@@ -106,7 +106,7 @@ def outbox_show(
     _records(_("  平台最后确认的名单:"), seen.confirmed or ())
     for row in seen.withdrawals:
         what = _("  已取消") if row.kind == "cancel" else _("  已撤回")
-        line(what + f"({row.asked_by} {cell(row.asked_at)} {row.note})")
+        line(what + f" ({row.asked_by} {cell(row.asked_at)} {row.note})")
     if one.state == "refused":
         line(_("  更正后重试:gateway outbox retry {n} --note 理由").format(n=number))
 

@@ -140,7 +140,7 @@ def _table(rows: list[GrantRow]) -> None:
 
 
 def _row(row: GrantRow) -> tuple[object, ...]:
-    notes = ";".join(note for note in (row.note, row.decided_note, row.revoked_note) if note)
+    notes = _(";").join(note for note in (row.note, row.decided_note, row.revoked_note) if note)
     return (
         row.id, row.person, ROLES[row.role], row.county or _("全部"), row.instance or _("全部"), row.first,
         row.last or _("长期"), STATES[row.state], row.asked_by, row.decided_by or "", notes,

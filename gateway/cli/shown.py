@@ -80,16 +80,16 @@ def covered(hold: HoldRow | Breach) -> str:
 
 def counts(numbers: Iterable[tuple[str, int]]) -> str:
     """`已标识 3,重复 1`; what is 0 is left out."""
-    return ",".join(f"{name} {number}" for name, number in numbers if number)
+    return _(",").join(f"{name} {number}" for name, number in numbers if number)
 
 
 def tell_report(report: RunReport) -> None:
     """A run's result for a person: what came, what was sent, what went wrong."""
     for name, one in report.instances.items():
         if one.taken:
-            line(_("{name}:收到 {n} 批:{names}").format(name=name, n=len(one.taken), names="、".join(one.taken)))
+            line(_("{name}:收到 {n} 批:{names}").format(name=name, n=len(one.taken), names=_("、").join(one.taken)))
         if one.refused:
-            line(_("{name}:拒收 {names}").format(name=name, names="、".join(one.refused)))
+            line(_("{name}:拒收 {names}").format(name=name, names=_("、").join(one.refused)))
     p = report.pushed
     if p.sent:
         text = _("上传 {sent} 人次:接受 {done},稍后重试 {later},拒绝 {refused}")

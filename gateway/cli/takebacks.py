@@ -44,7 +44,7 @@ def _row(one: Takeback) -> tuple[object, ...]:
     return (
         one.number, one.found_at, one.run, one.name, person, f"{one.identity} {one.level}".strip(), one.first, last,
         one.instance, one.delivery, one.row, one.case or "", one.decided_by, PLATFORM[one.platform] + again,
-        "、".join(one.holds),
+        _("、").join(one.holds),
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def _show(seen: Billed) -> None:
 def _settled(row: Settlement) -> tuple[object, ...]:
     refund = _("退费,退 {setl}").format(setl=row.refund_of) if row.refund_of is not None else ""
     return (
-        "、".join(map(str, row.takebacks)), shown(row.setl_id), row.psn_no, row.setl_date, row.begn_date,
+        _("、").join(map(str, row.takebacks)), shown(row.setl_id), row.psn_no, row.setl_date, row.begn_date,
         MED_TYPES.get(row.med_type, row.med_type), row.medfee_sumamt, row.maf_pay, row.othfund_pay,
         _("是") if row.onestop else "", refund or (_("用到") if row.used else ""),
     )  # fmt: skip

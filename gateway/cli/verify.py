@@ -107,4 +107,4 @@ def _row(one: Difference) -> tuple[object, ...]:
 def _records(one: Difference) -> None:
     line(f"{shown(one.person_key)} {USES.get(one.use, one.use)} {KINDS[one.kind]}")
     for title, records in ((_("  台账:"), one.confirmed or ()), (_("  平台:"), one.shown)):
-        line(title + (";".join(record.replace("|", " ") for record in records) or _("(空)")))
+        line(title + (_(";").join(record.replace("|", " ") for record in records) or _("(空)")))

@@ -1,6 +1,6 @@
 """The demo's summary, for somebody from the bureau who has never seen the gateway.
 
-Takes a `Story` and the seconds that its parts took; prints Chinese tables. Shows nobody: people appear by count, and
+Takes a `Story` and the seconds that its parts took; prints tables. Shows nobody: people appear by count, and
 those about whom a person must decide by a masked psn_no. Refuses nothing.
 """
 
@@ -21,7 +21,7 @@ from gateway.model.deliveries import DeliveryState
 from gateway.model.outcomes import DEPARTMENT_WORDS, REASONS, Outcome
 from gateway.store import decisions, deliveries, outbox, people
 from gateway.store.decisions import HoldRow
-from gateway.words import _
+from gateway.words import _, translated
 
 SOURCES = {
     "civil_affairs": _("民政"),
@@ -103,7 +103,7 @@ def _rows(console: Console, story: Story) -> None:
     for row in applied:
         received[row.instance] += row.rows
         came[row.instance].update(row.outcomes)
-    words = [DEPARTMENT_WORDS[outcome] for outcome in _ORDER]
+    words = [translated(DEPARTMENT_WORDS[outcome]) for outcome in _ORDER]
     table = _table(
         _("一、收到的每一行到了哪里(三天合计,按部门回执的用语)"), _("来源"), _("收到"), *words, _("合计相符")
     )
@@ -158,7 +158,7 @@ def _cases(console: Console, story: Story) -> None:
     table = _table(title, _("原因"), *(_source(name) for name in sources), _("合计"))
     for code, by_source in sorted(by_kind.items(), key=lambda kind: -kind[1].total()):
         cells = [_n(by_source[name]) if by_source[name] else "" for name in sources]
-        table.add_row(REASONS.get(code, code), *cells, _n(by_source.total()))
+        table.add_row(translated(REASONS.get(code, code)), *cells, _n(by_source.total()))
     console.print(table)
     console.print(_("  待核查的行按天累计;同一个人的同一件事只立一件,所以件数少于行数。"))
     console.print()
@@ -184,7 +184,7 @@ def _held(console: Console, story: Story) -> None:
             console.print(_LEFT_OUT[state].format(source=sources[delivery], n=_n(count)))
     for row in listed:
         if row.state != DeliveryState.APPLIED:
-            console.print(f"  • {_source(row.instance)} {row.name}:{row.state} {row.message}")
+            console.print(f"  • {_source(row.instance)} {row.name}{_(':')}{row.state} {row.message}")
     console.print()
 
 

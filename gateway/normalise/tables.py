@@ -110,7 +110,7 @@ def _claims(header: Sequence[object], mapping: ListMapping, part: str) -> tuple[
             found[column.field] = positions[0]
     missing = [c.aliases[0] for c in mapping.columns if c.required and c.field not in found]
     if missing:
-        what = _("缺少必需的列:{names}").format(names="、".join(missing))
+        what = _("缺少必需的列:{names}").format(names=_("、").join(missing))
         raise _refuse("missing_column", what, part, _("请来源单位补齐后重新提供;如列名有变,请在 mappings 中登记别名"))
     claimed = set(found.values())
     unclaimed = tuple(n for i, n in enumerate(names) if n and i not in claimed and n not in mapping.ignored)
@@ -298,7 +298,7 @@ def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
         cells = {_header_key(cell) for cell in row}
         if all(cells.intersection(aliases) for aliases in needed):
             return at
-    what = _("找不到同时含有{names}的表头行").format(names="、".join(aliases[0] for aliases in needed))
+    what = _("找不到同时含有{names}的表头行").format(names=_("、").join(aliases[0] for aliases in needed))
     raise _refuse("missing_column", what, part, _("请来源单位按约定的模板重新提供"))
 
 

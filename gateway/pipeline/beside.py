@@ -26,7 +26,6 @@ _PERSON = [
     "covered",
 ]  # fmt: skip
 _NOTHING = dict.fromkeys(["name_key", "number", "birth_from", "birth_to", "sex", "area"])
-_SEXES = {"1": _("男"), "2": _("女")}
 _COUNTY = 6
 _LENGTH = 18
 #: Digits of a number that a spreadsheet leaves as they were.
@@ -173,10 +172,14 @@ def _listed(entry: Mapping[str, Any]) -> dict[str, str]:
         "name": entry["raw_name"] or "",
         "number": (whole if len(whole) == _LENGTH else entry["raw_number"]) or "",
         "birth": _birth_text(entry["birth_from"], entry["birth_to"]),
-        "sex": _SEXES.get(entry["sex"], ""),
+        "sex": _sex(entry["sex"]),
         "area": entry["area"] or "",
         "household": entry["raw_household"] or "",
     }
+
+
+def _sex(code: str | None) -> str:
+    return {"1": _("男"), "2": _("女")}.get(code or "", "")
 
 
 def _birth_text(since: date | None, until: date | None) -> str:
@@ -206,7 +209,7 @@ def compare(entry: Mapping[str, Any], homes: Sequence[str], person: Mapping[str,
         "name": (person["name"] or "", _name(entry["name_key"], person["name_key"])),
         "number": (person["certno"] or "", _number(entry["number"], person["number"])),
         "birth": (_birth_text(person["birth"], person["birth"]), _birth(entry, person["birth"])),
-        "sex": (_SEXES.get(person["sex"], ""), _equal(_SEXES.get(entry["sex"]), _SEXES.get(person["sex"]))),
+        "sex": (_sex(person["sex"]), _equal(_sex(entry["sex"]), _sex(person["sex"]))),
         "area": (person["village"] or person["county"] or "", _area(entry["area"], person)),
         "household": (together, _household(len(homes), in_village)),
     }

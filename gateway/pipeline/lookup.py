@@ -10,7 +10,7 @@ from gateway.pipeline import roster
 from gateway.reconcile import SEEN
 from gateway.site import Site
 from gateway.store import people
-from gateway.words import _
+from gateway.words import _, translated
 
 #: Person keys have 63 bits.
 KEY_LIMIT = 1 << 63
@@ -52,7 +52,7 @@ def find_person(site: Site, person: str) -> tuple[int, pl.DataFrame]:
         return key, person_of_key(site, key)
     found = people_of_number(site, person)
     if found.height > 1:
-        keys = "、".join(map(str, found["person_key"].to_list()))
+        keys = _("、").join(map(str, found["person_key"].to_list()))
         what = _("该证件号码在名册中对应多个参保人编号")
         raise NotFound(what, next_step=_("请改用其中一个:{keys}").format(keys=keys))
     if found.height:
@@ -71,6 +71,6 @@ def _in_ledger(site: Site, key: int) -> bool:
 
 
 def sentence(code: str) -> str:
-    """What a clerk reads for a reason code of a row or a case."""
+    """What an operator reads for a reason code of a row or a case."""
     platform = {f"platform_{abs(result)}": text for result, text in REFUSALS.items()}
-    return {**REASONS, **platform}.get(code, code)
+    return translated({**REASONS, **platform}.get(code, code))

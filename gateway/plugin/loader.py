@@ -61,7 +61,7 @@ class Plugins:
     def _find(self, table: dict[str, T], slug: str) -> T:
         if slug in table:
             return table[slug]
-        why = self.broken.get(slug, _("没有这个插件;已有:{names}").format(names="、".join(sorted(table))))
+        why = self.broken.get(slug, _("没有这个插件;已有:{names}").format(names=_("、").join(sorted(table))))
         raise PluginFault(
             why,
             where=_("插件 {slug}").format(slug=slug),

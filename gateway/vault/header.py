@@ -114,7 +114,7 @@ def key_id_in(sealed: bytes) -> str:
 def unknown_keys(where: str, *key_ids: str) -> SealBroken:
     """`SealBroken` for what is sealed under keys that the site does not have."""
     return SealBroken(
-        _("封存所用的密钥 {key_ids} 不在本站点的密钥环中").format(key_ids="、".join(key_ids)),
+        _("封存所用的密钥 {key_ids} 不在本站点的密钥环中").format(key_ids=_("、").join(key_ids)),
         where=where,
         next_step=_("请放回封存时所用的 keys/ring.json;已销毁的密钥无法恢复"),
     )

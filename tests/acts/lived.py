@@ -193,9 +193,10 @@ def here(site: Path, *words: str) -> Done:
     return Done(code=code, out=out.getvalue(), err=err.getvalue())
 
 
-def gateway(site: Path, *words: str) -> Done:
+def gateway(site: Path, *words: str, language: str = "") -> Done:
     """`gateway --site SITE WORDS` as a process."""
+    env = {**environment(), "GATEWAY_LANG": language}
     done = subprocess.run(
-        command(site, *words), capture_output=True, encoding="utf-8", timeout=PATIENCE, env=environment(), check=False
+        command(site, *words), capture_output=True, encoding="utf-8", timeout=PATIENCE, env=env, check=False
     )
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
