@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.acts import actor, people
+from gateway.acts import actor, look, people
 from gateway.acts.rights import MAKER, ROLE
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.model.roles import Grant, Role
@@ -215,3 +215,13 @@ def test_the_command_line_asks_and_approves(root: Path, site: Site) -> None:
     assert (0, "granted") == (approved.code, json.loads(approved.out)["state"])
     assert 0 == here(root, "people", "reject", str(number), "--note", "重复").code
     assert [("sun", "451022", "rejected")] == ask(root, "SELECT person, county, state FROM grants WHERE id = ?", number)
+
+
+def test_who_holds_two_roles_past_the_rules_may_do_nothing(lived: Lived, tmp_path: Path) -> None:
+    """Somebody to whom the database gives two roles that exclude each other may use neither, whoever wrote it there."""
+    root = copy(lived.site, tmp_path)
+    ask(root, "UPDATE grants SET person = 'clerk' WHERE person = 'colleague'")
+    with opened(root) as site:
+        with pytest.raises(NotAllowed, match="兼有"):
+            look.status(site, actor="clerk")
+        look.status(site, actor="second-clerk")
