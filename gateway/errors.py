@@ -76,6 +76,8 @@ class TryLater(GatewayError):
     """Something that passes by itself: the next run tries again."""
 
     exit_code = ExitCode.LATER
+    #: Seconds after which the peer wants to be asked again; None where it does not say.
+    after: float | None = None
 
 
 class PeerUnreachable(TryLater):

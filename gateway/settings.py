@@ -108,8 +108,8 @@ class LimitSettings(_Strict):
     unusable_number: int = Field(default=20, ge=0)
     #: By how much the share of invalid and unmatched rows may be above that of the list before.
     unusable_rise: float = Field(default=0.20, ge=0, le=1)
-    #: A business date so many days after that of the delivery before: a quarter, and some days.
-    days_ahead: int = Field(default=100, ge=1)
+    #: A business date so many days after that of the delivery before: two quarters, and some days.
+    days_ahead: int = Field(default=200, ge=1)
 
 
 class CalendarSettings(_Strict):

@@ -26,7 +26,8 @@ from gateway.plugin import (
     zip_aes,
 )
 
-STEM = r"MZ_\d{6}_\d{8}_[FD]_\d{4}"
+#: The area has 6, 9 or 12 digits.
+STEM = r"MZ_\d{6}(?:\d{3}){0,2}_\d{8}_[FD]_\d{4}"
 MANIFEST_LIMIT = 1 << 20
 #: Bytes of one archive; a city's full list is about 20 MB.
 ARCHIVE_LIMIT = 2 << 30

@@ -53,14 +53,14 @@ class InsurancePlatform(Platform):
             opter_name=o.opter_name,
         )
 
-    def roster(self, peer: Any, msgid: str, sink: Any) -> None:
-        peer.export("L101", {"as_of": None}, msgid, sink)
+    def roster(self, peer: Any, msgid: str, sink: Any) -> int:
+        return int(peer.export("L101", {"as_of": None}, msgid, sink).rows)
 
-    def records(self, peer: Any, msgid: str, sink: Any) -> None:
-        peer.export("L202", {"as_of": None}, msgid, sink)
+    def records(self, peer: Any, msgid: str, sink: Any) -> int:
+        return int(peer.export("L202", {"as_of": None}, msgid, sink).rows)
 
-    def settlements(self, peer: Any, year: int, msgid: str, sink: Any) -> None:
-        peer.export("L302", {"year": year}, msgid, sink)
+    def settlements(self, peer: Any, year: int, msgid: str, sink: Any) -> int:
+        return int(peer.export("L302", {"year": year}, msgid, sink).rows)
 
     def upload(self, peer: Any, msgid: str, plain: bytes) -> list[tuple[int, int]]:
         answer = peer.call("L201", plain, msgid)

@@ -62,15 +62,18 @@ class RuralRevitalization(Source):
         missing = [name for name in sums if name not in sizes]
         if missing:
             what = _("SHA256SUMS 列出的文件缺少:{names}").format(names=_("、").join(missing))
+        there = [part.name for part in manifest.parts if part.name in sizes]
+        if not there:
+            what = _("SHA256SUMS 列出的文件都不在:{names}").format(names="、".join(sums))
             raise self._refused("part_missing", what, offer.name)
-        large = [name for name in sums if sizes[name] > WORKBOOK_LIMIT]
+        large = [name for name in there if sizes[name] > WORKBOOK_LIMIT]
         if large:
             what = _("工作簿超过允许的大小:{names}").format(names=_("、").join(large))
             raise self._refused("too_large", what, offer.name)
-        for name in sums:
+        for name in there:
             with session.part(name) as sink:
                 sftp.download(f"{folder}/{name}", sink, WORKBOOK_LIMIT)
-        return Fetched(manifest=manifest, parts=tuple(sums), extras={SUMS: offer.manifest})
+        return Fetched(manifest=manifest, parts=tuple(there), extras={SUMS: offer.manifest})
 
     def _manifest(self, name: str, sums: dict[str, str]) -> Manifest:
         if not sums:

@@ -1,10 +1,12 @@
 """税务 tax: payments as export jobs over HTTP, gzip CSV. Payments move no identity, and tax gets no receipt.
 
-Contract: docs/peers.md, «Tax». The whole year once, then the days since the last export.
+Contract: docs/peers.md, «Tax». Each year of payments by itself: the whole of it once, then the days since its last
+export. It is collected from the autumn before, and told of until the spring after.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from datetime import date
 from typing import Any
 
 from gateway.plugin import (
@@ -24,6 +26,10 @@ from gateway.plugin import (
     random_nonce,
 )
 
+#: The month in which the collection for the next year begins, and the last one in which something of the year before
+#: may come.
+BEGINS, ENDS = 9, 3
+
 
 class TaxOptions(HttpOptions):
     """Settings of a tax instance."""
@@ -41,10 +47,11 @@ class Tax(Source):
     options: TaxOptions
 
     def offers(self, session: Session) -> Iterable[Offer]:
-        year, today = session.today.year, session.today
-        fresh = session.last_any is None or session.last_any.year != year
-        start = today.replace(month=1, day=1) if fresh or session.last_any is None else session.last_any
-        yield Offer(name=f"SW_{year}_{start:%Y%m%d}_{today:%Y%m%d}" + ("_F" if fresh else ""))
+        today = session.today
+        for year in _years(today):
+            last = session.last_named(f"SW_{year}_")
+            start = last or date(year - 1, BEGINS, 1)
+            yield Offer(name=f"SW_{year}_{start:%Y%m%d}_{today:%Y%m%d}" + ("" if last else "_F"))
 
     def fetch(self, session: Session, offer: Offer) -> Fetched:
         _prefix, year, start, end, *full = offer.name.split("_")
@@ -72,6 +79,13 @@ class Tax(Source):
         body = {"year": session.today.year, "from": day, "to": day, "full": False}
         self._peer(session).request("POST", "export/jobs", json=body).expect(200, 201, 202)
         yield _("签名有效,导出任务可以创建")
+
+
+def _years(today: date) -> list[int]:
+    """The years of payments that may have news."""
+    after = [today.year + 1] if today.month >= BEGINS else []
+    before = [today.year - 1] if today.month <= ENDS else []
+    return [today.year, *after, *before]
 
 
 @hookimpl

@@ -1,6 +1,6 @@
 """The session that a plugin works with: transports, secrets, and sealed parts, all closed at its end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -67,6 +67,8 @@ class SourceSession:
     incoming: Path
     last_full: date | None = None
     last_any: date | None = None
+    #: Name and business date of the deliveries that were taken.
+    taken: Sequence[tuple[str, date]] = ()
     #: Draws a fresh message number; only the platform's session has one.
     next_msgid: object = None
     #: Which offer the parts belong to: what is left of another one is neither gone on with nor dropped.
@@ -85,6 +87,10 @@ class SourceSession:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def last_named(self, beginning: str) -> date | None:
+        """Business date of the newest delivery that was taken whose name begins so; None before."""
+        return max((day for name, day in self.taken if name.startswith(beginning)), default=None)
 
     def sftp(self, options: SftpOptions) -> SftpPeer:
         """The server, connected once per session."""

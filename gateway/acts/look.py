@@ -196,9 +196,14 @@ def received(
         holds = {h.delivery_id: h for h in sorted(decisions.holds(tx), key=lambda h: h.state == "open")}
         in_use = [d.id for d in known if d.state == DeliveryState.APPLIED]
         old = set() if every else set(in_use[:-RECENT])
-        mended = {(d.instance, d.name) for d in known if d.state == DeliveryState.APPLIED}
-        told = {d.id: advice(d, holds.get(d.id), mended=(d.instance, d.name) in mended) for d in known}
+        taken = {(d.instance, name): d.id for d in known if d.state == DeliveryState.APPLIED for name in _named(d)}
+        told = {d.id: advice(d, holds.get(d.id), mended=taken.get((d.instance, d.name), 0) > d.id) for d in known}
         return [_view(d, deliveries.findings_of(tx, d.id), told[d.id]) for d in known if d.id not in old]
+
+
+def _named(row: DeliveryRow) -> list[str]:
+    """The names under which it, or a part of it that speaks for a scope of its own, would have been refused."""
+    return [row.name, *(f"{row.name}/{part.name}" for part in deliveries.parts_read(row))]
 
 
 def _view(row: DeliveryRow, findings: list[tuple[str, str, int]], told: tuple[str, str]) -> DeliveryView:

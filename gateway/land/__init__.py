@@ -4,6 +4,6 @@ Takes sealed parts and the manifest's promises. Gives the originals in the archi
 bytes, and a landing: digests hold, archives are unpacked within bounds. Refuses what does not fit.
 """
 
-from gateway.land.landing import BROKEN_ARCHIVE, UNPACKED_LIMIT, Landed, keep_bytes, keep_original, land
+from gateway.land.landing import BROKEN_ARCHIVE, UNPACKED_LIMIT, Landed, keep_bytes, keep_original, land, member_name
 
-__all__ = ["BROKEN_ARCHIVE", "UNPACKED_LIMIT", "Landed", "keep_bytes", "keep_original", "land"]
+__all__ = ["BROKEN_ARCHIVE", "UNPACKED_LIMIT", "Landed", "keep_bytes", "keep_original", "land", "member_name"]

@@ -31,6 +31,8 @@ RATIO_LIMIT = 200
 #: Members of one archive.
 MEMBERS_LIMIT = 200
 _BLOCK = 1 << 20
+#: Bit of a member's flags: its name is UTF-8 (APPNOTE 4.4.4).
+_UTF8_NAME = 0x800
 #: Stored and deflated: what the contract's tools write, and what is unpacked a piece at a time. bz2 and LZMA turn a few
 #: bytes into gigabytes in one go.
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -54,6 +56,8 @@ class Landed:
     landing: Landing
     #: part name -> gives its plain bytes, out of the sealed original each time.
     parts: Mapping[str, Callable[[], bytes]]
+    #: Parts that are not what was promised, where each speaks for its own scope only.
+    broken: Sequence[tuple[PartPromise, DeliveryRefused]] = ()
 
 
 def land(
@@ -69,7 +73,7 @@ def land(
     """Verifies the originals, which lie in `folder` already, whatever becomes of them, and an archive's members.
 
     Members stay in the archive: each is a file of the landing that rests in the archive's sealed file.
-    Raises DeliveryRefused with a stable code.
+    Raises DeliveryRefused with a stable code; for a part that speaks for its own scope only, tells it.
     """
     files = list(originals)
     by_name = {f.name: f for f in files}
@@ -81,11 +85,9 @@ def land(
         files += opened.members(manifest.parts, packed.sealed)
         read = {p.name: partial(opened.read, p.name) for p in manifest.parts}
     else:
-        read = {p.name: partial(_opened, sealer, folder / by_name[p.name].sealed) for p in manifest.parts}
-    by_name = {f.name: f for f in files}
-    for part in manifest.parts:
-        if part.digest:
-            _check_digest(by_name[part.name], part.digest, part.algorithm, read[part.name])
+        came = [p.name for p in manifest.parts if p.name in by_name]
+        read = {name: partial(_opened, sealer, folder / by_name[name].sealed) for name in came}
+    broken = _broken(manifest.parts, {f.name: f for f in files}, read)
     content = "\n".join([str(manifest.business_date), manifest.mode, *sorted(f"{f.name} {f.digest}" for f in files)])
     landing = Landing(
         instance=instance,
@@ -94,7 +96,26 @@ def land(
         files=tuple(files),
         content_digest=sm3_hex(content.encode()),
     )
-    return Landed(landing=landing, parts=read)
+    return Landed(landing=landing, parts=read, broken=broken)
+
+
+def _broken(
+    parts: Sequence[PartPromise], files: Mapping[str, LandedFile], read: Mapping[str, Callable[[], bytes]]
+) -> list[tuple[PartPromise, DeliveryRefused]]:
+    """Parts that are missing, or another file than the promised one. Raises where one speaks for the whole list."""
+    broken = []
+    for part in parts:
+        try:
+            if part.name not in files:
+                what, step = _("清单列出的文件 {name} 没有收到"), _("请来源单位补交;补齐后自动处理")
+                raise _refused("part_missing", what.format(name=part.name), part.name, step)
+            if part.digest:
+                _check_digest(files[part.name], part.digest, part.algorithm, read[part.name])
+        except DeliveryRefused as fault:
+            if not part.scope:
+                raise
+            broken.append((part, fault))
+    return broken
 
 
 def keep_original(sealer: Sealer, folder: Path, name: str, part: Path, digest: str = "") -> LandedFile:
@@ -162,13 +183,13 @@ class _Archive:
         with self._zipped(name) as zipped:
             infos = [info for info in zipped.infolist() if not info.is_dir()]
             _check_members(infos, promises)
-            by_name = {info.filename: info for info in infos}
-            return [_member(zipped, by_name[p.name], sealed) for p in promises]
+            by_name = {member_name(info): info for info in infos}
+            return [_member(zipped, by_name[p.name], p.name, sealed) for p in promises]
 
     def read(self, name: str) -> bytes:
         """A member that was among `members`."""
         with self._zipped(name) as zipped:
-            content: bytes = zipped.read(name)
+            content: bytes = zipped.read(next(info for info in zipped.infolist() if member_name(info) == name))
             return content
 
     @contextmanager
@@ -188,7 +209,7 @@ class _Archive:
 
 
 def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartPromise]) -> None:
-    names = [info.filename for info in infos]
+    names = [member_name(info) for info in infos]
     step = _("请来源单位检查压缩包后重新提供")
     if any(n.startswith(("/", "\\")) or ".." in n.replace("\\", "/").split("/") or ":" in n for n in names):
         raise _refused("bad_archive", _("压缩包内含越界路径"), _("压缩包"), step)
@@ -203,7 +224,17 @@ def _check_members(infos: Sequence[zipfile.ZipInfo], promises: Sequence[PartProm
         raise _refused("bad_archive", _("压缩包内的文件与清单不符"), _("压缩包"), step)
 
 
-def _member(zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo, sealed: str) -> LandedFile:
+def member_name(info: zipfile.ZipInfo) -> str:
+    """A member's name. Without the UTF-8 mark it was read as cp437, whatever it is: here it is GB18030."""
+    if info.flag_bits & _UTF8_NAME:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("gb18030")
+    except UnicodeError:
+        return info.filename
+
+
+def _member(zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo, name: str, sealed: str) -> LandedFile:
     """One member, read through; what a header says of its size is not believed."""
     digest, size = sm3_new(), 0
     with zipped.open(info) as member:
@@ -212,4 +243,4 @@ def _member(zipped: pyzipper.AESZipFile, info: zipfile.ZipInfo, sealed: str) -> 
             if size > info.file_size or size > UNPACKED_LIMIT:
                 raise _refused("bomb", _("压缩包解压后异常巨大"), info.filename, _("请来源单位检查压缩包"))
             digest.update(block)
-    return LandedFile(name=info.filename, sealed=sealed, digest=digest.hexdigest(), size=size)
+    return LandedFile(name=name, sealed=sealed, digest=digest.hexdigest(), size=size)

@@ -12,6 +12,11 @@ class Mode(StrEnum):
     DELTA = "delta"
 
 
+#: What is told of a full list of which more or fewer rows came than were promised, though its bytes are the promised
+#: ones.
+INCOMPLETE = "rows_differ"
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands. Only APPLIED ones say anything about people."""
 

@@ -52,7 +52,7 @@ def normalise(
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
     # Lazily, since what nobody asks for is then not worked out, such as the worth of the head's number.
     rows = _with_fields(frame, mapping).lazy()
-    rows = _with_worth(rows, mapping)
+    rows = _without_cut(_with_worth(rows, mapping))
     for field, expression in mapping.derive:
         rows = rows.with_columns(pl.sql_expr(expression).alias(field))
     rows = _complete(rows)
@@ -85,6 +85,20 @@ def _worth(field: str) -> list[pl.Expr]:
 def _state(field: str) -> pl.Expr:
     sound = pl.col(f"{field}__checked") & pl.col(f"{field}__born").is_not_null()
     return numbers.state(pl.col(field), sound, pl.col(NUMERIC.format(field))).alias(f"{field}_state")
+
+
+def _without_cut(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """A person's 15 digits that the row's birth date contradicts, or that may be 18 which were cut, are damaged."""
+    present = rows.collect_schema().names()
+    if "number__old" not in present:
+        return rows
+    birth_from, birth_to = (pl.col(n) if n in present else pl.lit(None, pl.Date) for n in ("birth_from", "birth_to"))
+    doubtful = pl.col("number__old") & ~numbers.old_fits(pl.col("number__born"), birth_from, birth_to)
+    return rows.with_columns(
+        number=pl.when(doubtful).then(numbers.as_cut(pl.col("number"))).otherwise("number"),
+        number_state=pl.when(doubtful).then(pl.lit("damaged")).otherwise("number_state"),
+        number__born=pl.when(~doubtful).then("number__born"),
+    )
 
 
 def _complete(rows: pl.LazyFrame) -> pl.LazyFrame:

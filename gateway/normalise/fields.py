@@ -17,7 +17,7 @@ def fields_of(column: Column, cells: pl.Series, mapping: ListMapping) -> list[pl
     """What one column gives, row by row: its values, and what follows from them."""
     match column.kind:
         case "number":
-            return [mend(cells, *numbers.CLEANING, numbers.eighteen, clean=numbers.CLEAN)]
+            return _number(column, cells)
         case "name":
             key = "name_key" if column.field == "name" else f"{column.field}_key"
             return [mend(cells, *names.UNIFYING, clean=names.clean()).alias(key)]
@@ -27,6 +27,16 @@ def fields_of(column: Column, cells: pl.Series, mapping: ListMapping) -> list[pl
             return read_cells(cells, reading_of(column, mapping)).get_columns()
         case _:
             return read_values(cells, reading_of(column, mapping)).get_columns()
+
+
+def _number(column: Column, cells: pl.Series) -> list[pl.Series]:
+    """The number, brought to 18, and `<field>__old`, whether it had 15 digits."""
+    bare = mend(cells, *numbers.CLEANING, clean=numbers.CLEAN)
+    old = (bare.str.len_bytes() == numbers.OLD_LENGTH).fill_null(value=False).alias(f"{column.field}__old")
+    if not old.any():
+        return [bare, old]
+    whole = mend(bare.filter(old), numbers.eighteen, clean=numbers.CLEAN)
+    return [bare.clone().scatter(old.arg_true(), whole), old]
 
 
 def reading_of(column: Column, mapping: ListMapping) -> Reading:

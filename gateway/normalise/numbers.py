@@ -20,9 +20,14 @@ _CHECKS = pl.Series(list("10X98765432"))
 _CERTIFICATE = r"^(\d{17}[\dX])[1-7][1-4](?:B\d)?$"
 _EIGHTEEN = r"^[1-9]\d{16}[\dX]$"
 _FIFTEEN = r"^[1-9][0-9]{14}$"
+OLD_LENGTH = 15
+#: How 18 digits go on after the area.
+_CENTURIES = ["19", "20"]
 #: A number in which there is nothing to clean. ASCII digits only, where `\d` means every script's; the digits of its
 #: century differ, so that it is not one digit again and again.
 CLEAN = r"^[1-9][0-9]{5}(?:18|19|20)[0-9]{9}[0-9X]$"
+#: The year in which people were born whose 15 digits look like 18 of 2001 to 2012 that were cut.
+_LOOKS_CUT = 1920
 #: Nobody on a list was born before.
 _EARLIEST = date(1850, 1, 1)
 
@@ -81,6 +86,22 @@ def birth_of(number: pl.Expr) -> pl.Expr:
     """The birth date inside an 18-character number; null where there is none."""
     born = number.str.slice(6, 8).str.to_date("%Y%m%d", strict=False, cache=False)
     return pl.when(number.str.contains(_EIGHTEEN) & (born >= _EARLIEST)).then(born)
+
+
+def old_fits(born: pl.Expr, birth_from: pl.Expr, birth_to: pl.Expr) -> pl.Expr:
+    """Whether 15 digits are a number of their own, by the birth date that they say and the row's.
+
+    18 digits of somebody born 2001 to 2012 that were cut look like the 15 of somebody born 1920: these only where the
+    row says that too.
+    """
+    said = born.is_between(birth_from, birth_to)
+    return pl.when(birth_from.is_null()).then(born.dt.year() != _LOOKS_CUT).otherwise(said).fill_null(value=False)
+
+
+def as_cut(number: pl.Expr) -> pl.Expr:
+    """The 15 digits that a brought-to-18 number was made of, where they may be the beginning of 18."""
+    sent = number.str.slice(0, 6) + number.str.slice(8, 9)
+    return pl.when(number.str.slice(8, 2).is_in(_CENTURIES)).then(sent).otherwise(number)
 
 
 def sex_of(number: pl.Expr) -> pl.Expr:

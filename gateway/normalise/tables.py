@@ -29,7 +29,7 @@ from gateway.normalise.text import BLANKS
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
-#: Rows above a sheet's header that may hold titles; the contract says three, some offices add a few.
+#: Rows above a header that may hold titles; the contract says three, some offices add a few.
 HEADER_WITHIN = 20
 #: Uncompressed bytes of one workbook; the largest county's has about 60 MB.
 WORKBOOK_LIMIT = 2 * 1024**3
@@ -64,6 +64,8 @@ _SMALL_PART, _HEAD = 1 << 20, 4096
 #: How many texts a part says that it has.
 _TEXTS, _COUNT = re.compile(rb"sst\b[^>]*"), re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 _NUMERIC_TYPES = frozenset({int, float})
+#: Whole numbers up to here are each a cell's own (IEEE 754): 16 digits, as household and person numbers may have.
+_EXACT_WHOLE = 2.0**53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +104,14 @@ def _claims(header: Sequence[object], mapping: ListMapping, part: str) -> tuple[
     names = [_header_key(cell) for cell in header]
     found: dict[str, int] = {}
     for column in mapping.columns:
-        positions = [i for i, name in enumerate(names) if name in column.aliases]
-        if len(positions) > 1:
-            what = _("列“{name}”出现了多次").format(name=column.aliases[0])
+        # Of several aliases the first that is there counts: another is a column that nobody claims.
+        name = next((alias for alias in column.aliases if alias in names), None)
+        if name is None:
+            continue
+        if names.count(name) > 1:
+            what = _("列“{name}”出现了多次").format(name=name)
             raise _refuse("column_twice", what, part, _("请来源单位更正表头后重新提供"))
-        if positions:
-            found[column.field] = positions[0]
+        found[column.field] = names.index(name)
     missing = [c.aliases[0] for c in mapping.columns if c.required and c.field not in found]
     if missing:
         what = _("缺少必需的列:{names}").format(names=_("、").join(missing))
@@ -148,25 +152,42 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     head = head.lstrip(_BOM)
     if not head.strip():
         raise _refuse("empty_file", _("文件为空,连表头也没有"), part, _("请来源单位重新提供;无人员时也应有表头"))
-    header = _header(head, part)
+    header, above, lines = _header(head, mapping, part)
     found, unclaimed = _claims(header, mapping, part)
+    text = _after_lines(text, lines)
     frame = _even_frame(text, header)
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
     cells = frame.select(pl.exclude("line", "broken")).columns
     others = {f"{_NOBODYS}{i}": i for i in range(len(cells)) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
-    frame = frame.select("line", "broken", *columns)
+    frame = frame.select(pl.col("line") + above, "broken", *columns)
     _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
 
 
-def _header(head: str, part: str) -> list[str]:
-    """The cells of the first record."""
+def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int, int]:
+    """The cells of the header, the records above it and the lines that they take; the first record's where none is
+    one."""
+    records, first = csv.reader(io.StringIO(head)), list[str]()
     try:
-        return next(csv.reader(io.StringIO(head)), [])
+        for above in range(HEADER_WITHIN):
+            lines, record = records.line_num, next(records, None)
+            if record is None:
+                break
+            if _is_header(record, mapping):
+                return record, above, lines
+            first = first or record
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
+    return first, 0, 0
+
+
+def _after_lines(text: bytes, lines: int) -> bytes:
+    at = 0
+    for _line in range(lines):
+        at = text.index(b"\n", at) + 1
+    return text[at:] if at else text
 
 
 def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> None:
@@ -293,13 +314,23 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
-    needed = [c.aliases for c in mapping.columns if c.field in ("name", "number")]
     for at, row in enumerate(rows[:HEADER_WITHIN]):
-        cells = {_header_key(cell) for cell in row}
-        if all(cells.intersection(aliases) for aliases in needed):
+        if _is_header(row, mapping):
             return at
     what = _("找不到同时含有{names}的表头行").format(names=_("、").join(aliases[0] for aliases in needed))
+    names = "、".join(aliases[0] for aliases in _who(mapping))
+    what = _("找不到同时含有{names}的表头行").format(names=names)
     raise _refuse("missing_column", what, part, _("请来源单位按约定的模板重新提供"))
+
+
+def _is_header(row: Sequence[object], mapping: ListMapping) -> bool:
+    cells = {_header_key(cell) for cell in row}
+    return all(cells.intersection(aliases) for aliases in _who(mapping))
+
+
+def _who(mapping: ListMapping) -> list[tuple[str, ...]]:
+    """What the columns may be called by which a header is known."""
+    return [c.aliases for c in mapping.columns if c.field in ("name", "number")]
 
 
 def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple[int, list[Any]]]:
@@ -333,7 +364,7 @@ def _cell_text(cell: Any) -> str:  # a cell is whatever the workbook's author ty
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) <= _EXACT_WHOLE:
         return str(int(cell))
     return "" if cell is None else str(cell)
 

@@ -47,6 +47,8 @@ SUCCESS, SIGN_NO_EXPIRED, STILL_PREPARING = 0, -401, -425
 MOST_SIGN_INS = 3
 #: Looks at something still being prepared, under one msgid.
 MOST_LOOKS = 10
+#: Seconds of waiting between them.
+MOST_WAITED = 960.0
 #: An export may be asked for anew under another msgid, with twice the looks each time: 3, 6, 12, 24, 48.
 MOST_ROUNDS, FIRST_LOOKS = 5, 3
 #: Seconds between looks where the platform names none.
@@ -166,6 +168,10 @@ class EnvelopePeer:
             except (PeerRefused, PeerBroken) as error:
                 if error.code not in (str(STILL_PREPARING), "http-404") or turn == MOST_ROUNDS - 1:
                     raise
+                if error.after is not None:
+                    if self._http.retry.is_beyond(error.after):
+                        raise
+                    retrying.pause(error.after)
                 msgid = self._next_msgid()
             else:
                 break
@@ -202,6 +208,7 @@ class EnvelopePeer:
 
     def _ask(self, infno: str, plain: bytes, msgid: str, most_looks: int) -> dict[str, Any]:
         sign_ins = looks = 0
+        waited = 0.0
         while True:
             sign_no = self._signed_in()
             reply = self._carried_out(infno, msgid, plain, sign_no)
@@ -210,11 +217,17 @@ class EnvelopePeer:
             if reply.infcode == SIGN_NO_EXPIRED and sign_ins < MOST_SIGN_INS:
                 sign_ins += 1
                 self._forget(sign_no)
-            elif reply.infcode == STILL_PREPARING and looks < most_looks - 1:
+            elif reply.infcode == STILL_PREPARING and looks < most_looks - 1 and self._waits(waited, reply):
                 looks += 1
-                retrying.pause(self._http.retry.wait(looks, _asked(reply.err_msg)))
+                waited += _asked(reply.err_msg)
+                retrying.pause(_asked(reply.err_msg))
             else:
                 raise self._refusal(infno, reply)
+
+    def _waits(self, waited: float, reply: _Reply) -> bool:
+        """Whether a run is patient enough for what the platform asks."""
+        asked = _asked(reply.err_msg)
+        return waited + asked <= MOST_WAITED and not self._http.retry.is_beyond(asked)
 
     def _carried_out(self, infno: str, msgid: str, plain: bytes, sign_no: str) -> _Reply:
         """One answer that verifies. Anything less leaves the outcome unknown: `PeerUnreachable`."""
@@ -323,12 +336,14 @@ class EnvelopePeer:
 
     def _refusal(self, infno: str, reply: _Reply) -> GatewayError:
         if reply.infcode in (SIGN_NO_EXPIRED, STILL_PREPARING):
-            return PeerRefused(
-                _("平台暂不办理交易 {infno}(代码 {infcode})").format(infno=infno, infcode=reply.infcode),
-                where=self._http.name,
-                next_step=_("下次运行会自动重试"),
-                code=str(reply.infcode),
-            )
+            what = _("平台暂不办理交易 {infno}(代码 {infcode})").format(infno=infno, infcode=reply.infcode)
+            after = _asked(reply.err_msg) if reply.infcode == STILL_PREPARING else None
+            if self._http.retry.is_beyond(after):
+                what += _(",对方要求 {n:.0f} 秒后再来").format(n=after)
+            step, code = _("下次运行会自动重试"), str(reply.infcode)
+            refused = PeerRefused(what, where=self._http.name, next_step=step, code=code)
+            refused.after = after
+            return refused
         return EnvelopeRefused(
             _("平台拒绝了交易 {infno}(代码 {infcode})").format(infno=infno, infcode=reply.infcode),
             infcode=reply.infcode,

@@ -108,8 +108,11 @@ def _until_next_look(answer: Answer, peer: HttpPeer) -> float:
     asked = retry_after(answer.headers)
     if asked is None:
         return POLL_EVERY
+    if peer.retry.is_beyond(asked):
+        what = _("对方的导出任务尚未完成,对方要求 {n:.0f} 秒后再来").format(n=asked)
+        raise PeerRefused(what, where=peer.name, next_step=_("下次运行会继续等待"))
     # Never zero: a job that never ends must use up `LONGEST_JOB`.
-    return max(0.1, min(asked, max(peer.retry.longest_wait, POLL_EVERY)))
+    return max(0.1, asked)
 
 
 def _files(given: object, where: str) -> tuple[ExportFile, ...]:

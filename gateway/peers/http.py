@@ -8,6 +8,7 @@ is repeated within `Retry`, whatever the method: every request of every contract
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ class HttpPeer:
         """Raises SettingsFault for an address or a protection that cannot be used."""
         self.base, self.name, self.retry = base.rstrip("/"), name, retry
         self._base_url = _base_url(self.base, name)
+        #: What the peer said when it was last left alone, and until when on `time.monotonic`.
+        self._closed: tuple[Passing | None, float] = None, 0.0
         self._client = httpx.Client(
             transport=Bounded(httpx.HTTPTransport(verify=protected(base, protection, name), trust_env=False), timeout),
             auth=auth,
@@ -178,8 +181,11 @@ class HttpPeer:
                 self.wait_or_raise(passing, failures)
 
     def wait_or_raise(self, passing: Passing, failures: int) -> None:
-        """Wait before the next try, or raise the error if `failures` in a row were enough."""
-        if failures >= self.retry.attempts:
+        """Wait before the next try, or raise the error if `failures` in a row were enough, or the peer wants to be left
+        alone for longer: then it is, by every request."""
+        if failures >= self.retry.attempts or self.retry.is_beyond(passing.asked):
+            if passing.asked:
+                self._closed = passing, time.monotonic() + passing.asked
             raise passing.error from passing.__cause__
         retrying.pause(self.retry.wait(failures, passing.asked))
 
@@ -196,6 +202,7 @@ class HttpPeer:
         headers: Mapping[str, str] | None = None,
     ) -> Iterator[httpx.Response]:
         """One try: the response with its body still to come. What may pass is raised as `Passing`."""
+        self._come_back()
         with translated(self.name):
             request = self._client.build_request(
                 method,
@@ -213,10 +220,21 @@ class HttpPeer:
             response = self._client.send(request, stream=True)
             try:
                 if response.status_code in PASSING_STATUS:
-                    raise Passing(unwanted(response.status_code, self.name), retry_after(response.headers))
+                    asked = retry_after(response.headers)
+                    raise Passing(unwanted(response.status_code, self.name, asked), asked)
                 yield response
             finally:
                 response.close()
+
+    def _come_back(self) -> None:
+        """Waits until the peer wants to be asked again; raises what it said where that is too long."""
+        passing, until = self._closed
+        left = until - time.monotonic()
+        if passing is None or left <= 0:
+            return
+        if self.retry.is_beyond(left):
+            raise passing.error
+        retrying.pause(left)
 
     def _answer(self, response: httpx.Response, limit: int) -> Answer:
         content = bytearray()

@@ -20,13 +20,19 @@ class Retry:
     attempts: int
     #: Seconds before the second try; each further wait is twice as long.
     first_wait: float
-    #: Seconds that no single wait exceeds, also where the peer asks for more.
+    #: Seconds that no single wait exceeds, where the peer does not say when to come back.
     longest_wait: float
+    #: Seconds that are waited where it says so. It is never asked before; beyond, this run gives up.
+    longest_asked: float = 180.0
 
     def wait(self, failures: int, asked: float | None = None) -> float:
         """Seconds to wait after this many failures in a row (from 1); `asked` is the peer's Retry-After."""
         own = self.first_wait * 2.0 ** min(failures - 1, 30)  # 2**30: far over any cap, and no overflow
-        return min(own if asked is None else asked, self.longest_wait)
+        return min(own, self.longest_wait) if asked is None else asked
+
+    def is_beyond(self, asked: float | None) -> bool:
+        """Whether the peer wants to be left alone for longer than a run waits."""
+        return asked is not None and asked > self.longest_asked
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

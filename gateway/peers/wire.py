@@ -70,8 +70,9 @@ class _BoundedBody(httpx.SyncByteStream):
         self._inner.close()
 
 
-def unwanted(status: int, where: str) -> PeerRefused | PeerBroken:
-    """The error for a status that the contract does not have at this place; its code is `http-<status>`."""
+def unwanted(status: int, where: str, asked: float | None = None) -> PeerRefused | PeerBroken:
+    """The error for a status that the contract does not have at this place; its code is `http-<status>`. It says what
+    the peer `asked`: after how many seconds to come back."""
     code = f"http-{status}"
     if status in BUSY_STATUS:
         what, step = _("对方暂停服务或请求过多(HTTP {status})"), _("下次运行会自动重试")
@@ -80,7 +81,8 @@ def unwanted(status: int, where: str) -> PeerRefused | PeerBroken:
     else:
         what, step = _("对方的应答不合约定(HTTP {status})"), _("下次运行会自动重试;持续出现时请联系对方")
     kind = PeerRefused if status in BUSY_STATUS | REFUSED_STATUS else PeerBroken
-    return kind(what.format(status=status), where=where, next_step=step, code=code)
+    said = what.format(status=status) + (_(",对方要求 {n:.0f} 秒后再来").format(n=asked) if asked else "")
+    return kind(said, where=where, next_step=step, code=code)
 
 
 def endless(where: str) -> PeerBroken:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import pyzipper
 
 from gateway.errors import DeliveryRefused, NotAllowed
-from gateway.land import BROKEN_ARCHIVE, UNPACKED_LIMIT
+from gateway.land import BROKEN_ARCHIVE, UNPACKED_LIMIT, member_name
 from gateway.model.archives import listed
 from gateway.model.deliveries import Manifest, Mode, PartPromise
 from gateway.pipeline.intake import Intake, tried, visit
@@ -103,7 +103,7 @@ class _Stick(Source):
     def _members(self) -> list[str]:
         try:
             with opened(self._brought.file) as file, listed(pyzipper.AESZipFile, file) as archive:
-                return [info.filename for info in archive.infolist() if not info.is_dir()]
+                return [member_name(info) for info in archive.infolist() if not info.is_dir()]
         except zipfile.LargeZipFile as fault:
             step = _("请来源单位检查压缩包")
             raise DeliveryRefused(_("压缩包的目录异常巨大"), where=self._name, next_step=step, code="bomb") from fault

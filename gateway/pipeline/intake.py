@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import polars as pl
 from gateway.acquire import SourceSession
 from gateway.errors import DeliveryRefused, GatewayError, SealBroken
 from gateway.land import Landed, keep_bytes, keep_original, land
-from gateway.model.deliveries import DeliveryState, LandedFile, Manifest, Mode
+from gateway.model.deliveries import INCOMPLETE, DeliveryState, LandedFile, Manifest, Mode
 from gateway.pipeline import sharing
 from gateway.pipeline.known import known
 from gateway.pipeline.reading import Read, read_parts
@@ -55,7 +55,7 @@ def open_session(site: Site, instance: Instance, today: date) -> SourceSession:
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx, instance=instance.name)
     usable = [r for r in rows if r.state != DeliveryState.REFUSED and r.business_date is not None]
-    dates = [r.business_date for r in usable if r.business_date]
+    taken = [(r.name, r.business_date) for r in usable if r.business_date]
     fulls = [r.business_date for r in usable if r.mode == Mode.FULL and r.business_date]
     return SourceSession(
         instance=instance.name,
@@ -64,14 +64,15 @@ def open_session(site: Site, instance: Instance, today: date) -> SourceSession:
         keyring=site.keyring,
         incoming=site.incoming(instance.name),
         last_full=max(fulls, default=None),
-        last_any=max(dates, default=None),
+        last_any=max((day for _name, day in taken), default=None),
+        taken=taken,
     )
 
 
 def _take(site: Site, instance: Instance, source: Source, session: SourceSession, offer: Offer, intake: Intake) -> None:
     digest = sm3_hex(offer.manifest) if offer.manifest else ""
     with site.ledger.begin() as tx:
-        if digest and deliveries.known_manifest(tx, instance.name, digest):
+        if digest and deliveries.known_manifest(tx, instance.name, offer.name, digest):
             return
     session.begin(f"{offer.name} {digest}")
     originals: Sequence[LandedFile] = ()
@@ -126,6 +127,8 @@ def _take_kept(
         return None
     landed, read = found
     file, manifest = site.write_frame(read.entries), fetched.manifest
+    if landed.broken:  # what is missing, or another file than the promised one, is looked for at every visit
+        manifest_digest = ""
     with site.ledger.begin() as tx:
         delivery = deliveries.add(
             tx,
@@ -169,7 +172,9 @@ def _landed(
         if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
             return None
         earlier = deliveries.newest_read(tx, instance.name, fetched.manifest.mode)
-    return landed, read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
+    read = read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
+    remarks = tuple((code, detail) for code, detail, _count in read.findings if code == INCOMPLETE)
+    return replace(landed, landing=replace(landed.landing, remarks=remarks)), read
 
 
 def _scopes(manifest: Manifest, read: Read) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from threading import Lock
+
+import polars as pl
 
 from gateway.acquire import SourceSession
 from gateway.errors import PeerBroken
@@ -22,6 +24,8 @@ from gateway.words import _
 
 #: Bytes that an export may unpack to; a province's roster is about 6 GB, a city's 600 MB.
 EXPORT_LIMIT = 16 << 30
+#: Times that an export is asked for which is not as long as the platform says.
+MOST_EXPORTS = 3
 #: Packed bytes that are unpacked at once.
 _GZIP_BLOCK = 1 << 20
 #: What gzip allows behind a member.
@@ -39,16 +43,26 @@ class PlatformChannel:
 
     def export(self, what: str) -> bytes:
         """The plain CSV of `roster` or `records`."""
-        sink = MemorySink()
         bring = self._platform.roster if what == "roster" else self._platform.records
-        bring(self._connected(), self._numbers.draw(), sink)
-        return gunzip(sink.getvalue(), _("医保平台导出文件"))
+        return self._whole(lambda sink: bring(self._connected(), self._numbers.draw(), sink))
 
     def settlements(self, year: int) -> bytes:
         """The plain CSV of what hospitals settled in a year."""
-        sink = MemorySink()
-        self._platform.settlements(self._connected(), year, self._numbers.draw(), sink)
-        return gunzip(sink.getvalue(), _("医保平台导出文件"))
+        bring = self._platform.settlements
+        return self._whole(lambda sink: bring(self._connected(), year, self._numbers.draw(), sink))
+
+    def _whole(self, bring: Callable[[MemorySink], int]) -> bytes:
+        """The plain CSV of an export that has as many data rows as its answer says; else it is asked for anew."""
+        where = _("医保平台导出文件")
+        for _turn in range(MOST_EXPORTS):
+            sink = MemorySink()
+            promised = bring(sink)
+            content = gunzip(sink.getvalue(), where)
+            rows = _rows(content, promised)
+            if rows == promised:
+                return content
+        text = _("平台称有 {promised} 行,实收 {rows} 行,未采用").format(promised=promised, rows=rows)
+        raise _bad(text, where)
 
     def upload(self, msgid: str, plain: bytes) -> list[tuple[int, int]]:
         """(seq, result) per item. Raises as `Platform.upload`."""
@@ -106,6 +120,17 @@ def open_channel(site: Site, today: date) -> Iterator[PlatformChannel]:
         incoming=site.incoming("platform"),
     ) as session:
         yield PlatformChannel(site, platform, session)
+
+
+def _rows(content: bytes, promised: int) -> int:
+    """Data rows of an export: its lines but the header, unless these are another number and may end within a cell."""
+    lines = content.count(b"\n") + (not content.endswith(b"\n")) - 1
+    if lines == promised or b'"' not in content:
+        return lines
+    try:
+        return pl.read_csv(content, infer_schema=False, columns=[0]).height
+    except pl.exceptions.PolarsError:
+        return lines
 
 
 def gunzip(content: bytes, where: str, limit: int = EXPORT_LIMIT) -> bytes:

@@ -17,7 +17,7 @@ import polars as pl
 
 from gateway.errors import DeliveryRefused, PeerBroken, SealBroken
 from gateway.land import Landed
-from gateway.model.deliveries import Manifest, Mode, PartPromise, ReadPart
+from gateway.model.deliveries import INCOMPLETE, Manifest, Mode, PartPromise, ReadPart
 from gateway.model.frames import ENTRIES, empty
 from gateway.model.mapping import ListMapping
 from gateway.normalise import NormalisedPart, normalise, number_rows
@@ -62,17 +62,20 @@ def read_parts(site: Site, landed: Landed, mapping: ListMapping, earlier: Delive
         basis = _basis(part, digests[part.name], manifest, mapping)
         try:
             normal = known.entries(part, basis) or _read(landed, mapping, part)
-            _check_rows(part, normal.entries.height)
+            _check_rows(part, normal.entries.height, manifest)
         except DeliveryRefused as fault:
             return basis, fault
         return basis, normal
 
+    bad = {part.name: ("", fault) for part, fault in landed.broken}
     with ThreadPoolExecutor(PARTS_AT_ONCE) as pool:
-        return _together(manifest.parts, list(pool.map(read, manifest.parts)))
+        came = pool.map(lambda part: bad.get(part.name) or read(part), manifest.parts)
+        return _together(manifest, list(came))
 
 
-def _together(parts: Sequence[PartPromise], came: Sequence[tuple[str, NormalisedPart | DeliveryRefused]]) -> Read:
+def _together(manifest: Manifest, came: Sequence[tuple[str, NormalisedPart | DeliveryRefused]]) -> Read:
     frames, findings, broken, read = [], [], [], []
+    parts = manifest.parts
     for part, (basis, normal) in zip(parts, came, strict=True):
         if isinstance(normal, DeliveryRefused):
             if not part.scope or len(parts) == 1:
@@ -80,6 +83,8 @@ def _together(parts: Sequence[PartPromise], came: Sequence[tuple[str, Normalised
             broken.append((part, normal))
             continue
         frames.append(normal.entries)
+        if part.rows not in (None, normal.entries.height):
+            findings.append((INCOMPLETE, f"{part.name} {part.rows} / {normal.entries.height}", 1))
         findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
         read.append(ReadPart(name=part.name, rows=normal.entries.height, basis=basis, remarks=normal.remarks))
     if broken and not frames:
@@ -112,8 +117,10 @@ def _content(landed: Landed, name: str) -> bytes:
         raise DeliveryRefused(fault.what, where=name, next_step=fault.next_step, code="bad_archive") from fault
 
 
-def _check_rows(part: PartPromise, rows: int) -> None:
-    if part.rows is not None and part.rows != rows:
+def _check_rows(part: PartPromise, rows: int, manifest: Manifest) -> None:
+    """A full list of another length is taken at its word, and for whom it does not name a person decides."""
+    promised = manifest.mode is Mode.FULL and bool(part.digest)
+    if part.rows is not None and part.rows != rows and not promised:
         what = _("数据行数与清单不符:清单 {promised} 行,实收 {rows} 行").format(promised=part.rows, rows=rows)
         raise DeliveryRefused(what, where=part.name, next_step=_("请来源单位核对后重新提供"), code="rows_differ")
 

@@ -13,6 +13,7 @@ from gateway.settings import Instance
 from gateway.site import Site
 from gateway.store import deliveries
 from gateway.store.deliveries import DeliveryRow
+from gateway.vault.sm import sm3_hex
 
 
 def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError | None:
@@ -54,4 +55,11 @@ def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
 def _receipt(site: Site, row: DeliveryRow) -> Receipt:
     assert row.entries_file and row.resolutions_file and row.business_date
     rows = receipt_rows(site.read_frame(row.entries_file), site.read_frame(row.resolutions_file))
-    return Receipt(delivery=row.name, business_date=row.business_date, issue=row.review_digest[:12], rows=rows)
+    return Receipt(delivery=row.name, business_date=row.business_date, issue=_issue(row), rows=rows)
+
+
+def _issue(row: DeliveryRow) -> str:
+    """The same until the department has it. Two deliveries of a day may have one name, and say the same of their rows;
+    and what a person takes back is said once more."""
+    before = row.receipt_at.isoformat() if row.receipt_at else ""
+    return sm3_hex(f"{row.content_digest} {before} {row.review_digest}".encode())[:12]

@@ -24,7 +24,9 @@ from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.words import _
 
 #: Year, month and perhaps day in a file's name.
-_DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(?:\d\d)?(?!\d)")
+_DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(\d\d)?(?!\d)")
+#: Days between a list's business date and the day in a file's name: it may be exported on the eve, or afterwards.
+_EXPORTED_WITHIN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +83,23 @@ def _department(row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Suspicion |
 def _name(row: DeliveryRow) -> Suspicion | None:
     day = row.business_date or date.min
     for part in landing_of(row).manifest.parts:
-        months = [(int(year), int(month)) for year, month in _DATED.findall(part.name)]
+        said = _DATED.findall(part.name)
         # A name may also give the day of the export.
-        if months and (day.year, day.month) not in months:
+        if said and not any(_fits(day, *one) for one in said):
             text = _("文件 {file} 按名称属于 {year} 年 {month} 月,业务日期却是 {day} → 请与来源单位核对;{step}")
-            reason = text.format(file=part.name, year=months[0][0], month=months[0][1], day=day, step=_step())
+            reason = text.format(file=part.name, year=said[0][0], month=int(said[0][1]), day=day, step=_step())
             return Suspicion(code="wrong_month", bad=row.rows, of=row.rows, reason=reason)
     return None
+
+
+def _fits(day: date, year: str, month: str, of_month: str) -> bool:
+    if (day.year, day.month) == (int(year), int(month)):
+        return True
+    try:
+        said = date(int(year), int(month), int(of_month or 0))
+    except ValueError:  # no day is said, or none that there is
+        return False
+    return abs((day - said).days) <= _EXPORTED_WITHIN
 
 
 def _leap(row: DeliveryRow, earlier: Sequence[DeliveryRow], limits: LimitSettings) -> Suspicion | None:

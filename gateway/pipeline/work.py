@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from gateway.model.deliveries import Mode
+from gateway.model.deliveries import INCOMPLETE, Mode
 from gateway.model.frames import ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
 from gateway.model.verdicts import WHO, who_says
@@ -20,7 +20,7 @@ from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
 from gateway.settle import Said, Turn, may_mean, statements, unresolved
 from gateway.site import Site
 from gateway.store.decisions import CASES
-from gateway.store.deliveries import DeliveryRow
+from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.vault.sm import sm3_hex
 
 #: Columns of entries that nobody after normalise needs but receipts and people's eyes.
@@ -194,6 +194,7 @@ def _said(row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) ->
         rows=statements(entries, resolutions),
         unresolved=unresolved(entries, resolutions),
         empty_scopes=tuple(scope for scope in row.scopes if scope not in scopes),
+        incomplete=any(code == INCOMPLETE for code, _detail in landing_of(row).remarks),
     )
 
 

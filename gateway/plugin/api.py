@@ -91,7 +91,8 @@ class Fetched:
     """A delivery as it was downloaded into the session's sealed parts."""
 
     manifest: Manifest
-    #: Names of the parts that were written, in the manifest's order.
+    #: Names of the parts that were written, in the manifest's order. One that speaks for its own scope only may be
+    #: missing: that scope is refused.
     parts: tuple[str, ...]
     #: A part that is an archive, whose members are the manifest's parts: (part, digest, algorithm, password).
     archive: tuple[str, str, str, SecretStr] | None = None
@@ -122,7 +123,7 @@ class Receipt:
 
     delivery: str
     business_date: date
-    #: Another one each time the content differs.
+    #: The same however often it is tried; another for each delivery, and each time its receipt is written anew.
     issue: str
     #: `RECEIPT`
     rows: pl.DataFrame
@@ -137,6 +138,9 @@ class Session(Protocol):
     last_full: date | None
     #: Business date of the newest delivery that was taken.
     last_any: date | None
+
+    def last_named(self, beginning: str) -> date | None:
+        """The same of deliveries whose name begins so."""
 
     def sftp(self, options: SftpOptions) -> SftpPeer:
         """The server, connected; closed with the session. Raises PeerUntrusted, PeerRefused, PeerUnreachable."""
@@ -192,16 +196,16 @@ class Platform(ABC):
         """The signed and sealed channel to the platform."""
 
     @abstractmethod
-    def roster(self, peer: EnvelopePeer, msgid: str, sink: Sink) -> None:
-        """Brings the roster export (gzip) into the sink."""
+    def roster(self, peer: EnvelopePeer, msgid: str, sink: Sink) -> int:
+        """Brings the roster export (gzip) into the sink; the data rows that are said to be inside."""
 
     @abstractmethod
-    def records(self, peer: EnvelopePeer, msgid: str, sink: Sink) -> None:
-        """Brings the identity export (gzip) into the sink."""
+    def records(self, peer: EnvelopePeer, msgid: str, sink: Sink) -> int:
+        """The same of the identity export."""
 
     @abstractmethod
-    def settlements(self, peer: EnvelopePeer, year: int, msgid: str, sink: Sink) -> None:
-        """Brings the export of a year's settlements and refunds (gzip) into the sink."""
+    def settlements(self, peer: EnvelopePeer, year: int, msgid: str, sink: Sink) -> int:
+        """The same of a year's settlements and refunds."""
 
     @abstractmethod
     def upload(self, peer: EnvelopePeer, msgid: str, plain: bytes) -> list[tuple[int, int]]:

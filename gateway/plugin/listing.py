@@ -8,8 +8,8 @@ from typing import Any
 from gateway.errors import DeliveryRefused
 from gateway.words import _
 
-#: A line of coreutils' sha256sum: digest, blank, mode mark, name.
-_SUM = re.compile(r"^\\?([0-9a-fA-F]{64}) [ *](.+)$")
+#: A line of coreutils' sha256sum: digest, blank, mode mark, name; of one that was given as `./name`, with that.
+_SUM = re.compile(r"^\\?([0-9a-fA-F]{64}) [ *](?:\./)*(.+)$")
 
 
 def marked(names: Iterable[str], *, marker: str, pattern: str) -> list[str]:

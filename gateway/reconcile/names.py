@@ -1,7 +1,7 @@
 """Whether a name as sent can be the roster's, character by character. For the few whose keys differ.
 
 Agreeing by form only (contract «Beyond reasonable doubt»): a homophone (the same syllable, tone ignored), or an
-unreadable mark or pinyin in place of a character, as long as that is not the whole name.
+unreadable mark or pinyin in place of a character, as long as that is not the whole name: one character is the same.
 """
 
 import re
@@ -11,6 +11,8 @@ from pypinyin import Style, pinyin
 
 #: The mark that stands for one unreadable character in a name key.
 UNREADABLE = "?"
+#: How `ü` is typed: on keyboards, in passports since 2012, and before.
+_SPELT_V = ("v", "yu", "u")
 _TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
 
 
@@ -27,7 +29,7 @@ def agree(sent: str, on_roster: str) -> bool:
 
 
 def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:
-    """`proven`: a character was really written on both sides, and not only a mark or pinyin."""
+    """`proven`: one character was written the same on both sides, and is no mark, pinyin or homophone."""
     if not tokens or not name:
         return not tokens and not name and proven
     head, rest = tokens[0], tokens[1:]
@@ -36,15 +38,16 @@ def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:
         return any(_fits(rest, name[n:], proven=proven) for n in spelt)
     if UNREADABLE in (head, name[0]):
         return _fits(rest, name[1:], proven=proven)
-    return _same_character(head, name[0]) and _fits(rest, name[1:], proven=True)
+    return _same_sound(head, name[0]) and _fits(rest, name[1:], proven=proven or head == name[0])
 
 
 def _spells(letters: str, characters: str) -> bool:
     """True where the letters are the characters' pinyin, one syllable after the other."""
     if not characters:
         return not letters
-    return any(letters.startswith(s) and _spells(letters[len(s) :], characters[1:]) for s in syllables(characters[0]))
+    spelt = {s.replace("v", v) for s in syllables(characters[0]) for v in _SPELT_V}
+    return any(letters.startswith(s) and _spells(letters[len(s) :], characters[1:]) for s in spelt)
 
 
-def _same_character(sent: str, on_roster: str) -> bool:
+def _same_sound(sent: str, on_roster: str) -> bool:
     return sent == on_roster or bool(syllables(sent) & syllables(on_roster))

@@ -163,6 +163,7 @@ class _Run:
             holding,
             delivery=said.delivery,
             empty_scopes=said.empty_scopes,
+            incomplete=said.incomplete,
             limits=self._limits,
             decided=self._decided,
             approved=self._approved,

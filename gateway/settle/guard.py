@@ -50,6 +50,7 @@ def judge(
     *,
     delivery: int,
     empty_scopes: tuple[str, ...],
+    incomplete: bool = False,
     limits: Limits,
     decided: Mapping[Place, str],
     approved: Approved,
@@ -62,7 +63,9 @@ def judge(
     person, and what a person said stays, even where a changed roster leaves fewer of them; but a release is of the set
     that was `approved`: another set is held again.
     """
-    past = _scopes(leaving, holding, delivery, empty_scopes, limits, decided)
+    never = dict.fromkeys(leaving["scope"].unique() if incomplete else (), "incomplete")
+    never |= dict.fromkeys(empty_scopes, "empty")
+    past = _scopes(leaving, holding, delivery, never, limits, decided)
     frame = leaving.select("scope", "person_key", "identity", "over").unique(maintain_order=True)
     by_scope = pl.col("scope").replace_strict(
         {breach.scope: word for breach, word in past}, default=None, return_dtype=pl.String
@@ -92,11 +95,12 @@ def _scopes(
     leaving: pl.DataFrame,
     holding: pl.DataFrame,
     delivery: int,
-    empty_scopes: tuple[str, ...],
+    never: Mapping[str, str],
     limits: Limits,
     decided: Mapping[Place, str],
 ) -> list[tuple[Breach, str]]:
-    """Scopes past the limits, without a row, or held or decided before, and what is said of each."""
+    """Scopes past the limits, held or decided before, or whose silence is `never` believed (scope -> why), and what is
+    said of each."""
     people = leaving.group_by("scope").agg(**_PEOPLE)
     base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
     found = []
@@ -104,8 +108,8 @@ def _scopes(
     for scope, number, rest, of in people.iter_rows():
         before = decided.get(Place(delivery, scope))
         past = number > limits.number and number > limits.share * of
-        if past or scope in empty_scopes or before is not None:
-            kind = "empty" if scope in empty_scopes else "scope"
+        if past or scope in never or before is not None:
+            kind = never.get(scope, "scope")
             breach = Breach(delivery=delivery, scope=scope, leaving=rest, holding=of, kind=kind)
             found.append((breach, before or "held"))
     return found

@@ -64,14 +64,17 @@ def clip(intervals: pl.DataFrame, flags_from: date) -> pl.DataFrame:
 
 def adopted_intervals(adopted: pl.DataFrame, use: str, order: tuple[str, ...], policy: Policy) -> pl.DataFrame:
     """`INTERVALS` of records that others wrote (`TIMELINES` columns), unclipped; a code that the use's order lacks
-    comes after all that it has, and an unknown code last of all, so that nothing of it is lost."""
+    comes after all that it has, a level that is none after its code's, and an unknown code last of all, so that nothing
+    of it is lost."""
     names = [row.identity for row in policy.codes]
     later = tuple(n for n in names if n not in order)
     table = ranks((*order, *later), policy)
+    behind = table.group_by("code").agg(behind=pl.col("rank").min() + _LEVELS - 1)
     return (
         adopted.filter(pl.col("use") == use)
         .join(table.select("code", "level", "rank"), on=["code", "level"], how="left")
-        .with_columns(rank=pl.col("rank").fill_null(len(names) * _LEVELS), begun="first")
+        .join(behind, on="code", how="left")
+        .with_columns(rank=pl.coalesce("rank", "behind", pl.lit(len(names) * _LEVELS)), begun="first")
         .select(pl.col(n).cast(t) for n, t in INTERVALS.items())
     )
 

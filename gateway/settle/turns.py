@@ -37,6 +37,8 @@ class Said(Turn):
     unresolved: pl.DataFrame
     #: Scopes for which it has no row at all: that everybody left is never believed without a person.
     empty_scopes: tuple[str, ...] = ()
+    #: Not all of it came, as far as is known: whom it leaves out may stand in what is missing.
+    incomplete: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,9 @@ from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifes
 from gateway.store import tables as t
 from gateway.store.ledger import Tx, inserted_id, now, record_event
 
+#: Of a content's digest, the digits that are the same however often it is said.
+_OWN = 56
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryRow:
@@ -44,12 +47,13 @@ def add(
     tx: Tx, landing: Landing, *, manifest_digest: str, entries_file: str, rows: int, scopes: Sequence[str],
     read: Sequence[ReadPart] = (),
 ) -> int:  # fmt: skip
-    """A landed and normalised delivery. Raises StoreFault where the same content is there already."""
+    """A landed and normalised delivery. The same content may be there already: said again, it is the last word."""
     m, values = landing.manifest, _values(landing, entries_file, rows, scopes, read)
+    values["content_digest"] = _own_digest(tx, landing.instance, landing.content_digest)
     row = sa.insert(t.deliveries).values(**values, manifest_digest=manifest_digest)
     number = inserted_id(tx.execute(row))
     said = {"mode": m.mode.value, "business_date": m.business_date.isoformat(), "sequence": m.sequence, "rows": rows}
-    digests = {"content": landing.content_digest, "entries": entries_file}
+    digests = {"content": values["content_digest"], "entries": entries_file}
     record_event(tx, "delivery.taken", delivery=number, instance=landing.instance, **said, **digests)
     return number
 
@@ -181,19 +185,40 @@ def _row(row: sa.Row[Any]) -> DeliveryRow:
     return DeliveryRow(**data, outcomes=outcomes)
 
 
-def known_manifest(tx: Tx, instance: str, digest: str) -> bool:
-    """True where a delivery with this very manifest was taken, or rejected by a person; refused ones are looked at
-    again, since their files may have been mended."""
-    c = t.deliveries.c
-    query = sa.select(c.id).where(c.instance == instance, c.manifest_digest == digest)
-    query = query.where(sa.or_(c.state != "refused", c.code == "rejected"))
-    return tx.execute(query).first() is not None
+def known_manifest(tx: Tx, instance: str, name: str, digest: str) -> bool:
+    """True where this manifest is the last word of that name: it was taken, or rejected by a person, and no other was
+    taken since. Refused ones are looked at again, since their files may have been mended."""
+    return digest in {manifest for manifest, _content in _last_word(tx, instance, name)}
 
 
 def known_content(tx: Tx, instance: str, digest: str) -> bool:
-    """True where this very content was received before, refused or not."""
+    """True where this very content is the last word of a name under which it was received."""
     c = t.deliveries.c
-    return tx.execute(sa.select(c.id).where(c.instance == instance, c.content_digest == digest)).first() is not None
+    query = sa.select(c.name).where(c.instance == instance, c.content_digest.startswith(digest[:_OWN]))
+    names = set(tx.execute(query).scalars())
+    return any(digest == content for name in names for _manifest, content in _last_word(tx, instance, name))
+
+
+def _last_word(tx: Tx, instance: str, name: str) -> list[tuple[str, str]]:
+    """Digests of manifest and content of the newest delivery of that name that was taken, and of those that a person
+    rejected since."""
+    c = t.deliveries.c
+    query = sa.select(c.state, c.manifest_digest, c.landing).where(c.instance == instance, c.name == name)
+    query = query.where(sa.or_(c.state != "refused", c.code == "rejected")).order_by(c.id.desc())
+    found = []
+    for row in tx.execute(query):
+        found.append((str(row.manifest_digest), str(row.landing.get("content_digest", ""))))
+        if row.state != "refused":
+            break
+    return found
+
+
+def _own_digest(tx: Tx, instance: str, content: str) -> str:
+    """The content's digest; of what is said once more after something else, one of its own."""
+    c = t.deliveries.c
+    alike = sa.select(c.content_digest).where(c.instance == instance, c.content_digest.startswith(content[:_OWN]))
+    said = list(tx.execute(alike).scalars())
+    return f"{content[:_OWN]}{len(said):0{len(content) - _OWN}x}" if content in said else content
 
 
 def mark(tx: Tx, delivery: int, state: DeliveryState, *, code: str = "", message: str = "") -> None:

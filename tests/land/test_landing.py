@@ -175,3 +175,22 @@ def test_any_damage_is_a_refusal(sealer: Sealer, tmp_path: Path, seed: int) -> N
             assert CSV == landed(sealer, tmp_path, cut).parts[NAME]()
         except DeliveryRefused as fault:
             assert fault.code in {"bad_archive", "wrong_password", "digest_differs", "bomb"}
+
+
+def gbk_named(name: str, content: bytes = CSV) -> bytes:
+    """An archive whose member's name is GBK, without the mark of UTF-8, as Windows writes it."""
+    raw = name.encode("gb18030")
+    return packed({"x" * len(raw): content}).replace(b"x" * len(raw), raw)
+
+
+def test_a_name_in_gbk_is_its_own(sealer: Sealer, tmp_path: Path) -> None:
+    """A member whose name is GBK without the mark of UTF-8 is the one that the manifest promises; digests and paths are
+    checked as of any other."""
+    name = "低保对象.csv"
+    archive = gbk_named(name)
+    one = landed(sealer, tmp_path, archive, manifest(name))
+    assert [name] == [file.name for file in one.landing.files if file.name != "list.zip"]
+    assert CSV == one.parts[name]()
+    assert "digest_differs" == refusal(sealer, tmp_path, archive, manifest(name, digest=sm3_hex(b"else")))
+    outside = "../低保.csv"
+    assert "bad_archive" == refusal(sealer, tmp_path, gbk_named(outside), manifest(outside))

@@ -184,6 +184,14 @@ def test_stable_households_say_nothing_of_risks() -> None:
         assert ("稳定脱贫人口", None, "current", None, None) == said
 
 
+def test_an_impossible_day_of_removal_is_one_whatever_the_risk() -> None:
+    """A day that there is not is a fault also where the risk is not removed, but for a household of whom it says
+    nothing."""
+    never: dict[str, Cell] = {"风险消除时间": "2024/2/30"}
+    rows = rural({**never, "风险是否消除": "否"}, {**never, "风险是否消除": "是"}, {**never, "户类型": "稳定脱贫户"})
+    assert ["date_unreadable", "date_unreadable", None] == rows["fault"].to_list()
+
+
 def test_an_unknown_risk_is_not_assumed() -> None:
     """A household that may fall back must say whether the risk is removed: nothing is defaulted."""
     assert ["code_unknown"] * 2 == rural({"风险是否消除": ""}, {"风险是否消除": "未知"})["fault"].to_list()

@@ -75,6 +75,37 @@ def test_a_column_twice_refuses() -> None:
     assert "column_twice" == refusal(civil_csv([{}], [*CIVIL, "姓名"]).encode())
 
 
+def test_of_two_names_of_a_column_the_first_counts() -> None:
+    """A list may call two columns by names of one field: the one that the mapping names first is read, the
+    other told."""
+    row = {"公民身份号码": "451022199013451234", "联系电话": "1"}
+    for columns in ([*CIVIL, *row], [*row, *CIVIL]):
+        part = read(civil_csv([row], columns).encode())
+        assert [number()] == part.entries["number"].to_list()
+        assert {("unknown_column", "公民身份号码"), ("unknown_column", "联系电话")} == set(part.remarks)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+@pytest.mark.parametrize(
+    ("title", "above"),
+    {
+        "民政救助对象名单\r\n": 1,
+        "民政救助对象名单,,,,,,,,,,,,\r\n\r\n单位:某局,,,日期:2026年11月,,,,,,,,,\r\n": 3,
+        '"民政救助\n对象名单"\r\n': 1,
+    }.items(),
+)
+def test_titles_above_the_header_of_a_text(title: str, above: int, encoding: str) -> None:
+    """Titles, units and dates above the header of a text are no data, and each row keeps its place in the file."""
+    for rows in ([{"姓名": "韦某一"}, {"姓名": "韦某二"}], [{"姓名": "韦某一"}, {"姓名": "韦,某"}]):
+        text = title + civil_csv([dict(row) for row in rows])
+        entries = read(text.encode(encoding)).entries
+        assert [row["姓名"] for row in rows] == entries["raw_name"].to_list()
+        assert [above + 2, above + 3] == entries["line"].to_list()
+    uneven = (title + civil_csv([{}, {}])).rstrip() + ",extra\r\n"
+    assert [None, "row_broken"] == read(uneven.encode(encoding)).entries["fault"].to_list()
+    assert [above + 2, above + 3] == read(uneven.encode(encoding)).entries["line"].to_list()
+
+
 def test_an_empty_file_is_no_empty_list() -> None:
     """A file without a header is refused; a header alone is a list of nobody."""
     assert ["empty_file"] * 3 == [refusal(content) for content in (b"", b"\r\n \r\n", b"\xef\xbb\xbf")]
@@ -199,6 +230,14 @@ def test_long_sheets_keep_their_order() -> None:
     assert [("黄某福", "sound"), ("覃某丽", "damaged")] == [
         (entries["raw_name"][i], entries["number_state"][i]) for i in (-2, -1)
     ]
+
+
+def test_long_numbers_of_a_sheet_are_whole() -> None:
+    """A person number of 16 digits that the sheet holds as a number is read digit by digit."""
+    rows = rural_rows({"人编号": 4586383133581776.0, "户编号": float(2**53)})
+    entries = read(workbook(rows), "rural_revitalization").entries
+    assert ["4586383133581776"] == entries["raw_source_id"].to_list()
+    assert [str(2**53)] == entries["raw_household"].to_list()
 
 
 def test_nameless_rows_are_rows() -> None:

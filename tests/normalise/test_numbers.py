@@ -97,6 +97,32 @@ def test_numeric_cells_are_damaged() -> None:
     assert ["damaged", "damaged", "sound"] == entries["number_state"].to_list()
 
 
+#: 15 digits that are the beginning of somebody's 18, and that are their own: born 2005-01-01, and 1920-05-01.
+CUT, OLD = "451022200501011", "451022200501123"
+
+
+@pytest.mark.parametrize(
+    ("digits", "birth", "state", "kept"),
+    [
+        (CUT, "2005-01-01", "damaged", CUT),
+        (CUT, "", "damaged", CUT),
+        (CUT, "200501", "damaged", CUT),
+        (OLD, "1920-05-01", "sound", number("45102219200501123")),
+        (OLD, "192005", "sound", number("45102219200501123")),
+        ("451022500501123", "1950-05-01", "sound", number("45102219500501123")),
+        ("451022500501123", "", "sound", number("45102219500501123")),
+        ("451022500501123", "1951-05-01", "damaged", number("45102219500501123")),
+        ("451022199003071", "1990-03-07", "damaged", "451022199003071"),
+    ],
+)
+def test_fifteen_digits_may_be_eighteen_that_were_cut(digits: str, birth: str, state: str, kept: str) -> None:
+    """15 digits that may be the beginning of 18, or that the row's birth date contradicts, are damaged; digits that may
+    be a beginning stay as they were sent, since people are found by them."""
+    entry = civil({"身份证号码": digits, "出生日期": birth})
+    assert (state, kept) == entry.select("number_state", "number").row(0)
+    assert [None] == entry["fault"].to_list()
+
+
 @pytest.mark.parametrize(
     "front",
     [

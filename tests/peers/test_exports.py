@@ -72,11 +72,18 @@ def test_ordered_waited_fetched(waits: list[float]) -> None:
     assert [2.0, 2.0] == waits
 
 
-@pytest.mark.parametrize(("asked", "expected"), [("1", 1.0), ("5", 5.0), ("0", 0.1), ("600", 9.0)])
+@pytest.mark.parametrize(("asked", "expected"), [("1", 1.0), ("5", 5.0), ("0", 0.1), ("180", 180.0)])
 def test_polls_as_asked(asked: str, expected: float, waits: list[float]) -> None:
-    """Retry-After says when to look next, within bounds."""
+    """Retry-After says when to look next."""
     run(Job(always(200, json.dumps(RUNNING).encode(), Retry_After=asked), DONE))
     assert [expected] == waits
+
+
+def test_a_job_that_takes_long_is_for_the_next_run(waits: list[float]) -> None:
+    """A job that is to be looked at after more than a run's patience is not looked at before."""
+    with pytest.raises(PeerRefused, match="600 秒"):
+        run(Job(always(200, json.dumps(RUNNING).encode(), Retry_After="600"), DONE))
+    assert [] == waits
 
 
 def test_failed_job_is_ordered_anew() -> None:

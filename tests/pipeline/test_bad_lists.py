@@ -3,7 +3,7 @@
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,16 @@ def _files(change: Callable[[Json], Json]) -> Callable[[int, bytes], Civil]:
     return make
 
 
+def _one_more(delta: Civil) -> Civil:
+    (file,) = delta.manifest["files"]
+    return replace(delta, manifest={**delta.manifest, "files": [{**file, "rows": file["rows"] + 1}]})
+
+
 BAD: Mapping[str, Bad] = {
     "archive_digest": Bad(code="digest_differs", says="摘要与清单不符", make=_told(archive_sm3="0" * 64)),
     "member_digest": Bad(code="digest_differs", says="摘要与清单不符", make=_files(lambda f: {**f, "sm3": "0" * 64})),
     "row_count": Bad(
-        code="rows_differ", says="数据行数与清单不符", make=_files(lambda f: {**f, "rows": f["rows"] + 1})
+        code="rows_differ", says="数据行数与清单不符", make=lambda n, csv: _one_more(civil(n, csv, day=LATER, mode="D"))
     ),
     "password": Bad(code="wrong_password", says="口令不对", make=_packed(lambda n, c: zipped({n: c}, "another"))),
     "path_outside": Bad(code="bad_archive", says="越界路径", make=_packed(lambda n, c: zipped({f"../{n}": c}))),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.acts import look
 from gateway.errors import ExitCode
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import sums, workbook
@@ -95,15 +96,15 @@ def test_repaired_workbooks_are_taken(
 @pytest.mark.parametrize(
     ("code", "spoil"),
     {
-        "digest_differs": lambda folder: next(folder.glob("*.xlsx")).write_bytes(b"PK\x03\x04"),
-        "part_missing": lambda folder: next(folder.glob("*.xlsx")).unlink(),
+        "part_missing": lambda folder: [path.unlink() for path in folder.glob("*.xlsx")],
+        "digest_differs": lambda folder: [path.write_bytes(b"PK\x03\x04") for path in folder.glob("*.xlsx")],
         "bad_manifest": lambda folder: (folder / "SHA256SUMS").write_text(""),
     }.items(),
 )
-def test_a_folder_that_is_not_what_it_promises_is_refused(
+def test_a_folder_that_is_nothing_of_what_it_promises_is_refused(
     new_rig: NewRig, code: str, spoil: Callable[[Path], object], quiet: Callable[..., Records], city: Path
 ) -> None:
-    """Digests, names and list must fit before anything is used; a folder put right is taken."""
+    """A list of digests must be one, and something of what it lists must be there; a folder put right is taken."""
     rig = new_rig("rural_revitalization")
     rig.peers.stage(1)
     spoil(rig.rural / DAY1)
@@ -111,6 +112,73 @@ def test_a_folder_that_is_not_what_it_promises_is_refused(
     row = rig.row(DAY1)
     assert ("refused", code) == (row.state, row.code)
     assert [] == [record for record in rig.records() if record[-1] == "rural_revitalization"]
+    shutil.copytree(city / "day1" / "xczx" / "outbox" / DAY1, rig.rural / DAY1, dirs_exist_ok=True)
+    assert ExitCode.DONE == rig.run().exit_code
+    assert quiet("rural_revitalization") == rig.records()
+
+
+@pytest.mark.parametrize(
+    ("code", "spoil"),
+    {
+        "digest_differs": lambda path: path.write_bytes(b"PK\x03\x04"),
+        "part_missing": lambda path: path.unlink(),
+    }.items(),
+)
+def test_a_workbook_that_is_not_the_promised_one_refuses_its_county(
+    new_rig: NewRig, code: str, spoil: Callable[[Path], object], quiet: Callable[..., Records], city: Path
+) -> None:
+    """The other counties go on; put right it is taken under the same SHA256SUMS, and until then it is told once."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    book = min((rig.rural / DAY1).glob("*.xlsx"))
+    whole, county = book.read_bytes(), book.name.split("_")[1]
+    spoil(book)
+    assert ExitCode.FAILED == rig.run().exit_code
+    refused, row = rig.row(f"{DAY1}/{book.name}"), rig.row(DAY1)
+    assert ("refused", code, "applied") == (refused.state, refused.code, row.state)
+    assert county not in row.scopes and 1 < len(row.scopes)
+    before = len(rig.rows())
+    assert (ExitCode.DONE, before) == (rig.run().exit_code, len(rig.rows()))
+    assert "无需处理" not in _advice(rig, refused.id)
+    book.write_bytes(whole)
+    assert ExitCode.DONE == rig.run().exit_code
+    assert county in rig.row(DAY1).scopes
+    assert "无需处理" in _advice(rig, refused.id)
+    assert quiet("rural_revitalization") == rig.records()
+    before = len(rig.rows())
+    assert (ExitCode.DONE, before) == (rig.run().exit_code, len(rig.rows()))
+
+
+def _advice(rig: Rig, number: int) -> str:
+    """What an operator reads to do about that delivery."""
+    return next(one.advice for one in look.received(rig.site, every=True, actor="clerk") if one.id == number)
+
+
+def _open(rig: Rig) -> list[tuple[str, ...]]:
+    """What the platform holds that goes on: whom a list of the day names by mistake keeps a period up to the day
+    before."""
+    return [record for record in rig.records() if record[5] > "2027"]
+
+
+def test_the_list_that_is_seen_last_is_its_dates_word(new_rig: NewRig, city: Path) -> None:
+    """A SHA256SUMS that says again what it said before another one is that date's word, once."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    assert ExitCode.DONE == rig.run().exit_code
+    first, folder = _open(rig), rig.rural / DAY1
+    book = min(folder.glob("*.xlsx"))
+    whole, listed = book.read_bytes(), (folder / "SHA256SUMS").read_bytes()
+    other = city / "day2" / "xczx" / "outbox" / DAY2 / book.name.replace(DAY1, DAY2)
+    book.write_bytes(other.read_bytes())
+    sums(folder)
+    rig.run()
+    assert first != _open(rig)
+    book.write_bytes(whole)
+    (folder / "SHA256SUMS").write_bytes(listed)
+    rig.run()
+    assert (first, 3) == (_open(rig), len(rig.rows(DAY1)))
+    rig.run()
+    assert 3 == len(rig.rows(DAY1))
 
 
 def test_an_empty_county_is_held_and_the_others_are_not(new_rig: NewRig, city: Path) -> None:

@@ -84,6 +84,24 @@ def _wrong(csv: bytes, code: str) -> Civil:
 
 
 @pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("MZ_451000_20261031.csv", "applied"),
+        ("MZ_451000_20261110.csv", "applied"),
+        ("MZ_451000_20261021.csv", "held"),
+        ("MZ_451000_202610.csv", "held"),
+        ("MZ_451000_20261099.csv", "held"),
+    ],
+)
+def test_a_file_of_the_eve_is_of_no_other_month(civil_rig: Rig, civil_csv: bytes, name: str, state: str) -> None:
+    """The day in a file's name may be that of the export, some days from its list's date; a month is the list's."""
+    files = [{**civil(1, civil_csv).manifest["files"][0], "name": name}]
+    stem = civil(1, civil_csv, members={name: civil_csv}, files=files).put(civil_rig.outbox)
+    civil_rig.run()
+    assert state == civil_rig.row(stem).state
+
+
+@pytest.mark.parametrize(
     ("wrong", "code"),
     [
         ("wrong_month", "wrong_month"),
@@ -233,3 +251,36 @@ def test_held_groups_survive_a_settlement_from_the_start(guarded: Rig, civil_csv
     assert ExitCode.HELD == wide.run(2).exit_code
     assert (before, held) == (wide.records(), {(hold.place, hold.leaving) for hold in _holds(wide)})
     wide.site.ledger.close()
+
+
+@pytest.mark.parametrize("more", [1, -1])
+def test_a_list_of_another_length_ends_nothing_by_itself(guarded: Rig, civil_csv: bytes, more: int) -> None:
+    """A full list of more or fewer rows than its manifest says counts for whom it names; who leaves by it is held."""
+    before = guarded.records()
+    rows = table(civil_csv)
+    shorter = csv_of(rows.filter(pl.col(NUMBER) != _alone(rows)))
+    right = civil(2, shorter, day=SECOND)
+    (file,) = right.manifest["files"]
+    stem = civil(2, shorter, day=SECOND, files=[{**file, "rows": file["rows"] + more}]).put(guarded.outbox)
+    assert ExitCode.HELD == guarded.run(2).exit_code
+    assert "applied" == guarded.row(stem).state
+    assert ["rows_differ"] == [code for code, _detail, _count in guarded.findings(stem) if code == "rows_differ"]
+    (hold,) = _holds(guarded)
+    assert ("", "incomplete") == (hold.scope, hold.kind)
+    assert before == guarded.records()
+    _decide(guarded, hold, "released")
+    assert ExitCode.DONE == guarded.run(2).exit_code
+    assert before != guarded.records()
+
+
+def _alone(rows: pl.DataFrame) -> str:
+    """The number of somebody whom nobody doubts and who leaves without them."""
+    sure = rows.filter(
+        pl.col(NUMBER).is_unique()
+        & pl.col(NUMBER).str.contains(r"^\d{17}[\dX]$")
+        & ~pl.col(NUMBER).str.ends_with("000")
+        & (pl.col("停止日期").fill_null("") == "")
+        & (pl.col("救助类别") == "低保对象")
+        & pl.col("保障类别").is_in(["A", "B"])
+    )
+    return str(sure[NUMBER][3])

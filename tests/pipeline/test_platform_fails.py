@@ -45,7 +45,9 @@ LASTING: Mapping[str, Trouble] = {
     "roster_signed_wrongly": Trouble(fault="bad_signature", where="L101", code=ExitCode.FAILED),
     "roster_digest_lies": Trouble(fault="wrong_digest", where="L101"),
     "roster_gone": Trouble(fault="gone", where="/fsi/file/"),
+    "roster_total_lies": Trouble(fault="lie_total", where="L101"),
     "standing_digest_lies": Trouble(fault="wrong_digest", where="L202"),
+    "standing_total_lies": Trouble(fault="lie_total", where="L202"),
     "sign_in_garbage": Trouble(fault="garbage", where="9001"),
 }
 #: Within the patience of a run: it ends well.

@@ -155,6 +155,17 @@ def test_adopted_records_count_for_their_use_only() -> None:
     assert ["7131"] == [r[0] for r in line(holds(MARGINAL, "2024-01-01"), adopted=old, use="2")]
 
 
+def test_an_adopted_level_that_is_none_stands_behind_those_of_its_code() -> None:
+    """A record of a known code with an empty or unknown level goes before all lower identities, and after its own."""
+    for level in ("", "Z"):
+        old = [stands(CODE[ALLOWANCE], "2026-01-01", "2026-12-31", level=level)]
+        beside = line(holds(STABLE, "2021-01-01"), adopted=old)
+        assert [("7019", level, day("12-31")), ("7200", "", OPEN_END)] == [(r[0], r[1], r[3]) for r in beside]
+        assert [("7019", "C"), ("7019", level)] == [
+            row[:2] for row in line(holds(ALLOWANCE, "01-01", "06-30", "C"), adopted=old)
+        ]
+
+
 def test_adopted_records_are_never_dropped() -> None:
     """A record with a code or level that no table knows stands where nothing else does."""
     old = [
