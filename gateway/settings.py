@@ -77,12 +77,14 @@ class AuditSettings(_Strict):
 
 
 class RetentionSettings(_Strict):
-    """After how many days since it arrived the sealed original of a delivery goes; 0 = it is kept."""
+    """After how many days since it arrived a class of data of a delivery goes; 0 = it is kept."""
 
-    #: Of deliveries that were applied, and are in force no longer.
+    #: Originals of deliveries that were applied, and are in force no longer.
     originals: int = Field(default=0, ge=0)
-    #: Of deliveries that were refused.
+    #: Originals of deliveries that were refused, and what was read of them.
     refused: int = Field(default=0, ge=0)
+    #: What was read of lists of payments, and whom their rows meant.
+    payments: int = Field(default=0, ge=0)
 
 
 class LimitSettings(_Strict):

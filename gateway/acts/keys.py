@@ -13,6 +13,7 @@ from gateway.acts import runs
 from gateway.acts.notes import checked_note
 from gateway.acts.rights import May, acting
 from gateway.acts.runs import Patience
+from gateway.acts.signing import destroy_signing
 from gateway.errors import NotAllowed, NotFound, TryLater
 from gateway.logs import log
 from gateway.pipeline import epochs
@@ -25,7 +26,7 @@ from gateway.store import indexkeys
 from gateway.store.ledger import now as ledger_now
 from gateway.store.ledger import record_act
 from gateway.vault import KeyInfo, KeyKind, sm2
-from gateway.vault.keys import change_key_passphrase, key_material
+from gateway.vault.keys import new_passphrase
 from gateway.words import _
 
 #: How long an epoch must have had a successor before its key may go: what somebody is sealing may commit until then.
@@ -136,7 +137,8 @@ def pass_on(site: Site, tell: Tell = lambda _files: None) -> Passed:
 
 
 def destroy(site: Site, key_id: str, *, actor: str, note: str, patience: Patience = runs.A_MOMENT) -> str:
-    """Destroys an old key of an epoch or of the blind index, once nothing needs it: the name of the certificate.
+    """Destroys an old key of an epoch, of the blind index, or one that signed, once nothing needs it: the name of the
+    certificate.
 
     Raises NotFound for a key that is not there, NotAllowed for the one in use or where something still needs it,
     TryLater where it was in use until an hour ago, or another run outlasts the patience. Then nothing was destroyed.
@@ -147,24 +149,24 @@ def destroy(site: Site, key_id: str, *, actor: str, note: str, patience: Patienc
             may(tx)
         if key_id in [one.key_id for one in site.keyring.ring.file.index]:
             return runs.patiently(lambda: _destroy_index(site, key_id, actor, note, may), patience)
+        if signing := [one for one in site.keyring.ring.file.signing if one.key_id == key_id]:
+            return destroy_signing(site, signing[0], actor=actor, note=note, may=may)
         _check_old(site, key_id)
         return runs.patiently(lambda: _destroy(site, key_id, actor, note, may), patience)
 
 
 def change_passphrase(site: Site, new: str, *, actor: str) -> None:
-    """Puts another passphrase on the site's keys; `new` refers to it as `[keys] passphrase` does. Raises KeyFault."""
-    with acting(site, actor, "keys.passphrase") as may, site.ledger.begin() as tx:
-        may(tx)
-        record_act(tx, actor=actor, act="keys.passphrase")
-        change_key_passphrase(site.settings.root / "keys", site.settings.keys, new)
-
-
-def export(site: Site, *, actor: str) -> bytes:
-    """The root key and the signing keys in the clear, for a credential of systemd. Raises KeyFault."""
-    with acting(site, actor, "keys.export") as may, site.ledger.begin() as tx:
-        may(tx)
-        record_act(tx, actor=actor, act="keys.export")
-        return key_material(site.settings.root / "keys", site.settings.keys)
+    """Puts another passphrase on the site's keys; `new` refers to it as `[keys] passphrase` does. Raises KeyFault, and
+    then nothing has changed. It is written down first: a crash leaves a record too many, and never one too few."""
+    folder, settings = site.settings.root / "keys", site.settings.keys
+    with acting(site, actor, "keys.passphrase") as may:
+        with site.ledger.begin() as tx:
+            may(tx)
+        change = new_passphrase(folder, settings, new)
+        with site.ledger.begin() as tx:
+            may(tx)
+            record_act(tx, actor=actor, act="keys.passphrase")
+        change()
 
 
 def _check_old(site: Site, key_id: str) -> None:

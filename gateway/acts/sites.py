@@ -5,6 +5,7 @@ These come before there is a ledger, so the key files themselves are the record 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from pathlib import Path
 
@@ -25,6 +26,9 @@ class Keys:
     keys: tuple[KeyInfo, ...]
     #: SM2 public key of the gateway, 128 hex digits: the platform must know it.
     public_key: str
+    #: Of the key that takes its place, and from which day on; "", None = there is none.
+    next_public_key: str = ""
+    next_from: date | None = None
 
 
 def create_site(root: Path, *, actor: str) -> Keys:
@@ -69,4 +73,6 @@ def list_plugins(root: Path) -> list[PluginInfo]:
 
 
 def _shown(keyring: Keyring) -> Keys:
-    return Keys(keys=tuple(keyring.ids()), public_key=keyring.signing_key.public.hex)
+    now, last = keyring.signing_key.public.hex, keyring.ring.file.signing[-1]
+    following = {"next_public_key": last.public_key, "next_from": last.first} if last.public_key != now else {}
+    return Keys(keys=tuple(keyring.ids()), public_key=now, **following)  # type: ignore[arg-type]  # as they are named

@@ -1,16 +1,19 @@
 """`gateway keys init|list|status|rotate|destroy|passphrase|export`: a site's own keys."""
 
 import sys
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from gateway.acts import actor, sites
+from gateway.acts import actor, keyexport, sites
 from gateway.acts import keys as acts
+from gateway.acts import signing as acts_signing
 from gateway.cli.output import line, print_json, table, talk
 from gateway.cli.root import AsJson, command, folder, group, opened
 from gateway.pipeline.epochs import Passed
 from gateway.pipeline.reindex import Reindexed
+from gateway.plugin.forms import now
 from gateway.words import _
 
 _KINDS = {"epoch": _("封存"), "index": _("索引"), "gateway": _("签名(SM2)")}
@@ -54,6 +57,10 @@ def keys_status(ctx: typer.Context, as_json: AsJson = False) -> None:
 def keys_rotate(
     ctx: typer.Context,
     index: Annotated[bool, typer.Option("--index", help=_("换用新的索引密钥;其间没有别的运行"))] = False,
+    signing: Annotated[bool, typer.Option("--signing", help=_("生成下一把签名密钥"))] = False,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help=_("下一把签名密钥的启用日期"))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     def tell(files: int) -> None:
@@ -61,6 +68,10 @@ def keys_rotate(
             talk(_("已处理 {n} 个文件").format(n=files))
 
     with opened(ctx) as site:
+        if signing:
+            acts_signing.rotate_signing(site, (first or now()).date(), actor=actor())
+            _show(sites.list_keys(folder(ctx)), as_json)
+            return
         if index:
             _tell_reindexed(acts.rotate_index(site, actor=actor(), tell=tell), as_json)
             return
@@ -95,13 +106,27 @@ def keys_passphrase(
     talk(_("口令已更换。请让 [keys] passphrase 指向新口令,再运行 gateway doctor"))
 
 
-@command("export", text=_("输出根密钥和签名私钥,供 systemd-creds encrypt 加密为凭据"), group=keys)
-def keys_export(ctx: typer.Context) -> None:
+@command("export", text=_("输出根密钥和签名私钥,供 systemd-creds encrypt 加密为凭据;须另一人批准"), group=keys)
+def keys_export(
+    ctx: typer.Context,
+    ask: Annotated[bool, typer.Option("--ask", help=_("申请导出"))] = False,
+    approve: Annotated[int | None, typer.Option("--approve", metavar="N", help=_("批准别人的申请"))] = None,
+    note: Annotated[str, typer.Option("--note", help=_("申请或批准的理由,记入台账"))] = "",
+) -> None:
+    if ask or approve is not None:
+        with opened(ctx) as site:
+            if approve is None:
+                number = keyexport.ask(site, actor=actor(), note=note)
+                line(_("导出申请 {n},待另一位安全管理员批准").format(n=number))
+            else:
+                keyexport.approve(site, approve, actor=actor(), note=note)
+                line(_("已批准导出申请 {n}").format(n=approve))
+        return
     if sys.stdout.isatty():
         talk(_("不能输出到屏幕;请接到 systemd-creds encrypt,见 docs/operations.md"))
         raise typer.Exit(1)
     with opened(ctx) as site:
-        line(acts.export(site, actor=actor()).decode())
+        line(keyexport.export(site, actor=actor()).decode())
 
 
 def _show(seen: sites.Keys, as_json: bool) -> None:
@@ -111,6 +136,9 @@ def _show(seen: sites.Keys, as_json: bool) -> None:
     table([_("用途"), _("编号"), _("生成日期")], [(_KINDS[k.kind], k.key_id, k.created) for k in seen.keys])
     talk(_("本网关的 SM2 公钥(交给医保平台登记):"))
     line(seen.public_key)
+    if seen.next_public_key:
+        talk(_("下一把公钥,自 {day} 起签名;请在此之前在平台登记:").format(day=seen.next_from))
+        line(seen.next_public_key)
 
 
 def _tell_reindexed(done: Reindexed, as_json: bool) -> None:

@@ -106,7 +106,8 @@ def moves(site: Site, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame
 
 
 def differs(site: Site, hold: HoldRow) -> tuple[DeliveryRow | None, pl.DataFrame]:
-    """The full list in use before the held one, and `DIFFERS`; None and nothing where it is the first, or no full list.
+    """The full list in use before the held one, and `DIFFERS`; None and nothing where it is the first, no full list, or
+    its rows are gone.
 
     As far as both speak for the same scopes.
     """
@@ -116,7 +117,7 @@ def differs(site: Site, hold: HoldRow) -> tuple[DeliveryRow | None, pl.DataFrame
     assert row is not None  # the hold names it
     scopes = set(row.scopes) if hold.scope == WHOLE else {hold.scope}
     earlier = [one for one in known if _comes_before(one, row) and scopes & set(one.scopes)]
-    if row.mode != Mode.FULL or not earlier:
+    if row.mode != Mode.FULL or not earlier or not row.entries_file:
         return None, pl.DataFrame(schema=DIFFERS)
     before = max(earlier, key=lambda one: (one.business_date or date.min, one.sequence or 0, one.id))
     shared = sorted(scopes & set(before.scopes))

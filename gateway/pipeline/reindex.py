@@ -109,7 +109,7 @@ def reindex(site: Site, key_id: str, *, tell: Tell, allowed: Callable[[Tx], None
         people = indexkeys.people(tx)
         passing.people(people)
         passed = passing.known.join(people.to_frame("old"), on="old", how="semi")
-        _distinct(passing.known)
+        distinct(passing.known)
         indexkeys.pass_people(tx, passed)
         indexkeys.set_subjects(tx, subjects.of(tx))
         indexkeys.set_verdicts(tx, [_verdict(site, passing, row) for row in indexkeys.verdicts(tx)])
@@ -141,7 +141,7 @@ def _known(site: Site, new: BlindIndex) -> pl.DataFrame:
     return numbers.select(old="person_key").with_columns(made, numberless=pl.lit(value=False))
 
 
-def _distinct(known: pl.DataFrame) -> None:
+def distinct(known: pl.DataFrame) -> None:
     """No two people come to have one key, and nobody the one that was somebody's. Raises TryLater."""
     if known["new"].n_unique() != known.height or known.join(known, left_on="new", right_on="old", how="semi").height:
         what = _("两个人员编号的摘要相同,无法区分")

@@ -1,96 +1,119 @@
-"""The end of sealed originals: which are past their time and needed by nobody, and how they go for good.
+"""The end of what was kept long enough: which is past its time and needed by nobody, and how it goes for good.
 
-What a list said rests in its entries, from which everything is derived anew, and these stay; so do flags and their
-history, which name nobody. The original of a list is evidence, and goes when its time is over, by its key: the wrapped
-data key is overwritten on the disk, then the file is removed, and a signed certificate names keys and files. Kept,
-however old, are those of lists in force for any scope, of lists that wait for anybody, and with an open case or hold.
+What a list of people said rests in its entries, from which everything is derived anew, and these stay; so do flags and
+their history, which name nobody. Originals are evidence; lists of payments are looked at once; what was refused is
+nothing to anybody. These go when their time is over, by their keys: the wrapped data key is overwritten on the disk,
+then the file is removed, and a signed certificate names keys and files. Kept, however old, are originals of lists in
+force for any scope, and all of lists that wait for anybody, with an open case or hold, or without their receipt.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.certificates import certify
 from gateway.pipeline.known import on_disk
-from gateway.pipeline.work import in_force
+from gateway.pipeline.work import in_force, mapping_of
 from gateway.site import Site
 from gateway.store import decisions, deliveries, destroyed
 from gateway.store.deliveries import DeliveryRow
+from gateway.store.destroyed import ORIGINALS, ROWS, Going
 from gateway.vault.rewrap import header_of, shred
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A delivery whose originals are past their time."""
+    """A delivery of which something is past its time."""
 
     delivery: int
+    #: `store.destroyed.ORIGINALS` or `ROWS`.
+    what: str
     instance: str
     name: str
     state: str
     arrived_at: datetime
-    #: Names of its sealed originals.
+    #: Names of its sealed files.
     files: tuple[str, ...]
 
 
 def ended(site: Site, at: datetime) -> list[Ended]:
-    """Deliveries whose originals may go, oldest first. `at`: UTC without zone."""
-    limits = {
-        DeliveryState.APPLIED: site.settings.retention.originals,
-        DeliveryState.REFUSED: site.settings.retention.refused,
-    }
+    """What may go, oldest delivery first. `at`: UTC without zone."""
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx)
-        needed = decisions.deliveries_waiting(tx)
-    needed |= {row for row, scopes in in_force([r for r in rows if r.state == DeliveryState.APPLIED]).items() if scopes}
+        waited_for = decisions.deliveries_waiting(tx)
+    applied = [row for row in rows if row.state == DeliveryState.APPLIED]
+    in_use = {row for row, scopes in in_force(applied).items() if scopes}
     return [
-        _ended(row)
+        _ended(row, what)
         for row in rows
-        if (days := limits.get(DeliveryState(row.state), 0))
-        and row.arrived_at + timedelta(days=days) <= at
-        and row.id not in needed
-        and not destroyed.is_destroyed(row.landing)
+        if row.id not in waited_for
+        for what, days in _periods(site, row, in_force=row.id in in_use)
+        if days and row.arrived_at + timedelta(days=days) <= at and not destroyed.is_destroyed(row.landing, what)
     ]
 
 
+def _periods(site: Site, row: DeliveryRow, *, in_force: bool) -> list[tuple[str, int]]:
+    """What of a delivery has a period, and how many days; 0 = none."""
+    periods = site.settings.retention
+    if row.state == DeliveryState.REFUSED:
+        return [(ORIGINALS, periods.refused), (ROWS, periods.refused if row.entries_file else 0)]
+    if row.state != DeliveryState.APPLIED:
+        return []
+    told = row.receipt_digest == row.review_digest and not mapping_of(site, row).statements
+    return [(ORIGINALS, 0 if in_force else periods.originals), (ROWS, periods.payments if told else 0)]
+
+
 def destroy(site: Site, some: Sequence[Ended]) -> str:
-    """Destroys these originals, and what an earlier try left: the certificate's name, "" where there was nothing.
+    """Destroys these files, and what an earlier try left: the certificate's name, "" where there was nothing.
 
     Under the site's lock. Raises DiskFault, StoreFault; the next call goes on where this one stopped.
     """
     with on_disk():
-        keys = {one.delivery: {name: _key_id(site, name) for name in one.files} for one in some}
+        keys = {(one.delivery, one.what): {n: _key_id(site, one.what, n) for n in one.files} for one in some}
         with site.ledger.begin() as tx:
             destroyed.begin(tx, keys)
         with site.ledger.begin() as tx:
             going = destroyed.under_way(tx)
         if not going:
             return ""
-        for name in (name for files in going.values() for name in files):
+        for path in (_path(site, what, name) for (_delivery, what), files in going.items() for name in files):
             with suppress(FileNotFoundError):  # an earlier try came so far
-                shred(site.archive / name)
+                shred(path)
         certificate = certify(site, "files", deliveries=_told(going))
     with site.ledger.begin() as tx:
-        destroyed.end(tx, list(going), certificate)
+        destroyed.end(tx, going, certificate)
     return certificate
 
 
-def _ended(row: DeliveryRow) -> Ended:
-    files = tuple(sorted({file["sealed"] for file in row.landing.get("files", [])}))
+def _ended(row: DeliveryRow, what: str) -> Ended:
+    originals = {file["sealed"] for file in row.landing.get("files", [])}
+    read = {name for name in (row.entries_file, row.resolutions_file) if name}
     return Ended(
-        delivery=row.id, instance=row.instance, name=row.name, state=row.state, arrived_at=row.arrived_at, files=files
+        delivery=row.id,
+        what=what,
+        instance=row.instance,
+        name=row.name,
+        state=row.state,
+        arrived_at=row.arrived_at,
+        files=tuple(sorted(originals if what == ORIGINALS else read)),
     )
 
 
-def _key_id(site: Site, name: str) -> str:
+def _path(site: Site, what: str, name: str) -> Path:
+    return (site.archive if what == ORIGINALS else site.frames) / name
+
+
+def _key_id(site: Site, what: str, name: str) -> str:
     """The id of a file's data key; "" of one that does not open, or is gone."""
     with suppress(SealBroken, FileNotFoundError):
-        return header_of(site.keyring.sealer.epochs, site.archive / name).key_id
+        return header_of(site.keyring.sealer.epochs, _path(site, what, name)).key_id
     return ""
 
 
-def _told(going: Mapping[int, Mapping[str, str]]) -> list[dict[str, object]]:
-    files = {number: [{"file": name, "key_id": key} for name, key in of.items()] for number, of in going.items()}
-    return [{"delivery": number, "files": told} for number, told in files.items()]
+def _told(going: Going) -> list[dict[str, object]]:
+    files = {at: [{"file": name, "key_id": key} for name, key in of.items()] for at, of in going.items()}
+    return [{"delivery": delivery, "what": what, "files": told} for (delivery, what), told in files.items()]

@@ -4,7 +4,7 @@ What is to go is written down before it goes, with the ids of its keys, and how 
 between leaves a row that says what is left to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,35 +12,43 @@ import sqlalchemy as sa
 from gateway.store import tables as t
 from gateway.store.ledger import Tx
 
-#: Where in a delivery's landing it stands: `files`, name -> id of the data key, and `certificate`, "" = not yet.
-_FIELD = "destroyed"
+#: What of a delivery goes: its originals, or its rows, which are its entries and resolutions; and where in its landing
+#: that stands: `files`, name -> id of the data key, and `certificate`, "" = not yet.
+ORIGINALS, ROWS = "originals", "rows"
+_FIELDS = {ORIGINALS: "destroyed", ROWS: "destroyed_rows"}
+#: (delivery, what of it) -> name and key id of each file.
+Going = Mapping[tuple[int, str], Mapping[str, str]]
 
 
-def begin(tx: Tx, files: Mapping[int, Mapping[str, str]]) -> None:
-    """Delivery -> name and key id of each of its files that is to be destroyed."""
-    for delivery, keys in files.items():
-        _set(tx, delivery, {"files": dict(keys), "certificate": ""})
+def begin(tx: Tx, files: Going) -> None:
+    """What is to be destroyed; of a delivery's rows no row of the ledger names the files any more."""
+    for (delivery, what), keys in files.items():
+        _set(tx, delivery, what, {"files": dict(keys), "certificate": ""})
+        if what == ROWS:
+            gone = sa.update(t.deliveries).where(t.deliveries.c.id == delivery)
+            tx.execute(gone.values(entries_file=None, resolutions_file=None))
 
 
-def under_way(tx: Tx) -> dict[int, Mapping[str, str]]:
+def under_way(tx: Tx) -> dict[tuple[int, str], Mapping[str, str]]:
     """What was begun and has no certificate yet, as for `begin`."""
     found = {}
     for row in tx.execute(sa.select(t.deliveries.c.id, t.deliveries.c.landing)):
-        told = row.landing.get(_FIELD)
-        if told and not told["certificate"]:
-            found[int(row.id)] = told["files"]
+        for what, field in _FIELDS.items():
+            told = row.landing.get(field)
+            if told and not told["certificate"]:
+                found[int(row.id), what] = told["files"]
     return found
 
 
-def end(tx: Tx, deliveries: Sequence[int], certificate: str) -> None:
+def end(tx: Tx, gone: Iterable[tuple[int, str]], certificate: str) -> None:
     """They are gone; which certificate says so."""
-    for delivery in deliveries:
-        _set(tx, delivery, {**_landing(tx, delivery)[_FIELD], "certificate": certificate})
+    for delivery, what in gone:
+        _set(tx, delivery, what, {**_landing(tx, delivery)[_FIELDS[what]], "certificate": certificate})
 
 
-def is_destroyed(landing: Mapping[str, Any]) -> bool:  # JSON
-    """Whether a delivery's originals are gone, or going."""
-    return _FIELD in landing
+def is_destroyed(landing: Mapping[str, Any], what: str) -> bool:  # JSON
+    """Whether this of a delivery is gone, or going."""
+    return _FIELDS[what] in landing
 
 
 def _landing(tx: Tx, delivery: int) -> dict[str, Any]:  # JSON
@@ -48,6 +56,6 @@ def _landing(tx: Tx, delivery: int) -> dict[str, Any]:  # JSON
     return dict(landing)
 
 
-def _set(tx: Tx, delivery: int, told: Mapping[str, Any]) -> None:
-    landing = {**_landing(tx, delivery), _FIELD: told}
+def _set(tx: Tx, delivery: int, what: str, told: Mapping[str, Any]) -> None:
+    landing = {**_landing(tx, delivery), _FIELDS[what]: told}
     tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(landing=landing))

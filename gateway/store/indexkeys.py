@@ -24,7 +24,7 @@ _passing = sa.Table(
     "passing",
     _TEMPORARY,
     sa.Column("old", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("new", sa.BigInteger, nullable=False),
+    sa.Column("new", sa.BigInteger, nullable=False, unique=True),
     prefixes=["TEMPORARY"],
 )
 

@@ -99,7 +99,9 @@ class Envelope:
         gateway_public: Sm2PublicKey,
         area: str = "451000",
     ) -> None:
-        self._sm4_key, self._private_key, self._gateway_public = sm4_key, private_key, gateway_public
+        self._sm4_key, self._private_key = sm4_key, private_key
+        #: Public keys of the gateway that are registered: any of them signs.
+        self.registered = [gateway_public]
         self._area = area
         self._serials = itertools.count(1)
 
@@ -162,9 +164,8 @@ class Envelope:
             (told["infno"], told["msgid"], told["inf_time"], told["sign_no"], told["input"]["encData"])
         )
         signature = _from_base64(told["cainfo"])
-        if len(signature) != 64 or not self._gateway_public.verify(
-            signature, signed.encode("utf-8", "replace")
-        ):
+        message = signed.encode("utf-8", "replace")
+        if len(signature) != 64 or not any(key.verify(signature, message) for key in self.registered):
             raise Refused(UNSIGNED, "验签失败")
 
     def _unseal(self, told: Mapping[str, Any]) -> bytes:

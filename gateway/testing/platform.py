@@ -105,6 +105,10 @@ class PlatformServer(WebServer):
         #: what was carried out with which content, whether it changed something or not
         self.carried = Carried()
 
+    def register(self, *public_hex: str) -> None:
+        """From now on messages are taken that one of these keys of the gateway (128 hex digits) signed."""
+        self._envelope.registered = [Sm2PublicKey.from_hex(one) for one in public_hex]
+
     def routes(self) -> list[Route]:
         call, file = "/fsi/api/rsfComIfsService/callService", r"/fsi/file/(\w+)"
         return [

@@ -8,7 +8,7 @@ open to others, or would be overwritten. A key's value is in no message, no repr
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -80,7 +80,6 @@ class Keyring:
     """A site's keys, loaded. Its repr shows ids only."""
 
     sealer: Sealer
-    signing_key: Signer
     ring: Ring = field(repr=False)
     provider: KeyProvider = field(repr=False)
     #: Person keys and other keyed digests.
@@ -113,21 +112,22 @@ class Keyring:
     def load(cls, folder: Path, settings: KeySettings = USUAL_PLACE) -> Self:
         """The folder's keys. `KeyFault` for a missing or damaged file, or one that others may read."""
         refuse_open_to_others(folder, "chmod 700")
-        if settings.provider == "credential":
-            return cls._opened(folder, _of_credential(settings))
-        refuse_open_to_others(folder / sealedfile.FILE, "chmod 600")  # before a passphrase is asked for
-        return cls._opened(folder, sealedfile.load(folder, read_passphrase(settings.passphrase, folder.parent)))
+        asks = settings.provider == "file" and settings.passphrase == "prompt"
+        return cls._opened(folder, _provider(folder, settings), None if asks else lambda: _provider(folder, settings))
 
     @classmethod
-    def _opened(cls, folder: Path, provider: KeyProvider) -> Self:
-        ring = Ring(folder / rings.FILE, provider)
-        return cls(
-            sealer=Sealer(epochs=ring),
-            signing_key=ring.signing(),
-            ring=ring,
-            provider=provider,
-            index=BlindIndex(ring, ring.file.index[0].key_id),
-        )
+    def _opened(
+        cls, folder: Path, provider: KeyProvider, reload: Callable[[], KeyProvider] | None = None
+    ) -> Self:
+        ring = Ring(folder / rings.FILE, provider, reload)
+        ring.signing()  # refuses a ring whose provider is another's
+        index = BlindIndex(ring, ring.file.index[0].key_id)
+        return cls(sealer=Sealer(epochs=ring), ring=ring, provider=provider, index=index)
+
+    @property
+    def signing_key(self) -> Signer:
+        """The key that signs today. Raises KeyFault."""
+        return self.ring.signing()
 
     def ids(self) -> list[KeyInfo]:
         """Kind, id and date of each key, oldest first; never a key."""
@@ -148,6 +148,13 @@ class Keyring:
         return self.index.digests(values)
 
 
+def _provider(folder: Path, settings: KeySettings) -> KeyProvider:
+    if settings.provider == "credential":
+        return _of_credential(settings)
+    refuse_open_to_others(folder / sealedfile.FILE, "chmod 600")  # before a passphrase is asked for
+    return sealedfile.load(folder, read_passphrase(settings.passphrase, folder.parent))
+
+
 def key_material(folder: Path, settings: KeySettings) -> bytes:
     """The root key and the signing keys in the clear, JSON: for `systemd-creds encrypt`, and nothing else.
 
@@ -156,10 +163,25 @@ def key_material(folder: Path, settings: KeySettings) -> bytes:
     return sealedfile.material_of(folder, _passphrase(folder, settings)).plain()
 
 
-def change_key_passphrase(folder: Path, settings: KeySettings, new: str, cost: Cost = USUAL) -> None:
-    """The passphrase behind another reference is put on the site's keys. `KeyFault` as above."""
-    old = _passphrase(folder, settings)
-    sealedfile.change_passphrase(folder, old, read_passphrase(new, folder.parent), cost)
+def new_passphrase(folder: Path, settings: KeySettings, new: str, cost: Cost = USUAL) -> Callable[[], None]:
+    """What puts the passphrase behind another reference on the site's keys, when it is called. `KeyFault` as above, and
+    for a passphrase that cannot be read, before that."""
+    old, wanted = _passphrase(folder, settings), read_passphrase(new, folder.parent)
+    sealedfile.material_of(folder, old)
+    return lambda: sealedfile.change_passphrase(folder, old, wanted, cost)
+
+
+def new_signing_key(folder: Path, settings: KeySettings, index: int) -> KeyProvider:
+    """The provider with a signing key of that index, made where there is none. `KeyFault` where the keys are in no
+    file: then whoever keeps them adds one, as `docs/operations.md` says."""
+    if settings.provider != "file":
+        return _of_credential(settings)
+    return sealedfile.change_signing(folder, _passphrase(folder, settings), add=index)
+
+
+def drop_signing_key(folder: Path, settings: KeySettings, index: int) -> None:
+    """The private half of a signing key goes. `KeyFault` as `key_material`."""
+    sealedfile.change_signing(folder, _passphrase(folder, settings), drop=index)
 
 
 def _passphrase(folder: Path, settings: KeySettings) -> SecretStr:

@@ -11,10 +11,10 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +28,8 @@ from gateway.vault.sm import SM4_KEY_BYTES, Sm3Keyed, sm3_hex
 from gateway.words import _
 
 FILE = "ring.json"
+#: Where a key's days are.
+CHINA = timezone(timedelta(hours=8))
 #: SM3's own length: RFC 2104 advises a key no shorter than the digest.
 INDEX_KEY_BYTES = 32
 #: 16 hex digits, the room that a seal has for it.
@@ -65,6 +67,10 @@ class SigningEntry(_Entry):
     index: int
     #: 128 hex digits.
     public_key: str
+    #: The day in China from which on it signs; None = as long as it is there.
+    first: date | None = None
+    #: When its private half was destroyed; what it signed can be verified still.
+    ended: datetime | None = None
 
 
 class RingFile(BaseModel):
@@ -91,9 +97,11 @@ class _Open:
 class Ring:
     """An open key ring. May be shared by threads."""
 
-    def __init__(self, path: Path, provider: KeyProvider) -> None:
-        """Raises KeyFault."""
-        self._path, self._provider = path, provider
+    def __init__(
+        self, path: Path, provider: KeyProvider, reload: Callable[[], KeyProvider] | None = None
+    ) -> None:
+        """`reload` opens the provider again; None = that cannot be done without somebody. Raises KeyFault."""
+        self._path, self._provider, self._reload = path, provider, reload
         self._lock = threading.Lock()
         self._open = self._read()
 
@@ -125,12 +133,47 @@ class Ring:
         raise KeyFault(what, where=FILE, next_step=step)
 
     def signing(self) -> InternalKey:
-        """The key that the gateway signs with. KeyFault where the provider has another under that index."""
-        entry = self.file.signing[-1]
+        """The key that the gateway signs with today: the newest whose day has come. A provider that was opened before
+        that key was made is opened again. KeyFault where it has none of its index then, or another."""
+        today = datetime.now(CHINA).date()
+        due = [one for one in self.file.signing if one.ended is None and (one.first is None or one.first <= today)]
+        if not due:
+            raise damaged(FILE)
+        try:
+            return self._signing(due[-1])
+        except KeyFault:
+            if self._reload is None:
+                raise
+            self._provider = self._reload()
+            return self._signing(due[-1])
+
+    def _signing(self, entry: SigningEntry) -> InternalKey:
         public = self._provider.public_key(entry.index)
         if (public.hex, key_id_of(public.hex)) != (entry.public_key, entry.key_id):
             raise damaged(FILE)
         return InternalKey(provider=self._provider, index=entry.index, public=public)
+
+    def add_signing(self, provider: KeyProvider, first: date) -> SigningEntry:
+        """The provider's next signing key signs from that day on. KeyFault where it has none of the next index."""
+        with self._alone():
+            self._provider, old = provider, self._fresh().file
+            index = old.signing[-1].index + 1
+            public = provider.public_key(index).hex
+            entry = SigningEntry(
+                index=index, key_id=key_id_of(public), created=_now(), public_key=public, first=first
+            )  # fmt: skip
+            self._write(old.model_copy(update={"signing": (*old.signing, entry)}))
+        return entry
+
+    def end_signing(self, key_id: str) -> None:
+        """That key signs no more; its public half stays."""
+        with self._alone():
+            old = self._fresh().file
+            signing = tuple(
+                one.model_copy(update={"ended": one.ended or _now()}) if one.key_id == key_id else one
+                for one in old.signing
+            )
+            self._write(old.model_copy(update={"signing": signing}))
 
     def begin_epoch(self) -> EpochEntry:
         """A new epoch, under which everything is sealed from now on; the index's key passes to it."""

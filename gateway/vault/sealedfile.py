@@ -118,6 +118,24 @@ def change_passphrase(folder: Path, old: SecretStr, new: SecretStr, cost: Cost) 
     write_private(folder / FILE, _sealed(material_of(folder, old), new, cost), replace=True)
 
 
+def change_signing(
+    folder: Path, passphrase: SecretStr, *, add: int | None = None, drop: int | None = None
+) -> SoftProvider:  # fmt: skip
+    """A new signing key under that index, unless there is one; or none any more. The file is replaced as a whole."""
+    material, cost = material_of(folder, passphrase), _cost(folder)
+    signing = {index: key for index, key in material.signing.items() if index != drop}
+    if add is not None and add not in signing:
+        signing[add] = SecretStr(Sm2PrivateKey.generate().pair_hex)
+    now = Material(root=material.root, signing=signing)
+    write_private(folder / FILE, _sealed(now, passphrase, cost), replace=True)
+    return now.provider(KIND, FILE)
+
+
+def _cost(folder: Path) -> Cost:
+    file = _Sealed.model_validate_json((folder / FILE).read_bytes())
+    return Cost(memory_kib=file.memory_kib, iterations=file.iterations, lanes=file.lanes)
+
+
 def _sealed(material: Material, passphrase: SecretStr, cost: Cost) -> dict[str, str | int]:
     salt = secrets.token_bytes(_SALT_BYTES)
     head: dict[str, str | int] = {

@@ -1,18 +1,19 @@
 """The end of a key of the blind index, and people who left the roster before or after it."""
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from gateway.acts import keys
 from gateway.acts.explain import explain
 from gateway.bootstrap import open_site
-from gateway.errors import ExitCode, KeyFault, NotAllowed, NotFound, TryLater
-from gateway.pipeline import roster
+from gateway.errors import ExitCode, KeyFault, NotAllowed, NotFound, StoreFault, TryLater
+from gateway.pipeline import reindex, roster
 from gateway.pipeline.certificates import certified
 from gateway.store import indexkeys
 from gateway.store import tables as t
 from tests.conftest import on_both_databases
-from tests.pipeline.digests import leave_the_roster, lived_a_day, numbers, reopened, told
+from tests.pipeline.digests import found_in_frames, leave_the_roster, lived_a_day, numbers, reopened, told
 from tests.pipeline.rig import Rig, later
 
 BY = "security"
@@ -76,7 +77,7 @@ def test_the_old_key_goes_after_proof(civil_rig: Rig) -> None:
     new = keys.rotate_index(site, actor=BY).key_id
     with pytest.raises(TryLater):
         keys.destroy(site, old, actor=BY, note="换用新密钥")
-    before = told(civil_rig)
+    before, digests = told(civil_rig), site.keyring.index.under(old).digests(numbers(site).values())
     assert [old, new] == [one.key_id for one in keys.status(site, actor=BY).index]
     with later(hours=1.1):
         name = keys.destroy(site, old, actor=BY, note="换用新密钥")
@@ -85,6 +86,7 @@ def test_the_old_key_goes_after_proof(civil_rig: Rig) -> None:
     assert ("index", old) == (said["kind"], said["key"])
     assert {"people": len(numbers(site)), "decisions": 0} == said["found_without"]
     assert [new] == [one.key_id for one in site.keyring.ring.file.index]
+    assert set() == found_in_frames(site, set(digests))
     with reopened(civil_rig) as again:
         assert before == told(again)
         assert 0 == again.run().pushed.sent
@@ -122,3 +124,26 @@ def test_a_new_epoch_takes_every_index_key_along(civil_rig: Rig) -> None:
         index = again.site.keyring.index
         assert (before, now) == (index.under(old).digests(["x"]), index.digests(["x"]))
     assert before != now
+
+
+@pytest.mark.parametrize(
+    "known", [{"old": [1, 2], "new": [7, 7]}, {"old": [1, 2], "new": [7, 1]}], ids=["of two", "of before"]
+)
+def test_two_people_never_come_to_have_one_key(known: dict[str, list[int]]) -> None:
+    """A new key that two people would share, or that was somebody's before, stops the rotation before it begins."""
+    with pytest.raises(TryLater):
+        reindex.distinct(pl.DataFrame(known))
+    reindex.distinct(pl.DataFrame({"old": [1, 2], "new": [7, 8]}))
+
+
+@on_both_databases
+def test_a_key_that_nothing_takes_the_place_of_stops_everything(civil_rig: Rig) -> None:
+    """Where one person's key would stay, nobody's has changed."""
+    lived_a_day(civil_rig)
+    before = told(civil_rig)
+    with civil_rig.site.ledger.begin() as tx:
+        people = indexkeys.people(tx)
+    passing = pl.DataFrame({"old": people, "new": people + 1}).head(people.len() - 1)
+    with pytest.raises(StoreFault), civil_rig.site.ledger.begin() as tx:
+        indexkeys.pass_people(tx, passing)
+    assert before == told(civil_rig)

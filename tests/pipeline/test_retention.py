@@ -12,13 +12,14 @@ from gateway.pipeline import retention as ending
 from gateway.pipeline.certificates import certified
 from gateway.settings import RetentionSettings
 from gateway.site import Site
-from gateway.store import deliveries
+from gateway.store import checkpoints, deliveries
+from gateway.store.destroyed import ORIGINALS, ROWS
 from gateway.vault.header import HEADER_BYTES
 from tests.acts.lived import ask
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig, later
 
-PERIODS = RetentionSettings(originals=30, refused=10)
+PERIODS = RetentionSettings(originals=30, refused=10, payments=20)
 BY = "security"
 
 
@@ -112,7 +113,14 @@ def test_a_refused_list_has_a_period_of_its_own(rig: Rig) -> None:
     number = rig.row(fulls(rig)[0]).id
     ask(site.settings.root, "UPDATE deliveries SET state = 'refused' WHERE id = ?", number)
     with later(days=11):
-        assert [number] == [one.delivery for one in retention.due(site, actor=BY)]
+        due = retention.due(site, actor=BY)
+        assert [(number, ORIGINALS), (number, ROWS)] == [(one.delivery, one.what) for one in due]
+        row = rig.row(fulls(rig)[0])
+        assert {row.entries_file, row.resolutions_file} == set(due[1].files)
+        held = rig.records()
+        retention.destroy(site, actor=BY)
+        assert set() == {path.name for path in site.frames.iterdir()} & set(due[1].files)
+        assert (ExitCode.DONE, held) == (rig.told(2)[0], rig.records())
 
 
 def test_what_was_cut_short_is_finished(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,3 +167,72 @@ def test_rows_say_what_was_destroyed(rig: Rig) -> None:
     assert row is not None
     assert certificate == row.landing["destroyed"]["certificate"]
     assert row.rows == site.read_frame(row.entries_file or "", ["row"]).height
+
+
+@pytest.fixture
+def paid(new_rig: NewRig) -> Rig:
+    """A site that takes lists of payments."""
+    return new_rig("tax", "civil_affairs")
+
+
+def rows_due(site: Site) -> list[ending.Ended]:
+    return [one for one in retention.due(site, actor=BY) if one.what == ROWS]
+
+
+def test_rows_of_payments_go_when_their_time_is_over(paid: Rig) -> None:
+    """Entries and resolutions of payments go by their keys, which the certificate lists; rows of people's lists never.
+    The same lists again, and what is believed, derived anew, are as before, and the delivery keeps its counts."""
+    site = lived(paid)
+    assert [] == rows_due(site)
+    held = paid.records()
+    with later(days=21):
+        due = rows_due(site)
+        assert {"tax"} == {one.instance for one in due}
+        before = {row.id: (row.rows, row.outcomes) for row in paid.rows()}
+        certificate = retention.destroy(site, actor=BY)
+        assert [] == rows_due(site)
+        with site.ledger.begin() as tx:
+            checkpoints.clear(tx)
+        assert ExitCode.DONE == paid.told(2)[0]
+    names = {file for one in due for file in one.files}
+    assert set() == names & {path.name for path in site.frames.iterdir()}
+    said = certified(site.settings.var / "certificates" / certificate, site.keyring.signing_key.public.hex)
+    assert said is not None
+    told = [one for one in said["deliveries"] if one["what"] == ROWS]
+    assert names == {file["file"] for one in told for file in one["files"]}
+    assert {32} == {len(file["key_id"]) for one in told for file in one["files"]}
+    assert before == {row.id: (row.rows, row.outcomes) for row in paid.rows()}
+    assert held == paid.records()
+
+
+def test_rows_of_payments_that_somebody_waits_for_are_kept(paid: Rig) -> None:
+    """With an open case, or before the department has its receipt, nothing goes."""
+    site = lived(paid)
+    with later(days=21):
+        one = rows_due(site)[0]
+        (case, *_more) = ask(site.settings.root, "SELECT id FROM cases")
+        ask(site.settings.root, "UPDATE cases SET state = 'open', delivery_id = ? WHERE id = ?", one.delivery, *case)
+        assert one not in rows_due(site)
+        ask(site.settings.root, "UPDATE cases SET state = 'closed'")
+        assert one in rows_due(site)
+        ask(site.settings.root, "UPDATE deliveries SET receipt_digest = '' WHERE id = ?", one.delivery)
+        assert one not in rows_due(site)
+
+
+def test_rows_that_were_cut_short_are_finished(paid: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped before a file went, the row names it no more, and the next night destroys it."""
+    site = lived(paid)
+
+    def stopped(_path: Path) -> None:
+        raise OSError(5, "stopped")
+
+    with later(days=21):
+        due = rows_due(site)
+        with monkeypatch.context() as patch:
+            patch.setattr(ending, "shred", stopped)
+            with pytest.raises(DiskFault, match=os.strerror(5)):
+                retention.destroy(site, actor=BY, patience=runs.AT_ONCE)
+        (row,) = [row for row in paid.rows() if row.id == due[0].delivery]
+        assert (None, None) == (row.entries_file, row.resolutions_file)
+        assert retention.destroy(site, actor=BY)
+    assert set() == {file for one in due for file in one.files} & {path.name for path in site.frames.iterdir()}

@@ -249,3 +249,18 @@ def test_a_digest_does_not_change_from_release_to_release() -> None:
     gmssl = pytest.importorskip("gmssl_pyx")
     expected = int.from_bytes(gmssl.sm3_hmac(bytes(32), "invented 名".encode())[:8], "big") >> 1
     assert [expected] == digests(["invented 名"])
+
+
+def test_the_index_key_in_force_is_never_dropped(folder: Path) -> None:
+    """Another one goes, and is another one each time; the one in force, and one that is not there, stay."""
+    ring = Keyring.load(folder).ring
+    (old,) = ring.file.index
+    new = ring.begin_index(old.key_id)
+    assert new == ring.begin_index(old.key_id)
+    for key_id in (new.key_id, "nobody"):
+        with pytest.raises(KeyFault, match=key_id):
+            ring.drop_index(key_id, new.key_id)
+    ring.drop_index(old.key_id, new.key_id)
+    assert (new,) == ring.file.index
+    with pytest.raises(KeyFault, match=old.key_id):
+        ring.index(old.key_id)

@@ -133,3 +133,13 @@ def test_a_shredded_file_opens_under_no_key(tmp_path: Path) -> None:
     with pytest.raises(SealBroken):
         header_of(BOTH, tmp_path / "kept")
     assert bytes(2 * SLOT_BYTES) == (tmp_path / "kept").read_bytes()[NAMED_BYTES:HEADER_BYTES]
+
+
+def test_a_slot_with_another_data_key_opens_nothing(tmp_path: Path) -> None:
+    """Whoever has the epoch's key may wrap any key: the one that the name stands for is the only one that is taken."""
+    path = a_file(tmp_path)
+    raw = bytearray(path.read_bytes())
+    raw[NAMED_BYTES : NAMED_BYTES + SLOT_BYTES] = OLD.slot(bytes(16), bytes(raw[:NAMED_BYTES]))
+    path.write_bytes(raw)
+    with pytest.raises(SealBroken):
+        header_of(BEFORE, path)
