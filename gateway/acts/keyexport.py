@@ -81,7 +81,7 @@ def _standing(tx: Tx, number: int) -> _Request:
     asked = acts(tx, "keys.export.ask")
     if not 1 <= number <= len(asked):
         raise NotFound(_("没有编号为 {n} 的导出申请").format(n=number), next_step=_("可用 gateway audit list 查看"))
-    approved = [one for one in _of(acts(tx, "keys.export.approve"), number) if one.actor != asked[number - 1].actor]
+    approved = _of(acts(tx, "keys.export.approve"), number)
     taken = bool(_of(acts(tx, "keys.export"), number))
     request = _Request(
         number=number, asked=asked[number - 1], approved_by=approved[0].actor if approved else "", taken=taken

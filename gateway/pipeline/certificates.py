@@ -23,7 +23,7 @@ FOLDER = "certificates"
 def certify(site: Site, kind: str, **says: Any) -> str:  # JSON
     """Writes a certificate and returns its file's name; on the disk when this returns.
 
-    `kind`: what was destroyed, `epoch` or `files`.
+    `kind`: what was destroyed: `epoch`, `index`, `signing` (keys), or `files`.
     """
     folder = site.settings.var / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)

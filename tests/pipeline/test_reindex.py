@@ -4,6 +4,7 @@ import os
 import pkgutil
 import signal
 import threading
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,7 +18,7 @@ from gateway.acts.verify import verify
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, StoreFault
 from gateway.model.verdicts import Verdict
-from gateway.store import decisions, indexkeys
+from gateway.store import Tx, decisions, indexkeys
 from gateway.store import tables as t
 from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
@@ -155,15 +156,26 @@ def test_whoever_has_the_site_open_writes_nothing_any_more(civil_rig: Rig) -> No
 
 
 @on_both_databases
-def test_what_somebody_writes_at_that_moment_passes_too(civil_rig: Rig) -> None:
+def test_what_somebody_writes_at_that_moment_passes_too(
+    civil_rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A transaction that began under the old key ends before anything passes, and what it wrote is found."""
     lived_a_day(civil_rig)
     (key, number), *_more = numbers(civil_rig.site).items()
     with reopened(civil_rig) as other:
+        arrived, begin = threading.Event(), other.site.ledger.begin
+
+        def begins(**kind: bool) -> AbstractContextManager[Tx]:
+            if kind.get("alone"):
+                arrived.set()
+            return begin(**kind)
+
+        monkeypatch.setattr(other.site.ledger, "begin", begins)
         turning = threading.Thread(target=keys.rotate_index, args=(other.site,), kwargs={"actor": BY})
         with civil_rig.site.ledger.begin() as tx:
             turning.start()
-            turning.join(1.0)  # it waits: however far it came, it has not done it
+            arrived.wait(5.0)  # SQLite does not even let it come so far
+            turning.join(3.0)
             assert turning.is_alive()
             case = {"subject": f"item:{key}:1", "instance": "platform", "code": "platform_1", "person_key": key}
             decisions.open_case(tx, delivery_id=None, row=None, county="", **case)

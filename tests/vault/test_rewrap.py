@@ -143,3 +143,13 @@ def test_a_slot_with_another_data_key_opens_nothing(tmp_path: Path) -> None:
     path.write_bytes(raw)
     with pytest.raises(SealBroken):
         header_of(BEFORE, path)
+
+
+def test_a_slot_that_the_disk_did_not_take_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written is read again and opened before anybody takes it for granted; the old slot still opens."""
+    path = a_file(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda _file, content, _place: len(content))
+        with pytest.raises(SealBroken):
+            rewrap(BOTH, path)
+    assert PLAIN == content(BOTH, path)
