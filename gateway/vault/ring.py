@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -139,13 +139,11 @@ class Ring:
         due = [one for one in self.file.signing if one.ended is None and (one.first is None or one.first <= today)]
         if not due:
             raise damaged(FILE)
-        try:
+        with suppress(KeyFault):
             return self._signing(due[-1])
-        except KeyFault:
-            if self._reload is None:
-                raise
+        if self._reload is not None:
             self._provider = self._reload()
-            return self._signing(due[-1])
+        return self._signing(due[-1])
 
     def _signing(self, entry: SigningEntry) -> InternalKey:
         public = self._provider.public_key(entry.index)
