@@ -59,12 +59,9 @@ class RuralRevitalization(Source):
         folder = f"{self.options.outbox}/{offer.name}"
         sftp = session.sftp(self.options)
         sizes = {entry.name: entry.size for entry in sftp.list(folder)}
-        missing = [name for name in sums if name not in sizes]
-        if missing:
-            what = _("SHA256SUMS 列出的文件缺少:{names}").format(names=_("、").join(missing))
         there = [part.name for part in manifest.parts if part.name in sizes]
         if not there:
-            what = _("SHA256SUMS 列出的文件都不在:{names}").format(names="、".join(sums))
+            what = _("SHA256SUMS 列出的文件都不在:{names}").format(names=_("、").join(sums))
             raise self._refused("part_missing", what, offer.name)
         large = [name for name in there if sizes[name] > WORKBOOK_LIMIT]
         if large:

@@ -317,8 +317,7 @@ def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
     for at, row in enumerate(rows[:HEADER_WITHIN]):
         if _is_header(row, mapping):
             return at
-    what = _("找不到同时含有{names}的表头行").format(names=_("、").join(aliases[0] for aliases in needed))
-    names = "、".join(aliases[0] for aliases in _who(mapping))
+    names = _("、").join(aliases[0] for aliases in _who(mapping))
     what = _("找不到同时含有{names}的表头行").format(names=names)
     raise _refuse("missing_column", what, part, _("请来源单位按约定的模板重新提供"))
 
