@@ -16,15 +16,12 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.lived import opened
 from gateway.acts import runs
-from gateway.bootstrap import open_site
 from gateway.demo.compare import RecordCheck, check_records
 from gateway.demo.days import FIRST_DAY
-from gateway.logs import configure
 from gateway.pipeline import RunReport
 from gateway.store import deliveries
-from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, staff, write_site
 
 #: People → (seconds from the servers to accepted records, peak MiB) that must not be passed on two cores.
 LIMITS = {40_000: (20.0, 2048.0), 400_000: (90.0, 2048.0)}
@@ -66,23 +63,13 @@ def _generate(city: Path, people: int, seed: int, dirt: float) -> None:
 
 def _run(work: Path) -> tuple[RunReport, RecordCheck, int, float]:
     """(report, comparison, rows received, peak MiB of this process up to the end of the run)."""
-    public = new_site(work / "site")
-    with (
-        (work / "log").open("w", encoding="utf-8") as log,
-        CityPeers(work / "city", work / "peers", process=True, gateway_public_hex=public) as peers,
-    ):
-        configure(stream=log)
-        write_site(work / "site", peers.addresses)
-        site = open_site(work / "site")
-        staff(site, clerks=["bench"])
-        peers.stage(1)
+    with opened(work) as (peers, site):
         report = runs.run(site, [], FIRST_DAY, actor="bench")
         assert report is not None
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         with site.ledger.begin() as tx:
             rows = sum(row.rows for row in deliveries.select(tx))
         check = check_records(work / "city", 1, peers.platform_records())
-        site.ledger.close()
     return report, check, rows, peak
 
 

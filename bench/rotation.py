@@ -17,16 +17,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from bench.lived import opened
 from bench.processes import machine
 from gateway.acts import keys, runs
-from gateway.bootstrap import open_site
 from gateway.demo.compare import check_records
 from gateway.demo.days import FIRST_DAY
-from gateway.logs import configure
 from gateway.pipeline import epochs
 from gateway.site import Site
-from gateway.testing.city import CityPeers
-from gateway.testing.site import new_site, staff, write_site
 
 #: Seconds for a rotation, and for the proof that ends with the old key's destruction.
 LIMIT = 600.0
@@ -76,16 +73,8 @@ def main() -> int:
 
 
 def _rotated(work: Path) -> _Told:
-    told, public = _Told(), new_site(work / "site")
-    with (
-        (work / "log").open("w", encoding="utf-8") as log,
-        CityPeers(work / "city", work / "peers", process=True, gateway_public_hex=public) as peers,
-    ):
-        configure(stream=log)
-        write_site(work / "site", peers.addresses)
-        site = open_site(work / "site")
-        staff(site, clerks=["bench"])
-        peers.stage(1)
+    told = _Told()
+    with opened(work) as (peers, site):
         start = time.perf_counter()
         runs.run(site, [], FIRST_DAY, actor="bench")
         told.quiet = time.perf_counter() - start
@@ -95,7 +84,6 @@ def _rotated(work: Path) -> _Told:
         _index(site, told)
         check = check_records(work / "city", 2, peers.platform_records())
         told.faults += [f"a record differs from the truth: {one}" for one in check.wrong]
-        site.ledger.close()
     return told
 
 

@@ -8,19 +8,19 @@ large, too small or never the same twice; else as `http.py`.
 
 import re
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httpx
 
 from gateway.errors import PeerBroken
 from gateway.peers.pace import SLOWEST
+from gateway.peers.retry import Retry
 from gateway.peers.sink import Sink
 from gateway.peers.wire import Passing, endless, unwanted
 from gateway.words import _
-
-if TYPE_CHECKING:
-    from gateway.peers.http import HttpPeer
 
 #: Connections for one file. A line that cuts every 64 KiB still brings 640 MB.
 MOST_CONNECTIONS = 10_000
@@ -38,12 +38,27 @@ class Downloaded:
     bytes: int
 
 
+class Opener(Protocol):
+    """What a download asks of a peer."""
+
+    name: str
+    retry: Retry
+
+    def opened(
+        self, method: str, path: str, limit: int, *, headers: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[httpx.Response]:
+        """One try: the response with its body still to come. What may pass is raised as `Passing`."""
+
+    def wait_or_raise(self, passing: Passing, failures: int) -> None:
+        """Wait before the next try, or raise the error if `failures` in a row were enough."""
+
+
 class Download:
     """One file on its way from a peer into an empty sink."""
 
     def __init__(
         self,
-        peer: "HttpPeer",
+        peer: Opener,
         path: str,
         sink: Sink,
         limit: int,

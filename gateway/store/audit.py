@@ -18,7 +18,7 @@ from gateway.audit import ORIGIN, Checkpoint, entry_line, hash_of
 from gateway.audit.form import canonical
 from gateway.redact import redacted
 from gateway.store import tables as t
-from gateway.store.dialect import in_turn
+from gateway.store.dialect import appending
 from gateway.vault import sm3_new
 
 Begun = AbstractContextManager[sa.Connection]
@@ -90,7 +90,7 @@ def append(tx: sa.Connection) -> bool:
     noted: list[_Noted] = tx.info[_NOTED]
     if not noted:
         return False
-    with in_turn(tx) as newest:
+    with appending(tx) as newest:
         last, digest = tip(newest)
         rows = []
         for seq, one in enumerate(noted, last + 1):
@@ -149,7 +149,7 @@ def sign(tx: sa.Connection, key: str, signature: Callable[[bytes], bytes]) -> No
     """A checkpoint over all that was committed, where something came since the last one. `key`: the public one.
 
     The transaction does nothing after this but commit."""
-    with in_turn(tx) as newest:
+    with appending(tx) as newest:
         number, covered, before = _last_signed(newest)
         seq, digest = tip(newest)
         if seq == covered:

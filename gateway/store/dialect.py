@@ -66,12 +66,12 @@ _MIGRATING = 0x6761_7465_7761_79
 
 
 @contextmanager
-def in_turn(tx: sa.Connection) -> Iterator[sa.Connection]:
-    """Whoever else asks for a turn waits until this transaction has ended. Gives a connection that sees what those
+def appending(tx: sa.Connection) -> Iterator[sa.Connection]:
+    """Whoever else appends to the chain waits until this transaction has ended. Gives a connection that sees what those
     before have committed, which in PostgreSQL a transaction that began earlier does not.
 
-    Ask last of all: then nobody who has the turn waits for somebody who wants it. Raises DBAPIError after half a
-    minute.
+    Ask last of all: then nobody who appends waits for somebody who wants to. Raises DBAPIError after half a minute.
+    Beside `take_turn`, which is asked first of all: docs/decisions/0048.
     """
     if _is_sqlite(tx):  # there is one writer at a time anyway
         yield tx
@@ -124,7 +124,7 @@ def said_of(fault: Exception) -> str:
 def take_turn(connection: sa.Connection) -> None:
     """Waits until no other transaction has a turn; the first word of one, which sees all that those before it did.
 
-    Nothing that reads waits for it. SQLite has one transaction at a time anyway.
+    Nothing that reads waits for it. SQLite has one transaction at a time anyway. Source: docs/decisions/0048.
     """
     if not _is_sqlite(connection):
         # Neither sets what the transaction sees; the lock is of no use to rows, and in nobody's way but its own.

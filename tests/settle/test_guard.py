@@ -154,6 +154,8 @@ def test_another_mix_is_odd() -> None:
     assert [] == _odd(same, before)
     assert [Oddity(code="mix_changed", rows=60, of=100)] == _odd(levels, before)
     assert [] == _odd(few, before)
+    many, fewer = [_look(800), _look(200, level="B")], [_look(770), _look(230, level="B")]
+    assert [] == _odd(fewer, many)
 
 
 def test_too_many_new_of_an_identity_in_a_county_are_odd() -> None:
@@ -163,6 +165,7 @@ def test_too_many_new_of_an_identity_in_a_county_are_odd() -> None:
     found = [Oddity(code="many_arrivals", rows=151, of=301, identity=ALLOWANCE, county=WEST)]
     assert found == _odd([_look(301), _look(2000, area=EAST)], before)
     assert [] == _odd([_look(150), _look(2000, area=EAST), _look(301, area="451081")], before)
+    assert [] == _odd([_look(105), _look(2000, area=EAST)], [_look(5), _look(2000, area=EAST)])
 
 
 def test_only_scopes_of_both_lists_are_compared() -> None:

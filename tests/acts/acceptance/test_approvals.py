@@ -88,6 +88,23 @@ def test_an_approval_is_void_when_the_set_changes(lived: Lived, tmp_path: Path) 
     assert [(0,)] == ask(root, f"SELECT count(*) FROM departures WHERE delivery = {HELD} AND state = 'held'")
 
 
+def test_an_approval_that_was_void_stays_void(lived: Lived, tmp_path: Path) -> None:
+    """Where a set changes and comes to what it was, whoever approved it before has to approve it again."""
+    root = limited(copy(lived.site, tmp_path), "second_share = 0.1, second_number = 1")
+    with opened(root) as site:
+        settle_anew(root)
+        runs.run(site, [], DAY, actor="clerk", pull=False)
+        before = seen(site)
+        assert holds.release(site, 1, digest=before, actor="colleague", note="已核实", day=DAY) is None
+        somebody_held_nothing(site)
+        runs.run(site, [], DAY, actor="clerk", pull=False)
+        assert before != seen(site)
+        (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
+        cases.undo(site, case, note="还是他", actor="clerk", day=DAY)
+        view = holds.shown(site, 1, actor="clerk")
+        assert (before, []) == (view.digest, view.approved_by)
+
+
 def test_whose_run_changed_the_set_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:
     """Who settled a hold anew, with another set, has a hand in that set, though another's run opened it."""
     root = copy(lived.site, tmp_path)
