@@ -1,13 +1,15 @@
 """A life of the town: what may happen to its site, in any order, and what must be so after each step."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import date, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from gateway.errors import ExitCode
 from gateway.pipeline.preview import preview
@@ -47,14 +49,26 @@ one_or_two = st.sets(st.sampled_from(list(CIVIL)), min_size=1, max_size=2)
 at_risk = st.sets(st.sampled_from([one for people in RURAL.values() for one in people]), max_size=3)
 
 
+#: All that may happen.
+STEPS = frozenset({
+    "full list", "full list of an older day", "broken export", "delta", "delta behind a gap", "delta fills a gap",
+    "list again", "workbooks", "dies", "leaves the roster", "comes back", "hold released", "hold rejected",
+    "case decided: the same", "case decided: another", "decision taken back", "plain run", "misled run", "killed run",
+    "dry run",
+})  # fmt: skip
+
+
 class Life(RuleBasedStateMachine):
     """One life."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lived: Counter[str], database: str = "") -> None:
+        """`lived`: counts what happens in all lives. `database`: where the site keeps its ledger; empty = a file."""
         super().__init__()
+        self.lived = lived
+        self.met: Counter[str] = Counter()
         self.folder = folder / f"life{next(_FOLDERS)}"
         self.city = found(self.folder / "city")
-        self.town = open_town(self.folder, self.city)
+        self.town = open_town(self.folder, self.city, database)
         self.sent: dict[int, Listed] = {}
         self.put_back: list[Listed] = []
         self.books: list[Books] = []
@@ -70,6 +84,8 @@ class Life(RuleBasedStateMachine):
         self.released: set[int] = set()
         #: Whether the last run went well, so that all that was decided before it is settled.
         self.quiet = False
+        #: Whether something was delivered since.
+        self.news = False
         #: What was to stand since then.
         self.wanted: list[Standing] = []
 
@@ -78,22 +94,54 @@ class Life(RuleBasedStateMachine):
     @initialize()
     def begins(self) -> None:
         """The first lists of both."""
-        self._list(FIRST, full=True, rows={one: Row(level=LEVELS[one % 3]) for one in CIVIL})
+        rows = {one: Row(level=LEVELS[one % 3], misnamed=one == MISNAMED[0]) for one in CIVIL}
+        self._list(FIRST, full=True, rows=rows)
         self._workbooks(FIRST, {county: dict.fromkeys(people) for county, people in RURAL.items()})
         self.plain()
 
+    # One rule: of several, hypothesis leaves some out of each life, and with what they need what others need.
     @rule(data=st.data())
-    def departments(self, data: st.DataObject) -> None:
-        """A department delivers something."""
-        often = [self.full, self.delta, self.broken_export]
-        news = [*often, *often, self.again, self.workbooks]
-        if self.put_back:
-            news += [self.catches_up]
-        data.draw(st.sampled_from(news))(data.draw)
+    def happens(self, data: st.DataObject) -> None:
+        """Something happens, every other time what has happened least."""
+        steps = self._possible()
+        least = min(self.met[name] for name in steps)
+        seldom = [name for name in steps if self.met[name] == least]
+        name = data.draw(st.sampled_from(seldom if data.draw(st.booleans()) else list(steps)))
+        self.met[name] += 1
+        steps[name](data.draw)
 
-    def full(self, draw: Draw) -> None:
-        """A full list, of a day that may be before the last one's."""
-        day = max(self.day + timedelta(days=draw(st.integers(-2, 2))), FIRST)
+    def _possible(self) -> dict[str, Callable[[Draw], None]]:
+        """All that may happen now: first what can happen seldom, since a draw leans to what is first."""
+        away = self.dead | (set(TOWN) - self.roster)
+        holds = [one for what, one in self.asked if what == "hold"]
+        cases = [one for what, one in self.asked if what == "case" and one not in self.decided]
+        decided = [one for what, one in self.asked if what == "case" and one in self.decided and self.quiet]
+        often = [("plain run", lambda draw: self.plain()), ("broken export", self.broken_export)]
+        return {
+            **({"hold released": partial(self.decides_hold, holds, release=True)} if holds else {}),
+            **({"hold rejected": partial(self.decides_hold, holds, release=False)} if holds else {}),
+            **({"case decided: the same": partial(self.decides_case, cases, same=True)} if cases else {}),
+            **({"case decided: another": partial(self.decides_case, cases, same=False)} if cases else {}),
+            **({"decision taken back": partial(self.takes_back, decided)} if decided else {}),
+            **(dict(often) if self.news else dict(often[::-1])),
+            "full list": partial(self.full, older=False),
+            "full list of an older day": partial(self.full, older=True),
+            "delta": partial(self.delta, gap=False),
+            "delta behind a gap": partial(self.delta, gap=True),
+            **({"delta fills a gap": self.catches_up} if self.put_back else {}),
+            "list again": self.again,
+            "workbooks": self.workbooks,
+            "dies": partial(self.loses, dies=True),
+            "leaves the roster": partial(self.loses, dies=False),
+            **({"comes back": partial(self.comes_back, away)} if away else {}),
+            "misled run": self.misled,
+            "killed run": self.killed,
+            "dry run": lambda draw: self.previewed(),
+        }
+
+    def full(self, draw: Draw, *, older: bool) -> None:
+        """A full list, of the last one's day, of one before it or after it."""
+        day = max(self.day + timedelta(days=draw(st.integers(-2, -1) if older else st.integers(0, 2))), FIRST)
         out, graded, ended = draw(some), draw(some), draw(some)
         misnamed = draw(st.sets(st.sampled_from(MISNAMED)))
         rows = {one: Row(level=LEVELS[(one + (one in graded)) % 3], misnamed=one in misnamed,
@@ -107,9 +155,9 @@ class Life(RuleBasedStateMachine):
         few = {one: Row(level=LEVELS[one % 3]) for one in list(CIVIL)[kept : FEW + kept]}
         self._list(self.day + model.DAY, full=True, rows=few)
 
-    def delta(self, draw: Draw) -> None:
+    def delta(self, draw: Draw, *, gap: bool) -> None:
         """A delta; the one before it may be on its way still."""
-        if draw(st.booleans()):
+        if gap:
             self.sequence += 1
             late = Listed(sequence=self.sequence, day=self.day, full=False, rows=self._changes(draw(one_or_two), set()))
             self.put_back.append(late)
@@ -145,6 +193,7 @@ class Life(RuleBasedStateMachine):
         self._send(Listed(sequence=self.sequence, day=day, full=full, rows=rows))
 
     def _send(self, one: Listed) -> None:
+        self.news = True
         self.sent[one.sequence] = one
         self.town.put(one)
 
@@ -155,37 +204,39 @@ class Life(RuleBasedStateMachine):
 
     # What the platform's roster says
 
-    @rule(one=st.sampled_from([one for one in TOWN if one not in MISNAMED]), what=st.sampled_from(["dies", "goes"]))
-    def loses(self, one: int, what: str) -> None:
-        """Somebody dies, or leaves the roster; whoever did comes back."""
-        if one in self.dead or one not in self.roster:
-            self.dead.discard(one)
-            self.roster.add(one)
-        elif what == "dies":
-            self.dead.add(one)
-        else:
-            self.roster.discard(one)
+    def loses(self, draw: Draw, *, dies: bool) -> None:
+        """Somebody dies, or leaves the roster."""
+        here = sorted(self.roster - self.dead - set(MISNAMED))
+        one = draw(st.sampled_from(here))
+        self.dead.update({one} if dies else ())
+        self.roster.difference_update(() if dies else {one})
+        self.town.enrol(self.roster, self.dead)
+
+    def comes_back(self, away: Set[int], draw: Draw) -> None:
+        """Whoever died, or left the roster, is there."""
+        one = draw(st.sampled_from(sorted(away)))
+        self.dead.discard(one)
+        self.roster.add(one)
         self.town.enrol(self.roster, self.dead)
 
     # What people decide
 
-    @precondition(lambda self: self.asked)
-    @rule(data=st.data())
-    def decides(self, data: st.DataObject) -> None:
-        """Somebody decides what waits, or takes a decision back."""
-        what, one = data.draw(st.sampled_from(self.asked))
-        yes = data.draw(st.booleans())
-        if what == "hold":
-            self._decides_hold(one, release=yes)
-        elif one not in self.decided:
-            self.town.decide(self.case[one], same=yes)
-            self.decided[one], self.asked = yes, []
-        elif self.quiet:
-            self.town.undo(self.case[one])
-            del self.decided[one]
-            self.plain()
+    def decides_case(self, open_cases: Sequence[int], draw: Draw, *, same: bool) -> None:
+        """Somebody decides whether a row in doubt means whom it may mean."""
+        one = draw(st.sampled_from(open_cases))
+        self.town.decide(self.case[one], same=same)
+        self.decided[one], self.asked = same, []
 
-    def _decides_hold(self, number: int, *, release: bool) -> None:
+    def takes_back(self, decided: Sequence[int], draw: Draw) -> None:
+        """Somebody takes that back."""
+        one = draw(st.sampled_from(decided))
+        self.town.undo(self.case[one])
+        del self.decided[one]
+        self.plain()
+
+    def decides_hold(self, open_holds: Sequence[int], draw: Draw, *, release: bool) -> None:
+        """Somebody decides what becomes of those who are held."""
+        number = draw(st.sampled_from(open_holds))
         (hold,) = [hold for hold in self.town.holds() if hold.id == number]
         if release:
             self.released.add(int(hold.name[-4:]))
@@ -194,36 +245,24 @@ class Life(RuleBasedStateMachine):
 
     # Runs
 
-    @rule(data=st.data())
-    def runs(self, data: st.DataObject) -> None:
-        """A run, that goes well or not, or a dry one."""
-        how = data.draw(st.sampled_from(["plain", "misled", "killed", "previewed"]))
-        if how == "plain":
-            self.plain()
-        elif how == "misled":
-            self.misled(data.draw(st.sampled_from(FAULTS)), lasts=data.draw(st.booleans()))
-        elif how == "killed":
-            self.killed(data.draw(st.integers(1, 14)), after=data.draw(st.booleans()))
-        else:
-            self.previewed()
-
     def plain(self) -> None:
         """A run in which nothing goes wrong."""
         report = self.town.run()
         assert report.exit_code in (ExitCode.DONE, ExitCode.HELD), (report.faults, report.instances)
         self._settled()
 
-    def misled(self, fault: Fault, *, lasts: bool) -> None:
+    def misled(self, draw: Draw) -> None:
         """A run in which a peer does something wrong, once or all the time."""
-        server, name, order = fault
+        (server, name, order), lasts = draw(st.sampled_from(FAULTS)), draw(st.booleans())
         before = self.town.standing()
         self.town.misbehaves(server, name, {**order, "times": ALWAYS if lasts else 1})
         self.town.run()
         self.town.rig.peers.well_behaved()
         self._one_or_the_other(before)
 
-    def killed(self, commit: int, *, after: bool) -> None:
+    def killed(self, draw: Draw) -> None:
         """A run that dies around a commit."""
+        commit, after = draw(st.integers(1, 14)), draw(st.booleans())
         before = self.town.standing()
         self.town.dies(commit, after=after)
         self._one_or_the_other(before)
@@ -242,7 +281,7 @@ class Life(RuleBasedStateMachine):
 
     def _settled(self) -> None:
         """After a run without a fault: every list is taken, and the platform holds what was said."""
-        self.quiet, self.wanted = True, []
+        self.quiet, self.news, self.wanted = True, False, []
         self._rows_add_up()
         self._gaps_wait()
         self._stands(self.town, self.over)
@@ -294,6 +333,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """At the end everything is asked once more."""
+        self.lived.update(self.met)
         try:
             self.plain()
             self._nothing_new()

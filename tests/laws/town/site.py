@@ -187,10 +187,10 @@ class TownSite:
         self.opened.close()
 
 
-def open_town(folder: Path, city: Path) -> TownSite:
-    """A new site of the town."""
+def open_town(folder: Path, city: Path, database: str = "") -> TownSite:
+    """A new site of the town. `database`: where its ledger is; empty = a file of its own."""
     with ExitStack() as stack:
         clock = stack.enter_context(time_machine.travel(datetime.now(UTC), tick=True))
-        rig = stack.enter_context(open_rig(city, folder, CIVIL, RURAL))
+        rig = stack.enter_context(open_rig(city, folder, CIVIL, RURAL, database=database))
         return TownSite(rig=rig, clock=clock, opened=stack.pop_all())
     raise AssertionError
