@@ -19,7 +19,7 @@ def text_of(value: object) -> str:
 
 def held_by_civil(lived: Lived) -> int:
     """Somebody alive, of whom the platform was told, whom the third day's list left out."""
-    told = "SELECT person_key FROM outbox WHERE state = 'done'"
+    told = "SELECT person_key FROM confirmed WHERE origin = 'receipt'"
     left_out = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND left_out"
     return int(ask(lived.site, f"{left_out} AND person_key IN ({told}) LIMIT 1")[0][0])
 
