@@ -50,6 +50,7 @@ HOLD_KINDS = {
     "identity": _("一个县的一种身份离开的人过多"),
     "wrong_department": _("单位代码不对"),
     "wrong_month": _("月份或日期不对"),
+    "wrong_county": _("区划代码是别的县"),
     "mostly_unusable": _("多数行无法采用"),
     "more_unusable": _("无法采用的行大增"),
     "mix_changed": _("类别的比例变了"),

@@ -1,4 +1,4 @@
-"""Whether a list is the wrong one altogether: another month's, another department's, another mix, mostly unusable.
+"""Whether a list is the wrong one altogether: of another month, department, county or mix, or mostly unusable.
 
 Takes a delivery at hand, the deliveries applied before it and its instance's limits; gives what speaks against it, each
 with a code, the reason and the next step. The first list of a scope is judged by itself only. No clock is asked: a
@@ -23,6 +23,8 @@ from gateway.site import Site
 from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.words import _
 
+#: Digits of a county's code.
+_COUNTY = 6
 #: Year, month and perhaps day in a file's name.
 _DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(\d\d)?(?!\d)")
 #: Days between a list's business date and the day in a file's name: it may be exported on the eve, or afterwards.
@@ -53,7 +55,8 @@ def suspicions(
     row = work.row
     place = _place(row)
     earlier = sorted((one for one in applied if _place(one) < place), key=_place)
-    found = [_department(row, earlier), _name(row), _leap(row, earlier, limits), _unusable(work, limits)]
+    found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
+    found += [_leap(row, earlier, limits), _unusable(work, limits)]
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
         alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
@@ -100,6 +103,30 @@ def _fits(day: date, year: str, month: str, of_month: str) -> bool:
     except ValueError:  # no day is said, or none that there is
         return False
     return abs((day - said).days) <= _EXPORTED_WITHIN
+
+
+def _county(site: Site, row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Suspicion | None:
+    """A list of one county, most of whose rows have neither its code nor one that its list before had, such as a
+    withdrawn one: taken for that county's, it would end whoever the county has."""
+    if len(row.scopes) != 1 or row.mode != Mode.FULL or not row.scopes[0]:
+        return None
+    (scope,) = row.scopes
+    before = next((one for one in reversed(earlier) if one.mode == Mode.FULL and scope in one.scopes), None)
+    known = {scope, *(_codes(site, before, scope) if before else ())}
+    codes = _codes(site, row, scope)
+    other, rows = int((~codes.is_in(list(known))).sum()), codes.len()
+    if other <= rows / 2:
+        return None
+    text = _("{scope} 的名单中 {bad}/{rows} 行的区划代码是别的县,疑似别的县的名单 → 请与来源单位核对;{step}")
+    reason = text.format(scope=scope, bad=other, rows=rows, step=_step())
+    return Suspicion(code="wrong_county", bad=other, of=rows, reason=reason)
+
+
+def _codes(site: Site, row: DeliveryRow, scope: str) -> pl.Series:
+    """The county's code in each row of the scope that has one."""
+    rows = site.read_frame(row.entries_file or "", ["scope", "area"]).filter(pl.col("scope") == scope)
+    codes = rows["area"].str.slice(0, _COUNTY)
+    return codes.filter(codes.str.len_chars() == _COUNTY)
 
 
 def _leap(row: DeliveryRow, earlier: Sequence[DeliveryRow], limits: LimitSettings) -> Suspicion | None:

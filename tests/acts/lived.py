@@ -7,7 +7,9 @@ import csv
 import ctypes
 import gzip
 import io
+import itertools
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -72,6 +74,7 @@ class Lived:
 
 
 _made: list[Lived] = []
+_offices = itertools.count(1)
 
 
 def lived(config: pytest.Config, factory: pytest.TempPathFactory) -> Lived:
@@ -99,8 +102,14 @@ def _live(root: Path, stack: ExitStack) -> Lived:
 
 
 def copy(site: Path, to: Path) -> Path:
-    """A copy of a site, keys and ledger included."""
+    """A copy of a site, keys and ledger included, of an office of its own: two sites of one office that talk to one
+    platform within a second draw the same message numbers."""
     shutil.copytree(site, to / "site")
+    file = to / "site" / "gateway.toml"
+    text = file.read_text("utf-8")
+    office = re.search(r'org_code = "(\w{8})\w{4}"', text)
+    assert office
+    file.write_text(text.replace(office[0], f'org_code = "{office[1]}{next(_offices):04d}"'), "utf-8")
     return to / "site"
 
 

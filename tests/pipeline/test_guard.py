@@ -192,6 +192,24 @@ def test_the_limits_are_the_instances_own(guarded: Rig, civil_csv: bytes) -> Non
     raised.site.ledger.close()
 
 
+@pytest.mark.parametrize(
+    ("limits", "state"),
+    [
+        ("unusable_number = 5", "held"),
+        ("unusable_number = 1000", "applied"),
+        ("unusable_number = 5, unusable_share = 1.0, unusable_rise = 1.0", "applied"),
+    ],
+)
+def test_unusable_rows_pass_a_share_and_a_number(guarded: Rig, civil_csv: bytes, limits: str, state: str) -> None:
+    """Damaged rows hold a list only where they are more than both."""
+    rig = _limited(guarded, limits)
+    delivery = civil(2, _damaged(civil_csv), day=SECOND)
+    delivery.put(rig.outbox)
+    rig.run(2)
+    assert state == rig.row(delivery.stem).state
+    rig.site.ledger.close()
+
+
 def test_a_first_list_is_compared_with_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
     """Whatever mix or month a first list has, it is the measure of those to come."""
     rig = _limited(civil_rig, SMALL)

@@ -1,5 +1,7 @@
 """The end of a key of the blind index, and people who left the roster before or after it."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 import sqlalchemy as sa
@@ -19,15 +21,21 @@ from tests.pipeline.rig import Rig, later
 BY = "security"
 
 
+def _somebody_left(rig: Rig) -> tuple[str, Path, bytes]:
+    """Somebody with an identity who left the roster, its file, and what it was with them."""
+    lived_a_day(rig)
+    who = min(record[0] for record in rig.records() if record[-1] == "civil_affairs")
+    file = rig.peers.workdir / "platform" / "roster.csv.gz"
+    whole = file.read_bytes()
+    leave_the_roster(rig, who)
+    rig.run(2)
+    return who, file, whole
+
+
 def test_somebody_whose_number_is_not_known_keeps_their_history(civil_rig: Rig) -> None:
     """Who left before numbers were kept has all that was theirs under a key of their own; when they come back they are
     found by their number again, and nothing changes on the platform."""
-    lived_a_day(civil_rig)
-    who = min(record[0] for record in civil_rig.records() if record[-1] == "civil_affairs")
-    file = civil_rig.peers.workdir / "platform" / "roster.csv.gz"
-    whole = file.read_bytes()
-    leave_the_roster(civil_rig, who)
-    civil_rig.run(2)
+    who, file, whole = _somebody_left(civil_rig)
     believed = explain(civil_rig.site, who, actor="clerk").believed
     with civil_rig.site.ledger.begin() as tx:
         tx.execute(sa.update(t.rosters).values(former=None))
@@ -49,12 +57,7 @@ def test_somebody_whose_number_is_not_known_keeps_their_history(civil_rig: Rig) 
 
 def test_who_comes_back_is_who_they_were(civil_rig: Rig) -> None:
     """Who left the roster is found by their number under the new key, and has their history when they return."""
-    lived_a_day(civil_rig)
-    who = min(record[0] for record in civil_rig.records() if record[-1] == "civil_affairs")
-    file = civil_rig.peers.workdir / "platform" / "roster.csv.gz"
-    whole = file.read_bytes()
-    leave_the_roster(civil_rig, who)
-    civil_rig.run(2)
+    who, file, whole = _somebody_left(civil_rig)
     keys.rotate_index(civil_rig.site, actor=BY)
     before = explain(civil_rig.site, who, actor="clerk")
     assert (False, True) == (before.on_roster, bool(before.believed))

@@ -35,6 +35,12 @@ def _delta(csv: bytes, at: int, change: str, sequence: int, day: date, **manifes
     return civil(sequence, csv_of(row), day=day, mode="D", **manifest)
 
 
+def _strangers(csv: bytes) -> bytes:
+    """The rows of a delta in which nobody is known."""
+    nobody = {"姓名": "阿", "身份证号码": None, "变动类型": "新增"}
+    return csv_of(table(csv).head(40).with_columns(pl.lit(v, pl.String).alias(name) for name, v in nobody.items()))
+
+
 def _end_of_list(csv: bytes) -> int:
     """A row whose number is sound and stands in the list once, and which nothing has ended."""
     frame = table(csv).with_row_index("at")
@@ -123,15 +129,8 @@ def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv:
     """A delta of strangers behind a gap waits and asks nobody; when the gap is filled, it is held, what comes after it
     waits, and once a person has released it, all of them are in use."""
     at, before = _end_of_list(civil_csv), settled.records()
-    rows = (
-        table(civil_csv)
-        .head(40)
-        .with_columns(
-            pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit("新增").alias("变动类型")
-        )
-    )
     second = _delta(civil_csv, at, "新增", 2, SECOND)
-    third = civil(3, csv_of(rows), day=SECOND, mode="D")
+    third = civil(3, _strangers(civil_csv), day=SECOND, mode="D")
     fourth = _delta(civil_csv, at, "停发", 4, THIRD)
     for delta in (third, fourth):
         delta.put(settled.outbox)
@@ -153,14 +152,7 @@ def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv:
 def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> None:
     """Rejected, it stays a gap: what comes after it waits for the next full list."""
     at, before = _end_of_list(civil_csv), settled.records()
-    rows = (
-        table(civil_csv)
-        .head(40)
-        .with_columns(
-            pl.lit("阿").alias("姓名"), pl.lit(None, pl.String).alias("身份证号码"), pl.lit("新增").alias("变动类型")
-        )
-    )
-    held, after = civil(2, csv_of(rows), day=SECOND, mode="D"), _delta(civil_csv, at, "停发", 3, THIRD)
+    held, after = civil(2, _strangers(civil_csv), day=SECOND, mode="D"), _delta(civil_csv, at, "停发", 3, THIRD)
     for delta in (after, held):
         delta.put(settled.outbox)
     settled.run(3)

@@ -6,10 +6,13 @@ from datetime import date
 import pytest
 
 from gateway.acts import runs, undo, verify
+from gateway.acts.rights import MAKER
 from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.model.frames import RECOGNITIONS
+from gateway.model.roles import Role
 from gateway.store import checkpoints, people, withdrawals
 from gateway.testing.platform import PlatformServer
+from tests.acts.lived import moved
 from tests.pipeline.rig import PLATFORM, Records, Rig
 from tests.pipeline.test_person import believe, key_of
 from tests.pipeline.test_verify import verified
@@ -105,6 +108,11 @@ def test_nothing_is_sent_before_a_second_person_says_so(civil_rig: Rig) -> None:
         undo.release(civil_rig.site, seen.row.id, actor="clerk", note="I am sure")
     with pytest.raises(NotAllowed):
         undo.ask(civil_rig.site, run, actor="second-clerk", note=NOTE)
+    moved(civil_rig.site, "clerk", Role.APPROVER)
+    with pytest.raises(NotAllowed) as refused:
+        undo.release(civil_rig.site, seen.row.id, actor="clerk", note="I am an approver now")
+    assert MAKER == refused.value.code
+    moved(civil_rig.site, "clerk", Role.CLERK)
     assert 0 == civil_rig.run().pushed.sent
     undo.reject(civil_rig.site, seen.row.id, actor="clerk", note="it was right")
     with pytest.raises(NotAllowed):

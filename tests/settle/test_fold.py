@@ -299,6 +299,15 @@ def test_the_sources_own_number_holds_back() -> None:
     assert [(1, None), (2, D1), (3, D1)] == [(p[0], p[4]) for p in periods(folded(first, second))]
 
 
+def test_whom_a_person_has_ruled_out_a_number_holds_back_no_longer() -> None:
+    """A row whose 人编号 meant somebody before, and of which a person has decided that it does not, holds them back no
+    more; another whom that number meant it would."""
+    first = said(1, D1, row(1, source_id="450001"), row(2, source_id="450002"), full=True)
+    doubts = [doubt(source_id="450001", ruled_out=[1]), doubt(source_id="450002", ruled_out=[1])]
+    second = said(2, D2, full=True, doubts=doubts)
+    assert [(1, D1), (2, None)] == [(p[0], p[4]) for p in periods(folded(first, second))]
+
+
 def test_a_doubtful_row_keeps_one_of_two_identities() -> None:
     """Who stands on the list, but whose other identity's rows are in review, keeps that one too."""
     first = said(1, D1, row(1), row(1, ALLOWANCE, level="A"), full=True)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acts import look, runs
+from gateway.acts import holds, look, runs
 from gateway.acts.lists import import_list, would_import
 from gateway.errors import DeliveryRefused, NotAllowed, NotFound
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
 from tests.acts.acceptance.test_preview import dump
 from tests.acts.lived import Lived, ask, copy, opened
-from tests.pipeline.rig import later
 
 DAY = date(2026, 11, 3)
 FULL = "MZ_451000_20261101_F_0001"
@@ -35,7 +34,7 @@ def test_a_list_on_a_stick_comes_to_what_it_comes_to_by_wire(lived: Lived, tmp_p
     """The department's archive, imported by hand, gives the same outcomes as when it was fetched; once only."""
     root = copy(lived.fresh, tmp_path)
     first = brought(archive(lived, FULL), day=date(2026, 11, 1), sequence=1)
-    with later(hours=1), opened(root) as site:  # else its messages may have numbers that were used
+    with opened(root) as site:
         intake, report = import_list(site, "civil_affairs", first, actor="clerk", day=DAY)
         assert report is not None
         again, none = import_list(site, "civil_affairs", first, actor="clerk", day=DAY)
@@ -55,7 +54,7 @@ def test_a_dry_import_shows_and_leaves_nothing(lived: Lived, tmp_path: Path) -> 
     root = copy(lived.fresh, tmp_path)
     first = brought(archive(lived, FULL), day=date(2026, 11, 1), sequence=1)
     (tmp_path / "none.csv").write_text("甲,乙\n1,2\n", "utf-8")
-    with later(hours=1), opened(root) as site:  # its message numbers are nobody else's
+    with opened(root) as site:  # its message numbers are nobody else's
         report = runs.run(site, ["tax"], DAY, actor="clerk")  # brings the roster
         assert report is not None
         assert [] == report.faults
@@ -134,3 +133,32 @@ def test_a_county_s_workbook_speaks_for_its_county(lived: Lived, tmp_path: Path)
         newest = look.received(site, instance="rural_revitalization", actor="clerk")[-1]
     assert ("applied", file.stem) == (newest.state, newest.name)
     assert before == ask(root, "SELECT count(*) FROM departures WHERE scope <> ?", county)
+
+
+@pytest.mark.parametrize("other", ["451002", "999999"])
+def test_a_workbook_under_another_county_is_held(lived: Lived, tmp_path: Path, other: str) -> None:
+    """Whose list it is, its rows say: imported under another county, however few people that has, it ends nobody."""
+    root = copy(lived.site, tmp_path)
+    file = next(path for path in lived.city.glob("day2/xczx/outbox/*/*.xlsx") if other not in path.name)
+    before = ask(root, "SELECT count(*) FROM departures")
+    with opened(root) as site:
+        import_list(site, "rural_revitalization", brought(file, scope=other), actor="clerk", day=DAY)
+        newest = look.received(site, instance="rural_revitalization", actor="clerk")[-1]
+    assert ("held", "wrong_county", file.stem) == (newest.state, newest.code, newest.name)
+    assert before == ask(root, "SELECT count(*) FROM departures")
+
+
+def test_codes_that_a_county_had_before_are_its_own(lived: Lived, tmp_path: Path) -> None:
+    """Where a person has said that a county's list has other codes than the county, such as withdrawn ones, the next is
+    not held for them again."""
+    root = copy(lived.site, tmp_path)
+    file = next(lived.city.glob("day2/xczx/outbox/*/*.xlsx"))
+    with opened(root) as site:
+        import_list(site, "rural_revitalization", brought(file, scope="999999"), actor="clerk", day=DAY)
+        (hold,) = [one for one in holds.held(site, actor="clerk") if one.kind == "wrong_county"]
+        digest = holds.shown(site, hold.id, actor="colleague").digest
+        holds.release(site, hold.id, digest=digest, actor="colleague", note="旧区划代码", day=DAY)
+        following = brought(file, day=DAY, scope="999999")
+        import_list(site, "rural_revitalization", following, actor="clerk", day=DAY)
+        newest = look.received(site, instance="rural_revitalization", actor="clerk")[-1]
+    assert ("applied", "") == (newest.state, newest.code)
