@@ -148,6 +148,7 @@ def destroy(site: Site, key_id: str, *, actor: str, note: str, patience: Patienc
         with site.ledger.begin() as tx:
             may(tx)
         if key_id in [one.key_id for one in site.keyring.ring.file.index]:
+            _check_old_index(site, key_id)
             return runs.patiently(lambda: _destroy_index(site, key_id, actor, note, may), patience)
         if signing := [one for one in site.keyring.ring.file.signing if one.key_id == key_id]:
             return destroy_signing(site, signing[0], actor=actor, note=note, may=may)
@@ -200,17 +201,22 @@ def _destroy(site: Site, key_id: str, actor: str, note: str, may: May) -> str:
     return name
 
 
+def _check_old_index(site: Site, key_id: str) -> str:
+    """The key in force, which it is not, nor was within the hour. One that never came into force needs no hour."""
+    with site.ledger.begin() as tx:
+        in_force, since = indexkeys.in_force(tx)
+    if key_id == in_force:
+        step = _("请先用 gateway keys rotate --index 换用新密钥")
+        raise NotAllowed(_("{key_id} 是正在使用的密钥,不能销毁").format(key_id=key_id), next_step=step)
+    if since is not None and since + SETTLING > ledger_now():
+        what = _("换用新密钥不足一小时,可能还有内容正用旧密钥写入")
+        raise TryLater(what, next_step=_("请一小时后再试"))
+    return in_force
+
+
 def _destroy_index(site: Site, key_id: str, actor: str, note: str, may: May) -> str:
-    """One that never came into force needs no hour, and nothing to be proved."""
     with site.lock():
-        with site.ledger.begin() as tx:
-            in_force, since = indexkeys.in_force(tx)
-        if key_id == in_force:
-            step = _("请先用 gateway keys rotate --index 换用新密钥")
-            raise NotAllowed(_("{key_id} 是正在使用的密钥,不能销毁").format(key_id=key_id), next_step=step)
-        if since is not None and since + SETTLING > ledger_now():
-            what = _("换用新密钥不足一小时,可能还有内容正用旧密钥写入")
-            raise TryLater(what, next_step=_("请一小时后再试"))
+        in_force = _check_old_index(site, key_id)
         sweep(site)
         found = proved(site)
         with site.ledger.begin() as tx:

@@ -90,7 +90,7 @@ def test_the_old_key_goes_after_proof(civil_rig: Rig) -> None:
     assert {"people": len(numbers(site)), "decisions": 0} == said["found_without"]
     assert [new] == [one.key_id for one in site.keyring.ring.file.index]
     assert set() == found_in_frames(site, set(digests))
-    with reopened(civil_rig) as again:
+    with later(hours=1.2), reopened(civil_rig) as again:
         assert before == told(again)
         assert 0 == again.run().pushed.sent
         with again.site.ledger.begin() as tx:
