@@ -25,8 +25,9 @@ from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open, sm4_gcm_seal
 _CHINA = timezone(timedelta(hours=8))
 _SERVICE = "/fsi/api/rsfComIfsService/callService"
 _HEADERS = {"Content-Type": "application/json; charset=utf-8"}
-#: Message numbers that the gateway does not draw meanwhile: yesterday's.
-_NUMBERS = count(int(f"{datetime.now(_CHINA) - timedelta(days=1):%Y%m%d%H%M%S}0000"))
+#: Messages are numbered from a day ago, where the gateway does not draw its numbers meanwhile: so many each second.
+_YESTERDAY, _EACH_SECOND = datetime.now(_CHINA) - timedelta(days=1), 10_000
+_NUMBERS = count()
 #: Bytes of an envelope to bytes of an answer.
 Post = Callable[[bytes], bytes]
 
@@ -72,7 +73,9 @@ class Bare:
         return json.loads(sm4_gcm_open(self._sm4, nonce, base64.b64decode(sealed), number.encode()))
 
     def _envelope(self, infno: str, plain: bytes) -> bytes:
-        msgid, nonce = f"{self._org}{next(_NUMBERS):018d}", secrets.token_bytes(12)
+        second, number = divmod(next(_NUMBERS), _EACH_SECOND)
+        msgid = f"{self._org}{_YESTERDAY + timedelta(seconds=second):%Y%m%d%H%M%S}{number:04d}"
+        nonce = secrets.token_bytes(12)
         data = base64.b64encode(sm4_gcm_seal(self._sm4, nonce, plain, msgid.encode())).decode()
         time = datetime.now(_CHINA).strftime("%Y-%m-%d %H:%M:%S")
         signed = self._key.sign("|".join((infno, msgid, time, self._sign_no, data)).encode())

@@ -19,17 +19,20 @@ HIDDEN = "***"
 #: A digit, half or full width; \d would also take those of other scripts, which our texts do not hold.
 _D = "[0-9０-９]"
 #: What may stand between the digits of a number that was split to be read.
-_GAP = "[ \\-‐–—·.．　]?"
+_GAP = "(?:[^\\S\\r\\n]|[-‐–—·.．/／\u200b-\u200d\u2060\ufeff]){0,2}"
+#: How the check character X is written, or what stands where it was.
+_CHECK = "[0-9０-９XxＸｘⅩⅹХхΧχ×*＊]"
 #: A mobile number, with or without the country's code: 11 digits that begin with 13 to 19.
 _MOBILE = f"(?:[+＋]?(?:86|８６){_GAP})?[1１][3-9３-９]{_D}{_GAP}{_D}{{4}}{_GAP}{_D}{{4}}"
-#: Area, date of birth, sequence: 18 characters in three or four groups, or without any.
-_NUMBER = f"{_D}{{6}}{_GAP}{_D}{{4}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}{_GAP}[0-9０-９XxＸｘ]"
+#: Area, date of birth, sequence: 18 characters in three or four groups, or without any; of old, 15.
+_NUMBER = f"{_D}{{6}}{_GAP}{_D}{{4}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}{_GAP}{_CHECK}"
+_OLD = f"{_D}{{6}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}"
 #: 15 digits and more, which nothing that a person need read has, but for message numbers.
-_LONG = f"{_D}{{15,}}[XxＸｘ]?"
+_LONG = f"{_D}{{15,}}{_CHECK}?"
 #: Look-arounds, since \b sees no boundary between a digit and a Chinese character.
-_SOMEBODY = re.compile(f"(?<!{_D})(?:{_NUMBER}|{_LONG}|{_MOBILE})(?!{_D})")
-#: Digests and public keys: hexadecimal with letters, in the lengths that they have.
-_HEX = r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{%d}(?![0-9A-Za-z])"
+_SOMEBODY = re.compile(f"(?<!{_D})(?:{_NUMBER}|{_LONG}|{_OLD}|{_MOBILE})(?!{_D})")
+#: Digests and public keys: hexadecimal with letters, in the lengths that they have; no number with a word after it.
+_HEX = r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?![0-9]{15,18}[a-f]+(?![0-9a-f]))[0-9a-f]{%d}(?![0-9A-Za-z])"
 #: Organisation (12), time (14), sequence (4): the platform's contract.
 _MESSAGE = r"(?<![0-9])[0-9]{12}20[0-9]{2}[01][0-9][0-3][0-9][0-2][0-9][0-5][0-9][0-5][0-9][0-9]{4}(?![0-9])"
 _KEPT = re.compile("|".join([*(_HEX % n for n in (16, 24, 32, 40, 64, 128)), _MESSAGE]))
@@ -53,10 +56,12 @@ def redacted(value: Any, shown: Collection[str] = ()) -> Any:  # whatever somebo
         return {redacted(k): v if k in shown else redacted(v, shown) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(v, shown) for v in value]
-    if value is None or isinstance(value, bool | float):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return HIDDEN if redact(str(value)) != str(value) else value
+    if isinstance(value, float) and not value.is_integer():
+        return value
+    if isinstance(value, int | float):
+        return HIDDEN if redact(str(int(value))) != str(int(value)) else value
     return redact(str(value))
 
 

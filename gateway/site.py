@@ -76,7 +76,7 @@ class Site:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as fault:
                 what, step = _("另一个运行正在进行"), _("请等它结束后再试;可用 gateway runs 查看")
-                raise TryLater(what, next_step=step) from fault
+                raise TryLater(what, next_step=step) from (None if isinstance(fault, BlockingIOError) else fault)
             with self.ledger.lease(_place(file)):
                 yield
 

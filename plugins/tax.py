@@ -27,8 +27,8 @@ from gateway.plugin import (
 )
 
 #: The month in which the collection for the next year begins, and the last one in which something of the year before
-#: may come.
-BEGINS, ENDS = 9, 3
+#: may come: bureaus collect until February, some until March, and what is booked late or returned comes after.
+BEGINS, ENDS = 9, 6
 
 
 class TaxOptions(HttpOptions):

@@ -36,11 +36,11 @@ def wide(text: str) -> str:
 
 def split(number: str, gap: str) -> str:
     """A number as people write it to be read."""
-    cuts = {18: (6, 10, 12, 14), 11: (3, 7)}.get(len(number), ())
+    cuts = {18: (6, 10, 12, 14, 17), 15: (6, 8, 10, 12), 11: (3, 7)}.get(len(number), ())
     return gap.join(number[a:b] for a, b in zip((0, *cuts), (*cuts, len(number)), strict=True))
 
 
-forms = st.sampled_from(["", " ", "-", "·", "wide"])
+forms = st.sampled_from(["", " ", "-", "·", "/", "  ", "\t", "\u00a0", "\u200b", " - "[:2], "wide"])
 
 
 @given(number=numbers | old | mobiles | psn_nos, before=around, after=around, form=forms)
@@ -55,6 +55,19 @@ def test_a_number_leaves_in_no_form(number: str, before: str, after: str, form: 
     assert written not in said
     if number.isdigit():
         assert HIDDEN == redacted(int(number))
+        assert len(number) > 15 or HIDDEN == redacted(float(number))
+
+
+@pytest.mark.parametrize("check", "XxＸⅩХ×*")
+@pytest.mark.parametrize("gap", ["", " ", "\u200b"])
+def test_however_its_check_character_is_written(check: str, gap: str) -> None:
+    """An X from another alphabet, or a star for it, is part of the number."""
+    assert HIDDEN == redact(split(NUMBER[:17] + check, gap))
+
+
+def test_a_number_with_a_word_is_no_digest() -> None:
+    """What follows a number does not make it one of the forms that stay."""
+    assert f"{HIDDEN}abcdef" == redact("451002199003071234abcdef")
 
 
 @pytest.mark.parametrize(

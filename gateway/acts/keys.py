@@ -224,8 +224,8 @@ def _destroy_index(site: Site, key_id: str, actor: str, note: str, may: May) -> 
             told = {"key": key_id, "found_without": found}
             record_act(tx, actor=actor, act="keys.destroy", note=note, **told)
         site.keyring.ring.drop_index(key_id, in_force)
-        site.ledger.scrub()
         name = certify(site, "index", **told)
+        site.ledger.scrub()
     log(_("旧的索引密钥已销毁"), action="keys.destroyed", key=key_id, certificate=name)
     return name
 

@@ -5,6 +5,7 @@ Colours and the terminal's width only where there is a terminal; wide Chinese te
 
 import json
 import re
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ from gateway.redact import redact, redacted
 
 #: What people look somebody up by, on the platform and here (a keyed digest), and whom they call: shown as they are.
 _SHOWN = frozenset({"psn_no", "person_key", "person", "contact"})
-#: Around what is shown as it is: characters that Unicode keeps out of every text.
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+#: Around what is shown as it is: characters that Unicode keeps out of every text, and what no text can know.
+_OURS = secrets.token_hex(8)
+_OPEN, _CLOSE = f"\ufdd0{_OURS}", f"{_OURS}\ufdd1"
 _MARKED = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
 _whole: ContextVar[bool] = ContextVar("whole", default=False)
 #: Columns of a table that goes into a file or a pipe, where nothing needs to be folded.

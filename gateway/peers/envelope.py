@@ -225,9 +225,9 @@ class EnvelopePeer:
                 raise self._refusal(infno, reply)
 
     def _waits(self, waited: float, reply: _Reply) -> bool:
-        """Whether a run is patient enough for what the platform asks."""
-        asked = _asked(reply.err_msg)
-        return waited + asked <= MOST_WAITED and not self._http.retry.is_beyond(asked)
+        """Whether a run is patient enough for what the platform asks. What is prepared is there for this msgid alone:
+        a run that left early would have it begin anew."""
+        return waited + _asked(reply.err_msg) <= MOST_WAITED
 
     def _carried_out(self, infno: str, msgid: str, plain: bytes, sign_no: str) -> _Reply:
         """One answer that verifies. Anything less leaves the outcome unknown: `PeerUnreachable`."""

@@ -22,13 +22,14 @@ class Retry:
     first_wait: float
     #: Seconds that no single wait exceeds, where the peer does not say when to come back.
     longest_wait: float
-    #: Seconds that are waited where it says so. It is never asked before; beyond, this run gives up.
+    #: Seconds that are waited at most where it says so. It is never asked before; beyond, this run gives up.
     longest_asked: float = 180.0
 
     def wait(self, failures: int, asked: float | None = None) -> float:
-        """Seconds to wait after this many failures in a row (from 1); `asked` is the peer's Retry-After."""
+        """Seconds to wait after this many failures in a row (from 1); `asked` is the peer's Retry-After, which never
+        makes a wait shorter: a peer that says 0 would have all tries within milliseconds."""
         own = self.first_wait * 2.0 ** min(failures - 1, 30)  # 2**30: far over any cap, and no overflow
-        return min(own, self.longest_wait) if asked is None else asked
+        return max(min(own, self.longest_wait), asked or 0.0)
 
     def is_beyond(self, asked: float | None) -> bool:
         """Whether the peer wants to be left alone for longer than a run waits."""

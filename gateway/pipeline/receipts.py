@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from gateway.acquire import SourceSession
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, PeerUnreachable
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.known import known
@@ -17,13 +17,14 @@ from gateway.vault.sm import sm3_hex
 
 
 def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError | None:
-    """Writes the receipts of an instance that are new or changed. The fault that stopped it, if one did."""
+    """Writes the receipts of an instance that are new or changed. The first fault, if there was one: where the
+    department cannot be reached, the others wait with it."""
     with site.ledger.begin() as tx:
         applied = deliveries.select(tx, instance=instance.name, states=[DeliveryState.APPLIED])
     due = _due(applied)
     if not due:
         return None
-    source = site.plugins.source(instance.settings.plugin)(instance.options)
+    source, first = site.plugins.source(instance.settings.plugin)(instance.options), None
     with SourceSession(
         instance=instance.name,
         today=today,
@@ -36,10 +37,13 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
                 with known(f"{instance.name} {row.name}"):
                     source.feedback(session, _receipt(site, row))
             except GatewayError as fault:
-                return fault
+                first = first or fault
+                if isinstance(fault, PeerUnreachable):
+                    break
+                continue
             with site.ledger.begin() as tx:
                 deliveries.receipt_written(tx, row.id, row.review_digest)
-    return None
+    return first
 
 
 def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:

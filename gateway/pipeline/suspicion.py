@@ -15,7 +15,7 @@ import polars as pl
 
 from gateway.model.deliveries import Mode
 from gateway.model.holds import WHOLE, Breach
-from gateway.pipeline.work import Work
+from gateway.pipeline.work import COUNTY_DIGITS, Work
 from gateway.settings import LimitSettings
 from gateway.settle import LookLimits, looks, oddities
 from gateway.settle.looks import LOOKS, SEEN, Oddity
@@ -23,8 +23,8 @@ from gateway.site import Site
 from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.words import _
 
-#: Digits of a county's code.
-_COUNTY = 6
+#: Share of a list's rows from which on a code is one of its county's, and no stray row's.
+_OWN = 0.2
 #: Year, month and perhaps day in a file's name.
 _DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(\d\d)?(?!\d)")
 #: Days between a list's business date and the day in a file's name: it may be exported on the eve, or afterwards.
@@ -106,14 +106,16 @@ def _fits(day: date, year: str, month: str, of_month: str) -> bool:
 
 
 def _county(site: Site, row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Suspicion | None:
-    """A list of one county, most of whose rows have neither its code nor one that its list before had, such as a
-    withdrawn one: taken for that county's, it would end whoever the county has."""
+    """A list of one county, most of whose rows have neither its code nor one that its list before had in earnest, such
+    as a withdrawn one: taken for that county's, it would end whoever the county has."""
     if len(row.scopes) != 1 or row.mode != Mode.FULL or not row.scopes[0]:
         return None
     (scope,) = row.scopes
     before = next((one for one in reversed(earlier) if one.mode == Mode.FULL and scope in one.scopes), None)
-    known = {scope, *(_codes(site, before, scope) if before else ())}
-    codes = _codes(site, row, scope)
+    known, codes = {scope}, _codes(site, row, scope)
+    if before:
+        earlier_codes = _codes(site, before, scope).value_counts(normalize=True)
+        known |= set(earlier_codes.filter(pl.col("proportion") >= _OWN)["area"])
     other, rows = int((~codes.is_in(list(known))).sum()), codes.len()
     if other <= rows / 2:
         return None
@@ -125,8 +127,8 @@ def _county(site: Site, row: DeliveryRow, earlier: Sequence[DeliveryRow]) -> Sus
 def _codes(site: Site, row: DeliveryRow, scope: str) -> pl.Series:
     """The county's code in each row of the scope that has one."""
     rows = site.read_frame(row.entries_file or "", ["scope", "area"]).filter(pl.col("scope") == scope)
-    codes = rows["area"].str.slice(0, _COUNTY)
-    return codes.filter(codes.str.len_chars() == _COUNTY)
+    codes = rows["area"].str.slice(0, COUNTY_DIGITS)
+    return codes.filter(codes.str.len_chars() == COUNTY_DIGITS)
 
 
 def _leap(row: DeliveryRow, earlier: Sequence[DeliveryRow], limits: LimitSettings) -> Suspicion | None:

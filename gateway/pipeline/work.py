@@ -30,6 +30,8 @@ _OF_PAYMENTS = [
     "row", "scope", "number", "number_state", "name_key", "fault", "dup_key", "gives", "none_reason", "change",
     "remark", "said_dead",
 ]  # fmt: skip
+#: Digits of a county's code, with which an area's begins.
+COUNTY_DIGITS = 6
 #: Payments whose claims are cut at once.
 PAYMENTS_AT_ONCE = 1_000_000
 #: Cases of rows, with the scope of each, and what of the source could still tell whom they mean.
@@ -184,7 +186,7 @@ def _previous(
 
 
 def _said(row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) -> Said:
-    place, scopes = turn(row), set(entries["scope"].unique())
+    place = turn(row)
     return Said(
         delivery=place.delivery,
         mode=place.mode,
@@ -193,9 +195,25 @@ def _said(row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) ->
         scopes=place.scopes,
         rows=statements(entries, resolutions),
         unresolved=unresolved(entries, resolutions),
-        empty_scopes=tuple(scope for scope in row.scopes if scope not in scopes),
-        incomplete=any(code == INCOMPLETE for code, _detail in landing_of(row).remarks),
+        mistrusted=_mistrusted(row, entries),
     )
+
+
+def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
+    """Scopes of which nobody is believed to have left, and why. Of several counties' workbooks two may have been mixed
+    up: most rows of the one have the other's code."""
+    if row.mode != Mode.FULL:
+        return {}
+    if any(code == INCOMPLETE for code, _detail in landing_of(row).remarks):
+        return dict.fromkeys(row.scopes, "incomplete")
+    said, scopes = set(entries["scope"].unique()), set(row.scopes) - {""}
+    found = {scope: "empty" for scope in row.scopes if scope not in said}
+    if len(scopes) > 1:
+        county = pl.col("area").str.slice(0, COUNTY_DIGITS)
+        other = county.is_in(list(scopes)) & (county != pl.col("scope"))
+        share = entries.group_by("scope").agg(other=other.sum() / (county.str.len_chars() == COUNTY_DIGITS).sum())
+        found |= {scope: "wrong_county" for scope in share.filter(pl.col("other") > 1 / 2)["scope"]}
+    return found
 
 
 def in_force(rows: Sequence[DeliveryRow]) -> dict[int, set[str]]:

@@ -13,7 +13,8 @@ from pypinyin import Style, pinyin
 UNREADABLE = "?"
 #: How `ü` is typed: on keyboards, in passports since 2012, and before.
 _SPELT_V = ("v", "yu", "u")
-_TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
+#: A name's letters that stand together, and each other character.
+TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
 
 
 @lru_cache(maxsize=30_000)
@@ -25,7 +26,7 @@ def syllables(character: str) -> frozenset[str]:
 
 def agree(sent: str, on_roster: str) -> bool:
     """True where both keys can be one name. Pure; keys come from `normalise.names.key`."""
-    return _fits(_TOKENS.findall(sent.replace("ü", "v")), on_roster, proven=False)
+    return _fits(TOKENS.findall(sent.replace("ü", "v")), on_roster, proven=False)
 
 
 def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:

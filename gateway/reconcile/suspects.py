@@ -1,17 +1,21 @@
 """Whom an unresolved row may name. A departure waits while such a row may be that person.
 
-Source: contract «Departures»: its number, as sent or nearly (one digit wrong or missing, two neighbours swapped), or
-its name is theirs, and nothing else contradicts, nor has a person said that it is somebody else.
+Source: contract «Departures»: its number, as sent or nearly (one digit wrong, missing or too many, two neighbours
+swapped), or its name is theirs, and nothing else contradicts, nor has a person said that it is somebody else.
 """
 
 import re
+from itertools import islice, product
 
 import polars as pl
-from pypinyin import Style, lazy_pinyin
+
+from gateway.reconcile.names import TOKENS, UNREADABLE, syllables
 
 _LENGTH = 18
 #: People looked at in one go; 35 keys each bound the memory.
 _CHUNK = 50_000
+#: Ways to read one name; few characters have three, and names have four.
+_READINGS = 64
 
 
 def may_name(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -55,7 +59,8 @@ def _masks(frame: pl.DataFrame, number: str) -> pl.DataFrame:
 def _nearly(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     mine = _masks(known.drop_nulls("their_number"), "their_number")
     theirs = _masks(rows.drop_nulls("number"), "number")
-    return pl.concat([mine.join(theirs, on=["scope", "mask"]), _shorter(known, rows)], how="diagonal")
+    found = [mine.join(theirs, on=["scope", "mask"]), _shorter(known, rows), _longer(known, rows)]
+    return pl.concat(found, how="diagonal")
 
 
 def _shorter(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -64,10 +69,23 @@ def _shorter(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     if short.is_empty():
         return short.clear()
     whole = known.filter(pl.col("their_number").str.len_chars() == _LENGTH)
-    n = pl.col("their_number")
-    left = [pl.concat_str(n.str.slice(0, i), n.str.slice(i + 1)) for i in range(_LENGTH)]
-    mine = whole.with_columns(mask=pl.concat_list(left).list.unique()).explode("mask")
-    return mine.join(short, on=["scope", "mask"])
+    return _one_less(whole, "their_number", _LENGTH).join(short, on=["scope", "mask"])
+
+
+def _longer(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in whose number one character is too many, and whose it may be."""
+    long = rows.filter(pl.col("number").str.len_chars() == _LENGTH + 1)
+    if long.is_empty():
+        return long.clear()
+    whole = known.filter(pl.col("their_number").str.len_chars() == _LENGTH).with_columns(mask="their_number")
+    return whole.join(_one_less(long, "number", _LENGTH + 1), on=["scope", "mask"])
+
+
+def _one_less(frame: pl.DataFrame, number: str, length: int) -> pl.DataFrame:
+    """A row for every `mask` that numbers of that length come to without one character."""
+    n = pl.col(number)
+    left = [pl.concat_str(n.str.slice(0, i), n.str.slice(i + 1)) for i in range(length)]
+    return frame.with_columns(mask=pl.concat_list(left).list.unique()).explode("mask")
 
 
 def _by_sound(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -88,22 +106,33 @@ def _by_sound(known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     mine = _with_sound(known.drop_nulls("their_name"), "their_name")
     theirs = _with_sound(named, "name_key")
     marked = theirs.filter(pl.col("name_key").str.contains(r"\?"))
-    return pl.concat([mine.join(theirs, on=["scope", "sounds"]), *_by_mark(mine, marked)], how="diagonal")
+    alike = mine.join(theirs.rename({"sounds": "heard"}), on=["scope", "run_on"])
+    return pl.concat([alike, *_by_mark(mine, marked)], how="diagonal")
 
 
 def _by_mark(mine: pl.DataFrame, marked: pl.DataFrame) -> list[pl.DataFrame]:
     """Rows in whose name a mark stands for a character: each fits every name that sounds so around the mark."""
     pairs = []
     for sounds, rows in marked.partition_by("sounds", as_dict=True).items():
-        syllables = re.findall(r"\?|[^? ]+", str(sounds[0]))  # neighbouring marks come as one word
-        pattern = " ".join(r"\S+" if s == "?" else re.escape(s) for s in syllables)
+        pattern = " ".join(r"\S+" if s == UNREADABLE else re.escape(s) for s in str(sounds[0]).split())
         fits = mine.filter(pl.col("sounds").str.contains(f"^{pattern}$"))
-        pairs.append(fits.join(rows.drop("sounds"), on="scope"))
+        pairs.append(fits.join(rows.drop("sounds", "run_on"), on="scope"))
     return pairs
 
 
 def _with_sound(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Names as toneless syllables. Only departing people and unresolved rows come here: the few."""
+    """A row for every way to read the name: `sounds`, toneless syllables with a blank between them, and `run_on`,
+    without. Only departing people and unresolved rows come here: the few."""
     names = frame[name].unique()
-    sounds = [" ".join(lazy_pinyin(text, style=Style.NORMAL)) for text in names.to_list()]
-    return frame.join(pl.DataFrame({name: names, "sounds": pl.Series(sounds, dtype=pl.String)}), on=name)
+    sounds = pl.DataFrame({name: names, "sounds": pl.Series(map(_sounds, names), dtype=pl.List(pl.String))})
+    sounds = sounds.explode("sounds").with_columns(run_on=pl.col("sounds").str.replace_all(" ", "", literal=True))
+    return frame.join(sounds, on=name)
+
+
+def _sounds(name: str) -> list[str]:
+    """Every way to read a name of characters, letters and marks. `ü` may be typed `v`, `yu` or `u`."""
+    ways = []
+    for token in TOKENS.findall(name.replace("ü", "v")):
+        read = syllables(token) if len(token) == 1 else ()
+        ways.append(sorted({*read, *(s.replace("v", "u") for s in read)}) or [re.sub("(?<=[ln])yu", "v", token)])
+    return list(dict.fromkeys(" ".join(way) for way in islice(product(*ways), _READINGS)))

@@ -74,12 +74,14 @@ _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 def _last_words(rows: pl.DataFrame) -> pl.DataFrame:
     """Of each person and identity the last statement and the last stop of a delivery, and whether the stop comes
-    `after` the statement: it stands below it, and is of no day before the statement begins."""
+    `after` the statement: it stands below it, and neither its day nor its recognition is before the statement
+    begins."""
     said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
     said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
     stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
     said = said.join(stated, on=KEY, how="left", maintain_order="left")
-    after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
+    of_before = (pl.col("last") < pl.col("begun")) | (pl.col("first") < pl.col("begun")).fill_null(value=False)
+    after = (pl.col("row") > pl.col("stated")) & ~of_before
     return said.with_columns(after=after.fill_null(value=False))
 
 
@@ -157,13 +159,14 @@ class _Run:
         )
         again = pl.col("waits") & pl.col("person_key").is_in(self._taken_back.implode())
         gone = gone.join(over, on=KEY, how="left").with_columns(over=pl.col("over").fill_null(value=False) & ~again)
-        leaving = gone.filter(pl.col("left_out") & (~pl.col("waits") | pl.col("over")))
+        # Who is named under another identity may have both: the row of the other may be what is missing.
+        counts = pl.col("left_out") | pl.col("scope").is_in(list(said.mistrusted))
+        leaving = gone.filter(counts & (~pl.col("waits") | pl.col("over")))
         judged = judge(
             leaving,
             holding,
             delivery=said.delivery,
-            empty_scopes=said.empty_scopes,
-            incomplete=said.incomplete,
+            mistrusted=said.mistrusted,
             limits=self._limits,
             decided=self._decided,
             approved=self._approved,

@@ -49,8 +49,7 @@ def judge(
     holding: pl.DataFrame,
     *,
     delivery: int,
-    empty_scopes: tuple[str, ...],
-    incomplete: bool = False,
+    mistrusted: Mapping[str, str],
     limits: Limits,
     decided: Mapping[Place, str],
     approved: Approved,
@@ -63,9 +62,7 @@ def judge(
     person, and what a person said stays, even where a changed roster leaves fewer of them; but a release is of the set
     that was `approved`: another set is held again.
     """
-    never = dict.fromkeys(leaving["scope"].unique() if incomplete else (), "incomplete")
-    never |= dict.fromkeys(empty_scopes, "empty")
-    past = _scopes(leaving, holding, delivery, never, limits, decided)
+    past = _scopes(leaving, holding, delivery, mistrusted, limits, decided)
     frame = leaving.select("scope", "person_key", "identity", "over").unique(maintain_order=True)
     by_scope = pl.col("scope").replace_strict(
         {breach.scope: word for breach, word in past}, default=None, return_dtype=pl.String
@@ -95,12 +92,11 @@ def _scopes(
     leaving: pl.DataFrame,
     holding: pl.DataFrame,
     delivery: int,
-    never: Mapping[str, str],
+    mistrusted: Mapping[str, str],
     limits: Limits,
     decided: Mapping[Place, str],
 ) -> list[tuple[Breach, str]]:
-    """Scopes past the limits, held or decided before, or whose silence is `never` believed (scope -> why), and what is
-    said of each."""
+    """Scopes past the limits, `mistrusted` (scope -> why), held or decided before, and what is said of each."""
     people = leaving.group_by("scope").agg(**_PEOPLE)
     base = holding.group_by("scope").agg(holding=pl.col("person_key").n_unique())
     found = []
@@ -108,8 +104,8 @@ def _scopes(
     for scope, number, rest, of in people.iter_rows():
         before = decided.get(Place(delivery, scope))
         past = number > limits.number and number > limits.share * of
-        if past or scope in never or before is not None:
-            kind = never.get(scope, "scope")
+        if past or scope in mistrusted or before is not None:
+            kind = mistrusted.get(scope, "scope")
             breach = Breach(delivery=delivery, scope=scope, leaving=rest, holding=of, kind=kind)
             found.append((breach, before or "held"))
     return found

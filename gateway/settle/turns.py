@@ -1,7 +1,7 @@
 """Deliveries in the order in which they count, and the state that they lead to."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
@@ -35,10 +35,9 @@ class Said(Turn):
     rows: pl.DataFrame
     #: `statements.UNRESOLVED`
     unresolved: pl.DataFrame
-    #: Scopes for which it has no row at all: that everybody left is never believed without a person.
-    empty_scopes: tuple[str, ...] = ()
-    #: Not all of it came, as far as is known: whom it leaves out may stand in what is missing.
-    incomplete: bool = False
+    #: Scopes of which nobody is believed to have left until a person says so -> why: `empty`, without a row at all;
+    #: `incomplete`, since not all of the list came; `wrong_county`, since its rows are of another scope.
+    mistrusted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

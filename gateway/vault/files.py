@@ -1,9 +1,11 @@
 """Key files: written whole and closed to others, and what is said of a damaged one."""
 
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,17 @@ def write_private(path: Path, content: Mapping[str, Any] | str, *, replace: bool
     if replace:
         os.replace(partial, path)
     sync_folder(path.parent)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process, and one thread of it, changes the key files of a folder at a time. Not to be entered twice."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def key_bytes(secret: SecretStr, length: int, name: str) -> bytes:

@@ -7,12 +7,10 @@ provider. It is replaced as a whole, by one process at a time, and a process tha
 at its next seal. `KeyFault` for a file that is missing, damaged, open to others, or of another provider.
 """
 
-import fcntl
-import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,7 +18,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.errors import KeyFault, SealBroken
-from gateway.vault.files import damaged, write_private
+from gateway.vault.files import alone, damaged, write_private
 from gateway.vault.header import Epoch
 from gateway.vault.provider import FIRST_INDEX, InternalKey, KeyHandle, KeyProvider
 from gateway.vault.secrets import refuse_open_to_others
@@ -153,7 +151,7 @@ class Ring:
 
     def add_signing(self, provider: KeyProvider, first: date) -> SigningEntry:
         """The provider's next signing key signs from that day on. KeyFault where it has none of the next index."""
-        with self._alone():
+        with alone(self._path.parent):
             self._provider, old = provider, self._fresh().file
             index = old.signing[-1].index + 1
             public = provider.public_key(index).hex
@@ -165,7 +163,7 @@ class Ring:
 
     def end_signing(self, key_id: str) -> None:
         """That key signs no more; its public half stays."""
-        with self._alone():
+        with alone(self._path.parent):
             old = self._fresh().file
             signing = tuple(
                 one.model_copy(update={"ended": one.ended or _now()}) if one.key_id == key_id else one
@@ -175,7 +173,7 @@ class Ring:
 
     def begin_epoch(self) -> EpochEntry:
         """A new epoch, under which everything is sealed from now on; the index's key passes to it."""
-        with self._alone():
+        with alone(self._path.parent):
             old, entry = self._fresh(), new_epoch(self._provider)
             epoch = _epoch(self._provider, entry)
             index = [_wrapped_index(one.key_id, one.created, epoch, _index_key(old, one)) for one in old.file.index]
@@ -185,7 +183,7 @@ class Ring:
     def drop_epoch(self, key_id: str) -> None:
         """Takes an epoch's key out of the ring: what is sealed under it never opens again. Raises KeyFault for the
         newest, and for one that is not there."""
-        with self._alone():
+        with alone(self._path.parent):
             old = self._fresh().file
             if key_id not in [entry.key_id for entry in old.epochs[:-1]]:
                 step = _("可用 gateway keys list 查看;最新的密钥不能销毁")
@@ -196,7 +194,7 @@ class Ring:
     def begin_index(self, in_force: str) -> IndexEntry:
         """A new key of the blind index, beside the one in force; where there is one already that never came into
         force, since whoever began it was stopped, that one."""
-        with self._alone():
+        with alone(self._path.parent):
             old = self._fresh()
             if old.file.index[-1].key_id != in_force:
                 return old.file.index[-1]
@@ -208,7 +206,7 @@ class Ring:
     def drop_index(self, key_id: str, in_force: str) -> None:
         """Takes a key of the blind index out of the ring: nobody works out its digests any more. Raises KeyFault for
         the one in force, and for one that is not there."""
-        with self._alone():
+        with alone(self._path.parent):
             old = self._fresh().file
             left = tuple(entry for entry in old.index if entry.key_id != key_id)
             if len(left) == len(old.index) or key_id == in_force:
@@ -247,16 +245,6 @@ class Ring:
 
     def _write(self, file: RingFile) -> None:
         write_private(self._path, file.model_dump(mode="json"), replace=True)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process changes the ring at a time."""
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
 
 
 def create(path: Path, provider: KeyProvider) -> Ring:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.errors import KeyFault, SealBroken
-from gateway.vault.files import damaged, key_bytes, write_private
+from gateway.vault.files import alone, damaged, key_bytes, write_private
 from gateway.vault.provider import FIRST_INDEX, SoftHandle, SoftProvider
 from gateway.vault.secrets import refuse_open_to_others
 from gateway.vault.sm import SM4_KEY_BYTES, Sm2PrivateKey
@@ -115,19 +115,21 @@ def material_of(folder: Path, passphrase: SecretStr) -> Material:
 
 def change_passphrase(folder: Path, old: SecretStr, new: SecretStr, cost: Cost) -> None:
     """The same keys under another passphrase. The file is replaced as a whole, or not at all."""
-    write_private(folder / FILE, _sealed(material_of(folder, old), new, cost), replace=True)
+    with alone(folder):
+        write_private(folder / FILE, _sealed(material_of(folder, old), new, cost), replace=True)
 
 
 def change_signing(
     folder: Path, passphrase: SecretStr, *, add: int | None = None, drop: int | None = None
 ) -> SoftProvider:  # fmt: skip
     """A new signing key under that index, unless there is one; or none any more. The file is replaced as a whole."""
-    material, cost = material_of(folder, passphrase), _cost(folder)
-    signing = {index: key for index, key in material.signing.items() if index != drop}
-    if add is not None and add not in signing:
-        signing[add] = SecretStr(Sm2PrivateKey.generate().pair_hex)
-    now = Material(root=material.root, signing=signing)
-    write_private(folder / FILE, _sealed(now, passphrase, cost), replace=True)
+    with alone(folder):
+        material, cost = material_of(folder, passphrase), _cost(folder)
+        signing = {index: key for index, key in material.signing.items() if index != drop}
+        if add is not None and add not in signing:
+            signing[add] = SecretStr(Sm2PrivateKey.generate().pair_hex)
+        now = Material(root=material.root, signing=signing)
+        write_private(folder / FILE, _sealed(now, passphrase, cost), replace=True)
     return now.provider(KIND, FILE)
 
 

@@ -206,14 +206,18 @@ def test_still_preparing(waits: list[float]) -> None:
 
 @pytest.mark.integration
 def test_preparing_takes_long(waits: list[float]) -> None:
-    """-425 is obeyed in full, also before another msgid; beyond a run's patience it is left, and says when to come."""
+    """-425 is obeyed in full, for ten minutes at once too, and before another msgid; beyond a run's patience it is
+    left, and says when to come."""
     platform = Platform(bad(-425, "retry_after=100"))
     with Scripted(platform) as server, client(server.base) as http, pytest.raises(PeerRefused):
         peer(http).export("L101", {"as_of": None}, "m" * 30, MemorySink())
     assert {100.0} == set(waits) and len(waits) == len(platform.asked) - 1
     waits.clear()
-    platform = Platform(bad(-425, "retry_after=600"))
-    with Scripted(platform) as server, client(server.base) as http, pytest.raises(PeerRefused, match="600 秒"):
+    platform = Platform(bad(-425, "retry_after=600"), good({"a": 1}))
+    assert ({"a": 1}, [600.0]) == (call(platform), waits)
+    waits.clear()
+    platform = Platform(bad(-425, "retry_after=1000"))
+    with Scripted(platform) as server, client(server.base) as http, pytest.raises(PeerRefused, match="1000 秒"):
         peer(http).export("L101", {"as_of": None}, "m" * 30, MemorySink())
     assert ([], 1) == (waits, len(platform.asked))
 

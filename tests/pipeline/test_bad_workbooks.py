@@ -11,6 +11,7 @@ import pytest
 
 from gateway.acts import look
 from gateway.errors import ExitCode
+from gateway.store import decisions
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import sums, workbook
 from tests.pipeline.rig import Records, Rig, open_rig
@@ -91,6 +92,28 @@ def test_repaired_workbooks_are_taken(
     shutil.copytree(city / "day1" / "xczx" / "outbox" / DAY1, rig.rural / DAY1, dirs_exist_ok=True)
     assert ExitCode.DONE == rig.run().exit_code
     assert quiet("rural_revitalization") == rig.records()
+
+
+def test_two_counties_workbooks_that_were_mixed_up_end_nobody(new_rig: NewRig) -> None:
+    """Where two counties' workbooks stand under each other's names, however few people they have, those whom either
+    leaves out wait for a person; the other counties go on."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    assert ExitCode.DONE == rig.run().exit_code
+    before = rig.records()
+    folder = rig.rural / DAY2
+    shutil.copytree(rig.rural / DAY1, folder)
+    books = [path.rename(folder / path.name.replace(DAY1, DAY2)) for path in sorted(folder.glob("*.xlsx"))]
+    one, other = sorted(books, key=lambda path: path.stat().st_size)[:2]
+    mixed_up = one.read_bytes(), other.read_bytes()
+    for path, content in zip((other, one), mixed_up, strict=True):
+        path.write_bytes(content)
+    sums(folder)
+    assert ExitCode.HELD == rig.run(2).exit_code
+    assert before == rig.records()
+    with rig.site.ledger.begin() as tx:
+        found = {(hold.scope, hold.breach.kind) for hold in decisions.holds(tx)}
+    assert {(path.name.split("_")[1], "wrong_county") for path in (one, other)} == found
 
 
 @pytest.mark.parametrize(

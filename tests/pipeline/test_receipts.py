@@ -7,6 +7,8 @@ from pathlib import Path
 import python_calamine as calamine
 import sqlalchemy as sa
 
+from gateway.errors import ExitCode
+from gateway.store import Tx, deliveries
 from gateway.store import tables as t
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import sums
@@ -23,15 +25,17 @@ def test_an_earlier_set_of_workbooks_never_writes_over_a_later_one(new_rig: NewR
     """Where a case of a date's earlier set is decided, the receipts of its later set are the last that come."""
     rig = new_rig("rural_revitalization")
     (day,) = (city / "day1" / "xczx" / "outbox").iterdir()
-    books = sorted(day.glob("*.xlsx"))[:2]
+    book = min(day.glob("*.xlsx"))
+    county = book.name.split("_")[1]
     folder = rig.rural / day.name
     folder.mkdir(exist_ok=True)
-    shutil.copy(books[0], folder)
+    shutil.copy(book, folder)
     sums(folder)
     rig.run()
     earlier = _written(rig, day.name)
-    # What stood in the other county's workbook is the first county's now, under the first's name.
-    (folder / books[0].name).write_bytes(books[1].read_bytes())
+    # What the county says of the next day stands under the first's name.
+    (later,) = (city / "day2" / "xczx" / "outbox").glob(f"*/XCZX_{county}_*.xlsx")
+    (folder / book.name).write_bytes(later.read_bytes())
     sums(folder)
     rig.run()
     last = _written(rig, day.name)
@@ -41,3 +45,37 @@ def test_an_earlier_set_of_workbooks_never_writes_over_a_later_one(new_rig: NewR
         tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == first).values(receipt_digest=""))
     rig.run()
     assert last == _written(rig, day.name)
+
+
+def test_a_crash_between_two_receipts_of_one_name_leaves_the_later_one_due(civil_rig: Rig) -> None:
+    """In the moment in which an earlier receipt lies where a later one was, the later one is due again."""
+    with civil_rig.site.ledger.begin() as tx:
+        for name, content in (("one", "1"), ("one", "2"), ("other", "3")):
+            number = deliveries.add_refused(
+                tx, instance="civil_affairs", name=name, content_digest=content, manifest_digest="", code="",
+                message="", files=[],
+            )  # fmt: skip
+            assert number
+            deliveries.receipt_written(tx, number, "d")
+        assert ["d"] * 3 == _receipts(tx)
+        deliveries.receipt_written(tx, 1, "e")
+        assert ["e", "", "d"] == _receipts(tx)
+
+
+def _receipts(tx: Tx) -> list[str]:
+    return [row.receipt_digest for row in deliveries.select(tx)]
+
+
+def test_one_receipt_that_fails_does_not_keep_the_others_back(new_rig: NewRig) -> None:
+    """A receipt that a department's folder does not take is told, and those of other lists are written."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    rig.peers.stage(2)
+    days = sorted(path.name for path in rig.rural.iterdir())
+    assert len(days) > 1
+    # Where the first one's receipts would lie there is a file.
+    blocked = rig.rural.parent / "inbox" / days[0]
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.write_text("")
+    assert ExitCode.LATER == rig.run().exit_code
+    assert all(list((rig.rural.parent / "inbox" / day).iterdir()) for day in days[1:])

@@ -35,12 +35,24 @@ def named(they: pl.DataFrame = THEY, **row: object) -> list[int]:
 
 @pytest.mark.parametrize(
     "sent",
-    [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*", A[:9] + A[10:]],
-    ids=["as sent", "one wrong", "swapped", "wrong check", "one missing"],
-)
+    [A, A[:9] + str((int(A[9]) + 1) % 10) + A[10:], A[:14] + A[15] + A[14] + A[16:], A[:17] + "*", A[:9] + A[10:],
+     A[:9] + A[8:], A[:12] + "7" + A[12:]],
+    ids=["as sent", "one wrong", "swapped", "wrong check", "one missing", "one doubled", "one too many"],
+)  # fmt: skip
 def test_numbers_as_sent_or_nearly(sent: str) -> None:
-    """Its number, with one digit wrong or missing or two neighbours swapped, is theirs; without a name, too."""
+    """Its number, with one digit wrong, missing or too many, or two swapped, is theirs; without a name, too."""
     assert [1] == named(number=sent, name="-") == named(number=sent, name="谁")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "sent"),
+    [("吕丽", "lyu丽"), ("吕丽", "lu丽"), ("吕丽", "路丽"), ("曾强", "增强"), ("单雄", "善雄"), ("单雄", "丹雄"),
+     ("韦伟", "weiwei")],
+)  # fmt: skip
+def test_a_name_that_can_be_read_alike(theirs: str, sent: str) -> None:
+    """Of characters with several readings each counts, of pinyin each way to type `ü`, together or apart."""
+    they = THEY.head(1).with_columns(name_key=pl.lit(theirs))
+    assert [1] == named(they, number="", name=sent)
 
 
 def test_other_numbers_name_nobody() -> None:

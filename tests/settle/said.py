@@ -73,7 +73,7 @@ def said(
     full: bool = False,
     doubts: Sequence[Mapping[str, object]] = (),
     scopes: tuple[str, ...] = ("",),
-    empty: tuple[str, ...] = (),
+    mistrusted: Mapping[str, str] | None = None,
 ) -> Said:
     """One delivery."""
     return Said(
@@ -84,7 +84,7 @@ def said(
         scopes=scopes,
         rows=pl.DataFrame([{n: r.get(n) for n in STATEMENTS} for r in rows], schema=STATEMENTS),
         unresolved=pl.DataFrame([{n: r.get(n) for n in UNRESOLVED} for r in doubts], schema=UNRESOLVED),
-        empty_scopes=empty,
+        mistrusted=mistrusted or {},
     )
 
 

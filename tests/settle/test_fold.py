@@ -11,6 +11,7 @@ from tests.settle.said import (
     ALLOWANCE,
     D1,
     ILL,
+    MARGINAL,
     MONTHS,
     POOR,
     SEVERE,
@@ -61,8 +62,19 @@ def test_a_delta_leaves_nobody_out() -> None:
 def test_a_missing_county_says_nothing() -> None:
     """A full list speaks for its scopes only: people of a county whose workbook is missing keep what they have."""
     first = said(1, D1, row(1, scope="451022"), row(2, scope="451023"), full=True, scopes=("451022", "451023"))
-    second = said(2, D2, full=True, scopes=("451022",), empty=())
+    second = said(2, D2, full=True, scopes=("451022",))
     assert [(1, D1), (2, None)] == [(p[0], p[4]) for p in periods(folded(first, second))]
+
+
+def test_what_is_missing_of_a_list_may_be_somebodys_other_row() -> None:
+    """Who stands on a list of which rows are missing under one identity, keeps the other until a person says so."""
+    both = said(1, D1, row(1), row(1, MARGINAL), *map(row, range(2, 9)), full=True)
+    one = [row(1), *map(row, range(2, 9))]
+    whole, short = (said(2, D2, *one, full=True, mistrusted=m) for m in ({}, {"": "incomplete"}))
+    assert [(MARGINAL, D1), (POOR, None)] == [(p[1], p[4]) for p in periods(folded(both, whole)) if p[0] == 1]
+    result = folded(both, short)
+    assert [(MARGINAL, None), (POOR, None)] == [(p[1], p[4]) for p in periods(result) if p[0] == 1]
+    assert [("incomplete", 1)] == [(breach.kind, breach.leaving) for breach in result.breaches]
 
 
 def test_what_had_ended_does_not_depart() -> None:
@@ -268,7 +280,7 @@ def test_what_was_held_waits_for_a_person() -> None:
 
 def test_a_scope_without_any_row_is_held() -> None:
     """That everybody of a scope is gone is never believed without a person, however few they are."""
-    result = folded(said(1, D1, row(1), full=True), said(2, D2, full=True, empty=("",)))
+    result = folded(said(1, D1, row(1), full=True), said(2, D2, full=True, mistrusted={"": "empty"}))
     assert [(2, "", 1, 1)] == [(b.delivery, b.scope, b.leaving, b.holding) for b in result.breaches]
     assert [None] == [p[4] for p in periods(result)]
 

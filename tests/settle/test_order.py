@@ -38,8 +38,8 @@ def test_the_later_list_of_a_date_is_its_word() -> None:
 @pytest.mark.parametrize("later", [many(30), []], ids=["half of them", "nobody"])
 def test_the_later_list_of_a_date_is_guarded(later: list[dict[str, object]]) -> None:
     """A second list for one date that leaves out more than the limits ends nobody until a person says so."""
-    empty = () if later else ("",)
-    result = folded(said(1, D1, *many(60), full=True), said(2, D1, *later, full=True, empty=empty))
+    mistrusted = {} if later else {"": "empty"}
+    result = folded(said(1, D1, *many(60), full=True), said(2, D1, *later, full=True, mistrusted=mistrusted))
     assert [None] * 60 == [p[4] for p in periods(result)]
     assert [(2, 60 - len(later))] == [(breach.delivery, breach.leaving) for breach in result.breaches]
 
@@ -75,9 +75,21 @@ def test_several_rows_of_one_person_in_a_delta(
     assert (level, last) == periods(result)[-1][2::2] and len(periods(result)) == 1
 
 
-def test_a_stop_of_an_earlier_period_does_not_end_the_next() -> None:
-    """A stop below a statement that begins after it is of the period before."""
+@pytest.mark.parametrize(
+    ("stopped", "before"),
+    [
+        (("2024-03-01", "2026-10-31"), [("B", BEFORE_D1)]),
+        ((None, "2026-10-31"), [("B", BEFORE_D1)]),
+        # Until after the next one begins, which replaces it.
+        (("2024-03-01", "2026-11-30"), []),
+    ],
+)
+def test_a_stop_of_an_earlier_period_does_not_end_the_next(
+    stopped: tuple[str | None, str], before: list[tuple[str, date]]
+) -> None:
+    """A stop below a statement that begins after its day, or after the recognition that it ends, is of the period
+    before."""
     anew = row(1, ALLOWANCE, "2026-11-03", level="A")
-    old = {**stop(1, ALLOWANCE, "2024-03-01", "2026-10-31"), "row": 2}
+    old = {**stop(1, ALLOWANCE, *stopped), "row": 2}
     result = folded(said(1, D1, row(1, ALLOWANCE, level="B"), full=True), said(2, D3, anew, old))
-    assert [("B", BEFORE_D1), ("A", None)] == [p[2::2] for p in periods(result)]
+    assert [*before, ("A", None)] == [p[2::2] for p in periods(result)]

@@ -4,7 +4,7 @@ Takes a seed and a day's number; gives rounds. The same seed gives the same roun
 of its death depends on the machine besides.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -68,7 +68,7 @@ _PLATFORM: Orders = (
     ("preparing", {}),
     ("lock", {}),
 )
-#: Server → what it may do. The platform is drawn as often as all departments together.
+#: Server → what it may do.
 WRONGS: Mapping[str, Orders] = {
     CIVIL: _SFTP,
     RURAL: _SFTP,
@@ -76,8 +76,12 @@ WRONGS: Mapping[str, Orders] = {
     TAX: _TAX,
     PLATFORM: _PLATFORM,
 }
-_SERVERS = (CIVIL, RURAL, FEDERATION, TAX, PLATFORM, PLATFORM, PLATFORM, PLATFORM)
-_PLACES = ("", "L201", "L201", "L101", "L202", "9001", "/fsi/file/")
+#: Where the platform's faults may be, but for those that are possible in some places only.
+_PLACES = ("", "L201", "L201", "L101", "9001", "/fsi/file/")
+_EXPORTS = ("", "L101")
+_OWN_PLACES = {
+    "wrong_digest": _EXPORTS, "lie_total": _EXPORTS, "preparing": _EXPORTS, "lock": ("",), "gone": ("",)
+}  # fmt: skip
 
 
 def kind(server: str, name: str) -> str:
@@ -128,9 +132,11 @@ def rounds(seed: int, day: int, count: int) -> Iterator[Round]:
     parts = ["mz", "xczx", "federation"]
     rng.shuffle(parts)
     comes = {count * at // len(parts): part for at, part in enumerate(parts)}
+    # The platform is drawn as often as all departments together.
+    decks = [_deck(rng, servers) for servers in (WRONGS.keys() - {PLATFORM}, {PLATFORM})]
     for number in range(count):
         yield Round(
-            wrongs=[_wrong(rng) for _each in range(rng.randint(0, 4))],
+            wrongs=[_wrong(rng, next(rng.choice(decks))) for _each in range(rng.randint(0, 4))],
             dies=rng.random(),
             clock=rng.uniform(-MOST_CLOCK, MOST_CLOCK) if rng.random() < 0.3 else 0.0,
             jumps=rng.choice([0.0, rng.random()]),
@@ -144,10 +150,16 @@ def _outage(rng: Random) -> Outage:
     return Outage(at=rng.random(), seconds=rng.uniform(0.05, 1.5), stop=rng.choice(["fast", "immediate"]))
 
 
-def _wrong(rng: Random) -> Wrong:
-    server = rng.choice(_SERVERS)
-    name, options = rng.choice(WRONGS[server])
-    where = rng.choice(_PLACES) if server == PLATFORM and name != "lock" else ""
-    after = rng.randint(0, 2) if server != PLATFORM else 0
+def _deck(rng: Random, servers: Iterable[str]) -> Iterator[tuple[str, str, Mapping[str, Option]]]:
+    """Whatever these servers may do, each once in a random order, then again in another."""
+    cards = [(server, name, options) for server in sorted(servers) for name, options in WRONGS[server]]
+    while True:
+        yield from rng.sample(cards, len(cards))
+
+
+def _wrong(rng: Random, card: tuple[str, str, Mapping[str, Option]]) -> Wrong:
+    server, name, options = card
+    where = rng.choice(_OWN_PLACES.get(name, _PLACES)) if server == PLATFORM else ""
+    after = rng.choice((0, 0, 1, 2)) if server != PLATFORM else 0
     order: dict[str, Option] = {"times": rng.randint(1, 4), "after": after, "where": where}
     return Wrong(server=server, name=name, order={**order, **options})
