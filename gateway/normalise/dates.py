@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from gateway.normalise.text import half_width
+from gateway.normalise.text import DASHES, half_width, packed
 
 #: Excel's day zero; serials below 60 fall into its fictitious leap day and never come.
 EXCEL_EPOCH = date(1899, 12, 30)
@@ -21,7 +21,7 @@ DAYS = (date(1850, 1, 1), date(9999, 12, 31))
 
 #: The two usual forms, as `plain_day` reads them.
 PLAIN = r"^[0-9]{4}(?:[0-9]{4}|-[0-9]{2}-[0-9]{2})$"
-_SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?$"
+_SEPARATED = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})[日号]?$"
 _TIME = r"[\s\u00a0T]+\d{1,2}:\d{1,2}.*$"
 _COMPACT = r"^(\d{4})(\d{2})(\d{2})(?:0{6})?$"
 _MONTH = r"^(\d{4})(?:[-/.年](\d{1,2})月?|(\d{2}))$"
@@ -59,11 +59,16 @@ def day_part(cell: pl.Expr) -> pl.Expr:
     return half_width(cell).str.replace(_TIME, "")
 
 
+def bare(cell: pl.Expr) -> pl.Expr:
+    """The cell as `first_day` and `last_day` read it: without its time, blanks and marks."""
+    return packed(day_part(cell)).str.replace_all(DASHES, "-")
+
+
 def first_day(text: pl.Expr) -> pl.Expr:
-    """A first day: yyyyMM is the 1st. Null where empty or impossible. Takes `text.packed` cells."""
+    """A first day: yyyyMM is the 1st. Null where empty or impossible. Takes `bare` cells."""
     return pl.coalesce(_exact(text), _month_start(text))
 
 
 def last_day(text: pl.Expr) -> pl.Expr:
-    """A last day: yyyyMM is the month's last. Null where empty or impossible. Takes `text.packed` cells."""
+    """A last day: yyyyMM is the month's last. Null where empty or impossible. Takes `bare` cells."""
     return pl.coalesce(_exact(text), _month_start(text).dt.month_end())

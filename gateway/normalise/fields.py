@@ -9,7 +9,6 @@ import polars as pl
 from gateway.model.mapping import Column, ListMapping
 from gateway.normalise import dates, names, numbers
 from gateway.normalise.cells import CELL, Reading, Steps, mend, read_cells, read_values
-from gateway.normalise.tables import strip_blanks
 from gateway.normalise.text import PLAIN, packed, trimmed
 
 
@@ -52,11 +51,11 @@ def _cleaned(column: Column) -> pl.Expr:
     """A cell of the column without its dirt."""
     match column.kind:
         case "digits":
-            return strip_blanks(CELL).str.extract(r"^(\d+)")
+            return packed(CELL).str.extract(r"^([0-9]+)")
         case "amount":
             return packed(CELL).str.replace_all(",", "")
         case "date_first" | "date_last" | "date_birth":
-            return packed(dates.day_part(CELL))
+            return dates.bare(CELL)
         case _:
             return packed(CELL)
 

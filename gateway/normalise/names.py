@@ -11,11 +11,11 @@ from functools import cache, reduce
 import opencc
 import polars as pl
 
-from gateway.normalise.text import BLANKS, NOTHING, half_width, no_word
+from gateway.normalise.text import BLANKS, DASHES, NOTHING, half_width, no_word
 
 #: What stands for one character that could not be read.
 UNREADABLE = "?"
-_SEPARATORS = r"[·•．・･‧.∙⋅●﹒·⸱]"
+_SEPARATORS = rf"[·•．・･‧.∙⋅●﹒·⸱˙ᐧㆍ､-]|{DASHES}"
 _WILD = ["□", "*", "�", "■", "_", "﹖", "﹡"]
 #: Code points of tables before GB18030-2022, where a character was still in the private use area.
 _PRIVATE = {
@@ -24,6 +24,10 @@ _PRIVATE = {
     0xE855: 0x241FE, 0xE864: 0x9FBB, 0xE7C7: 0x1E3F,
 }  # fmt: skip
 _PRIVATE_USE = r"[\u{E000}-\u{F8FF}\u{F0000}-\u{10FFFD}]"
+#: Which form of a character is meant; it is the same character.
+_VARIANT = r"[\u{E0100}-\u{E01EF}]+"
+#: Pinyin with its tones → without; `ü` stays.
+_TONES = dict(zip("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹ", "aaaaeeeeiiiioooouuuuüüüünnn", strict=True))
 
 
 @cache
@@ -52,13 +56,14 @@ def clean() -> str:
 
 
 def _bare(text: pl.Expr) -> pl.Expr:
-    return half_width(text).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+", "")
+    return half_width(text).str.replace_all(rf"{BLANKS}+|['\"`‘’“”]+|{_VARIANT}", "")
 
 
 def _unified(text: pl.Expr) -> pl.Expr:
     text = text.str.replace_all(_SEPARATORS, "")
     text = text.map_batches(_simplified, return_dtype=pl.String).str.replace_all(_PRIVATE_USE, UNREADABLE)
-    return text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD)).str.to_lowercase()
+    text = text.str.replace_many(_WILD, [UNREADABLE] * len(_WILD)).str.to_lowercase()
+    return text.str.replace_many(list(_TONES), list(_TONES.values()))
 
 
 def _no_blank(text: pl.Expr) -> pl.Expr:

@@ -6,7 +6,6 @@ from gateway.errors import PeerBroken
 from gateway.model.frames import ROSTER
 from gateway.normalise import dates, names, numbers
 from gateway.normalise.cells import CELL, Reading, mend, read_values
-from gateway.normalise.text import packed
 from gateway.words import _
 
 COLUMNS = (
@@ -16,7 +15,7 @@ COLUMNS = (
 _BIRTH = Reading(
     usual=dates.PLAIN,
     quick=[[dates.plain_day(CELL).alias("birth")]],
-    patient=[[dates.first_day(packed(dates.day_part(CELL))).alias("birth")]],
+    patient=[[dates.first_day(dates.bare(CELL)).alias("birth")]],
 )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Any
 
 import polars as pl
@@ -25,11 +25,10 @@ from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_packed, listed
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.text import BLANKS
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
-#: Rows above a header that may hold titles; the contract says three, some offices add a few.
+#: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.
 HEADER_WITHIN = 20
 #: Uncompressed bytes of one workbook; the largest county's has about 60 MB.
 WORKBOOK_LIMIT = 2 * 1024**3
@@ -161,6 +160,7 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     cells = frame.select(pl.exclude("line", "broken")).columns
     others = {f"{_NOBODYS}{i}": i for i in range(len(cells)) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
+    frame = _without_footers(frame, mapping, undecoded=every)
     frame = frame.select(pl.col("line") + above, "broken", *columns)
     _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
@@ -183,11 +183,17 @@ def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int,
     return first, 0, 0
 
 
+def _without_footers(frame: pl.DataFrame, mapping: ListMapping, *, undecoded: bool) -> pl.DataFrame:
+    """Without the sums and signatures below the data; `undecoded`: the cells are those of `encodings.undecoded`."""
+    below = frame.tail(HEADER_WITHIN if mapping.footers else 0).select(pl.exclude("line", "broken").fill_null(""))
+    if undecoded:
+        below = below.with_columns(encodings.decoded(cells)[0] for cells in below.iter_columns())
+    firsts = (next(filter(None, map(_header_key, row)), "") for row in reversed(below.rows()))
+    return frame.head(frame.height - len([*takewhile(lambda first: first.startswith(mapping.footers), firsts)]))
+
+
 def _after_lines(text: bytes, lines: int) -> bytes:
-    at = 0
-    for _line in range(lines):
-        at = text.index(b"\n", at) + 1
-    return text[at:] if at else text
+    return text.split(b"\n", lines)[-1]
 
 
 def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> None:
@@ -391,8 +397,3 @@ def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:
 
 def _json_text(value: Any) -> str | None:  # JSON from outside
     return None if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def strip_blanks(column: pl.Expr) -> pl.Expr:
-    """Without blanks anywhere; used for codes and identifiers."""
-    return column.str.replace_all(f"{BLANKS}+", "")

@@ -2,8 +2,16 @@
 
 import polars as pl
 
-#: Blanks that people and systems leave in cells: spaces of every width, control characters, zero-width marks, a BOM.
-BLANKS = r"[\s\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]"
+#: Blanks that people and systems leave in cells: spaces of every width, control characters, zero-width marks, marks of
+#: direction and of variants, a BOM.
+BLANKS = (
+    r"[\s\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    r"\ufe00-\ufe0f\ufeff]"
+)
+#: Marks around a cell by which a spreadsheet or a hand kept it a text: `'2026`, `="2026"`.
+_MARKS = "['‘’`´′\"“”=]"
+#: Dashes that stand for a hyphen.
+DASHES = "[‐‑‒–—―−]"
 #: Words that mean an empty cell (contract: dirt).
 NOTHING = ["", "-", "--", "—", "——", "/", "\\", "无", "暂无", "空", "NULL", "null", "None", "N/A"]
 
@@ -31,5 +39,6 @@ def trimmed(column: pl.Expr) -> pl.Expr:
 
 
 def packed(column: pl.Expr) -> pl.Expr:
-    """Half-width, without any blank inside; a word for «nothing» becomes null."""
-    return no_word(half_width(column).str.replace_all(f"{BLANKS}+", ""))
+    """Half-width, without any blank inside or marks around; a word for «nothing» becomes null."""
+    bare = half_width(column).str.replace_all(f"{BLANKS}+", "")
+    return no_word(bare.str.replace_all(f"^{_MARKS}+|{_MARKS}+$", ""))

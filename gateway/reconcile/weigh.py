@@ -79,7 +79,7 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
     `told`: a person named them. `settled`: they are beyond doubt. `rivals`: they would be, but for another, be it one
     whom something contradicts. `moved`: a person of this name and the number's birth date who lives there. `namesake`:
     one of this very name and the number's birth date who lives there, where the claim is linked to somebody of another
-    spelling.
+    spelling; and where its number is its head's, anybody of this very name there.
     """
     order = ["claim", "told", "possible", "score", "person_key"]
     ranked = weighed.sort(order, descending=[False, True, True, True, False])
@@ -105,10 +105,13 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
 
 def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
     area = pl.col("area")
+    # A row with its head's number that is not the head's may be about anybody there who has the head's name.
+    of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False) & _same_name()
+    namesake = _twin() | of_head & (pl.col("kind_2") != "birth_other").fill_null(value=True)
     return frame.with_columns(
         told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
         possible=pl.col("named") & ~pl.col("against"),
-        twin=_twin() & (area.is_null() | pl.col("p_village").str.starts_with(area)),
+        twin=namesake & (area.is_null() | pl.col("p_village").str.starts_with(area)),
         moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
     ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
 

@@ -67,14 +67,18 @@ def _compared(now: pl.DataFrame, before: pl.DataFrame, keys: list[str]) -> pl.Da
 
 
 def _mix(now: pl.DataFrame, before: pl.DataFrame, limits: LookLimits) -> list[Oddity]:
-    """Half the sum of the differences of the shares: the share of the rows that stand elsewhere than before."""
+    """Half the sum of the differences of the shares is the share of the rows that stand elsewhere than before; but a
+    list that only lacks rows, whatever their category, is no other list: of its departures others decide. So no more
+    rows stand elsewhere than its categories have more of than before."""
     both = _compared(now, before, ["category", "level"])
     rows, rows_before = int(both["now"].sum()), int(both["before"].sum())
     if not rows or not rows_before:
         return []
-    moved = (both["now"] / rows - both["before"] / rows_before).abs().sum() / 2
-    if moved > limits.mix_share and moved * rows > limits.mix_number:
-        return [Oddity(code="mix_changed", rows=round(moved * rows), of=rows)]
+    elsewhere = (both["now"] / rows - both["before"] / rows_before).abs().sum() / 2 * rows
+    more = int((both["now"] - both["before"]).clip(lower_bound=0).sum())
+    moved = min(round(elsewhere), more)
+    if moved > limits.mix_share * rows and moved > limits.mix_number:
+        return [Oddity(code="mix_changed", rows=moved, of=rows)]
     return []
 
 

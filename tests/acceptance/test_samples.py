@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gateway.store import deliveries
+from gateway.store import decisions, deliveries
 from tests.acceptance.town import OR_REVIEW, Town, town
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
@@ -115,7 +115,7 @@ def test_doubtful_rows_of_the_samples_are_settled(samples: Town) -> None:
 
 def test_records_of_the_samples_are_those_of_the_truth(samples: Town) -> None:
     """After each of the five days the platform holds exactly the truth's records of all people but those with a row
-    that a person must still look at."""
+    that a person must still look at. The half list of the last day is in use, and only its departures wait."""
     for day in range(1, DAYS + 1):
         report = samples.live(day)
         assert [] == report.faults
@@ -126,3 +126,14 @@ def test_records_of_the_samples_are_those_of_the_truth(samples: Town) -> None:
         assert [] == expected.join(actual, on=RECORD, how="anti").rows()
         assert [] == actual.join(expected, on=RECORD, how="anti").rows()
         assert expected.height == actual.height > 0
+    assert [("applied", [""])] == half_list(samples)
+
+
+def half_list(at: Town) -> list[tuple[str, list[str]]]:
+    """What became of the list of day 5 that has half of the people: its state, and the scopes that wait."""
+    with at.site.ledger.begin() as tx:
+        return [
+            (row.state, [hold.scope for hold in decisions.holds(tx, state="open") if hold.name == row.name])
+            for row in deliveries.select(tx, instance="civil_affairs")
+            if row.sequence == DAYS
+        ]

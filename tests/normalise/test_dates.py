@@ -8,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.normalise import dates
-from gateway.normalise.text import packed
 from tests.normalise.lists import civil, rural
 
 DAY = date(2026, 1, 2)
 
 
 def read(cells: list[str], rule: str = "first") -> list[date | None]:
-    text = packed(dates.day_part(pl.col("cell")))
+    text = dates.bare(pl.col("cell"))
     value = dates.first_day(text) if rule == "first" else dates.last_day(text)
     return pl.DataFrame({"cell": cells}).select(value.alias("day"))["day"].to_list()
 
@@ -39,10 +38,15 @@ def read(cells: list[str], rule: str = "first") -> list[date | None]:
         "46024",
         "46024.0",
         "2026 年 1 月 2 日",
+        "2026年1月2号",
+        "'2026-01-02",
+        '="2026/1/2"',
+        "2026–01–02",
+        "2026—1—2",
     ],
 )
 def test_all_forms_are_one_day(cell: str) -> None:
-    """Every form of the contract, blanks, widths and a time of day behind it, is the same day."""
+    """Every form of the contract, with blanks, widths, quotes, any dash and a time of day, is the same day."""
     assert [DAY] == read([cell])
 
 

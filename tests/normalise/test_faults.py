@@ -120,6 +120,16 @@ def test_stops_end_on_their_day() -> None:
     assert [None] * 3 == entries["fault"].to_list()
 
 
+def test_a_reason_that_is_death_says_so() -> None:
+    """停止原因 死亡 says that the person is dead; where no last day is given, the row states nothing new, and somebody
+    finds out. Any other reason says nothing of the kind."""
+    stop = {"变动类型": "停发", "停止日期": "2026-11-03", "停止原因": "死亡"}
+    other, undated = {"停止原因": "家庭成员死亡,收入增加"}, {"变动类型": "变更", "停止日期": ""}
+    entries = civil(stop, {**stop, **other}, {**stop, **undated}, delta=True)
+    assert [True, False, True] == entries["said_dead"].to_list()
+    assert [(False, None), (False, None), (True, "dead_by_row")] == entries.select("stands", "remark").rows()
+
+
 def test_levels_are_for_the_allowance_only() -> None:
     """保障类别 counts for 低保对象 only; elsewhere nothing in it is a fault or a level."""
     entries = civil(

@@ -220,6 +220,24 @@ def test_titles_merged_cells_and_footers() -> None:
     assert [4, 5] == part.entries["line"].to_list()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "gb18030"])
+@pytest.mark.parametrize(
+    "foot", ["合计,,2\r\n", "合 计,,,,,,,,,,,,\r\n填表人:某,,\r\n", '"","合计"\r\n\r\n']
+)
+def test_sums_below_a_text_are_no_data(foot: str, encoding: str) -> None:
+    """合计 and 填表人 below the data of a text are no rows; whatever stands in it."""
+    rows = [{"姓名": "韦某一"}, {"姓名": "合计某"}, {"姓名": "韦,某"}]
+    for some in (rows[:2], rows):
+        text = civil_csv([dict(row) for row in some])
+        assert [row["姓名"] for row in some] == names((text + foot).encode(encoding))
+
+
+def test_a_sum_between_rows_is_a_row() -> None:
+    """Only what stands below the last row is no data: 合计 above it is a row that nobody can read."""
+    text = civil_csv([{}]) + "合计,,2\r\n" + civil_csv([{}]).splitlines()[1]
+    assert [None, "row_broken", None] == read(text.encode()).entries["fault"].to_list()
+
+
 def test_long_sheets_keep_their_order() -> None:
     """Rows, footers and numeric cells are found as well behind the first thousand rows."""
     foot: list[list[Cell]] = [["合计"], ["", " "]]

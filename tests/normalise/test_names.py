@@ -35,16 +35,24 @@ def key(name: str | None) -> str | None:
     return out
 
 
-@pytest.mark.parametrize("written", ["韦\u3000伟", " 韦伟 ", "韦\u00a0伟", "\u200b韦伟\t", "“韦伟”", "韋偉", "'韦伟"])
+@pytest.mark.parametrize(
+    "written",
+    ["韦\u3000伟", " 韦伟 ", "韦\u00a0伟", "\u200b韦伟\t", "“韦伟”", "韋偉", "'韦伟", "韦\U000e0100伟\ufe00"],
+)
 def test_one_name_has_one_key(written: str) -> None:
     """Spaces of any width, quotes and traditional characters do not change whose name it is."""
     assert key("韦伟") == key(written)
 
 
-@pytest.mark.parametrize("separator", ["·", "•", "．", "・", "‧", ".", "･", "∙", "", " ", "·\u3000"])
+@pytest.mark.parametrize("separator", ["·", "•", "．", "・", "‧", ".", "･", "∙", "-", "—", "˙", "", " ", "·\u3000"])
 def test_separators_are_one(separator: str) -> None:
     """Whatever stands for the separator, or nothing at all, the name is the same."""
     assert key("买买提·吐尔逊") == key(f"买买提{separator}吐尔逊")
+
+
+def test_tones_of_pinyin_are_left_out() -> None:
+    """Pinyin with its tones is pinyin; `ü` is another vowel than `u`."""
+    assert [key("韦wei"), key("吕lü"), key("何nuo")] == [key("韦Wěi"), key("吕LǛ"), key("何nuò")]
 
 
 def test_width_and_case_are_one() -> None:

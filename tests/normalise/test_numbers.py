@@ -49,8 +49,17 @@ def rounded(passes: bool) -> str:
         f"\u3000{PLAIN}\u3000",
         f"\ufeff{PLAIN}",
         f"{PLAIN[:6]}-{PLAIN[6:14]}-{PLAIN[14:]}",
+        f"{PLAIN[:6]}—{PLAIN[6:14]}\u2011{PLAIN[14:]}",
+        f'="{PLAIN}"',
+        f"“{PLAIN}”",
+        f"{PLAIN},",
+        f"{PLAIN}。",
+        f"\u2066{PLAIN}\u2069",
     ],
-    ids=["wide", "spaces", "quote", "curly", "tab", "nbsp", "zwsp", "ideographic", "bom", "dashes"],
+    ids=[
+        "wide", "spaces", "quote", "curly", "tab", "nbsp", "zwsp", "ideographic", "bom", "dashes", "long dashes",
+        "formula", "double", "comma", "stop", "direction",
+    ],
 )
 def test_what_stands_around_a_number_is_taken_off(written: str) -> None:
     """Width, blanks of every kind, quotes and dashes change no number."""
@@ -58,7 +67,7 @@ def test_what_stands_around_a_number_is_taken_off(written: str) -> None:
     assert "sound" == worth(clean(written))
 
 
-@pytest.mark.parametrize("x", list("xXｘＸⅩⅹХх×*＊"))
+@pytest.mark.parametrize("x", list("xXｘＸⅩⅹХх×*＊✖╳χ"))
 def test_every_false_x_is_an_x(x: str) -> None:
     """Whatever people type for the check character X is read as X."""
     assert WITH_X == clean(WITH_X[:17] + x)
@@ -204,3 +213,11 @@ def test_any_cell_can_be_cleaned(cells: list[str]) -> None:
     once = pl.DataFrame({"n": cells}).select(numbers.cleaned(pl.col("n")).alias("n"))
     assert not any(n == "" or any(c.isspace() for c in n) for n in once["n"].drop_nulls())
     assert once.equals(once.select(numbers.cleaned(pl.col("n")).alias("n")))
+
+
+def test_digits_of_an_area_are_read_in_any_form() -> None:
+    """Width, blanks, quotes and what a spreadsheet puts behind it change no area code."""
+    area = "451022101201"
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in area)
+    written = [area, f"'{area}", wide, f" {area[:6]} {area[6:]}", f"{area}.0", f'="{area}"']
+    assert [area] * 6 == civil(*({"行政区划代码": cell} for cell in written))["area"].to_list()

@@ -121,7 +121,7 @@ def test_two_counties_workbooks_that_were_mixed_up_end_nobody(new_rig: NewRig) -
     {
         "part_missing": lambda folder: [path.unlink() for path in folder.glob("*.xlsx")],
         "digest_differs": lambda folder: [path.write_bytes(b"PK\x03\x04") for path in folder.glob("*.xlsx")],
-        "bad_manifest": lambda folder: (folder / "SHA256SUMS").write_text(""),
+        "bad_manifest": lambda folder: (folder / "SHA256SUMS").write_text(f"{'0' * 64}  说明.txt\n"),
     }.items(),
 )
 def test_a_folder_that_is_nothing_of_what_it_promises_is_refused(
@@ -136,6 +136,17 @@ def test_a_folder_that_is_nothing_of_what_it_promises_is_refused(
     assert ("refused", code) == (row.state, row.code)
     assert [] == [record for record in rig.records() if record[-1] == "rural_revitalization"]
     shutil.copytree(city / "day1" / "xczx" / "outbox" / DAY1, rig.rural / DAY1, dirs_exist_ok=True)
+    assert ExitCode.DONE == rig.run().exit_code
+    assert quiet("rural_revitalization") == rig.records()
+
+
+def test_what_is_no_workbook_is_no_part(new_rig: NewRig, quiet: Callable[..., Records]) -> None:
+    """A list of digests that also names a note, or itself as it was, is the word on its workbooks all the same."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    sums_file = rig.rural / DAY1 / "SHA256SUMS"
+    others = "".join(f"{'0' * 64}  {name}\n" for name in ("SHA256SUMS", "说明.txt"))
+    sums_file.write_text(sums_file.read_text("utf-8") + others, "utf-8")
     assert ExitCode.DONE == rig.run().exit_code
     assert quiet("rural_revitalization") == rig.records()
 

@@ -170,12 +170,16 @@ def test_father_and_son_of_similar_names() -> None:
 
 
 def test_a_son_of_his_fathers_name() -> None:
-    """The head's number and name on a row with another birth date are not the head's; without one they are."""
+    """The head's number and name on a row with another birth date are not the head's; without one they are, unless
+    somebody else of that name lives there."""
     father, row = numbered("123", "19600101"), {**MISSING, "number": numbered("123", "19600101")}
-    rows: list[Row] = [{**row, "head_number": father}, {"number": father, "name": "韦伟", "head_number": father}, row]
-    for others in ([WEI], []):
+    plain: Row = {"number": father, "name": "韦伟", "head_number": father}
+    dated: Row = {**plain, "birth_from": date(1960, 1, 1), "birth_to": date(1960, 1, 1)}
+    rows: list[Row] = [{**row, "head_number": father}, dated, row, plain]
+    far = person(1, "韦伟", A, village=NEXT_VILLAGE)
+    for others, said in (([WEI], (None, "near_namesake")), ([far], (2, "number+name")), ([], (2, "number+name"))):
         city = roster(person(2, "韦伟", father), *others)
-        assert [(None, "head_number"), (2, "number+name"), (2, "number+name")] == found(city, *rows)
+        assert [(None, "head_number"), (2, "number+name"), (2, "number+name"), said] == found(city, *rows)
 
 
 def test_namesakes_in_one_village() -> None:

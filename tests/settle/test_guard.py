@@ -171,8 +171,20 @@ def test_too_many_new_of_an_identity_in_a_county_are_odd() -> None:
 def test_only_scopes_of_both_lists_are_compared() -> None:
     """A county without a workbook changes no mix: what only one of the lists speaks for is left out."""
     west, east = _look(200, scope=WEST), _look(300, scope=EAST, category="孤儿", identity="孤儿")
-    assert [] == _odd([west], [west, east], (WEST,))
-    assert ["mix_changed"] == [odd.code for odd in _odd([west], [west, east], (WEST, EAST))]
+    other = _look(300, scope=EAST)
+    assert [] == _odd([west, other], [west, east], (WEST,))
+    assert ["mix_changed"] == [odd.code for odd in _odd([west, other], [west, east], (WEST, EAST))]
+
+
+def test_a_list_cut_short_is_no_other_list() -> None:
+    """Where rows are only missing, be it all of a category, departures are to be judged and not the list: as far as
+    categories have more rows than before, it is another."""
+    orphans = {"category": "孤儿", "identity": "孤儿"}
+    before = [_look(180), _look(50, category="低保边缘家庭成员", identity=MARGINAL), _look(30, **orphans)]
+    assert [] == _odd([_look(110), _look(20, **orphans)], before)
+    assert [] == _odd([_look(130), _look(20, **orphans), _look(5, level="B")], before)
+    shifted = [_look(110), _look(60, **orphans), _look(30, level="B")]
+    assert [Oddity(code="mix_changed", rows=60, of=200)] == _odd(shifted, before)
 
 
 def test_the_law_needs_no_county() -> None:
