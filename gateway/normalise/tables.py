@@ -11,9 +11,8 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from functools import partial
 from itertools import chain, islice, takewhile
 from typing import Any
@@ -25,6 +24,7 @@ from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_packed, listed
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
+from gateway.normalise.sheets import cell_text, filled
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
@@ -41,6 +41,8 @@ _BOM = "\ufeff"
 _NOBODYS = "nobody's "
 #: Name of the column that marks cells which were numbers in the sheet.
 NUMERIC = "{}__numeric"
+#: What a cell says of one person, also where it is merged over several rows.
+_OF_PERSON = ("name", "number", "source_id")
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
 #: Texts of one workbook; a county's has some hundred thousand.
@@ -63,8 +65,6 @@ _SMALL_PART, _HEAD = 1 << 20, 4096
 #: How many texts a part says that it has.
 _TEXTS, _COUNT = re.compile(rb"sst\b[^>]*"), re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 _NUMERIC_TYPES = frozenset({int, float})
-#: Whole numbers up to here are each a cell's own (IEEE 754): 16 digits, as household and person numbers may have.
-_EXACT_WHOLE = 2.0**53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,15 +303,21 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
         if mapping.sheet not in book.sheet_names:
             what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
             raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
-        rows = book.get_sheet_by_name(mapping.sheet).iter_rows()
+        sheet = book.get_sheet_by_name(mapping.sheet)
+        rows = sheet.iter_rows()
     except calamine.CalamineError as fault:
         raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
     top = list(islice(rows, HEADER_WITHIN))
     at = _header_row(top, mapping, part)
     found, unclaimed = _claims(top[at], mapping, part)
-    body = enumerate(chain(top[at + 1 :], rows), start=at + 2)
+    body: Iterator[list[Any]] = chain(top[at + 1 :], rows)
+    if merged := sheet.merged_cell_ranges:
+        shared = [place for field, place in found.items() if field not in _OF_PERSON]
+        left = sheet.start[1] if sheet.start else 0
+        body = filled(body, merged, first=at + 1, left=left, columns=shared)
+    numbered = enumerate(body, start=at + 2)
     # In batches: as many lists as a sheet has rows would keep the garbage collector busy.
-    batches = iter(lambda: list(islice(body, _BATCH)), [])
+    batches = iter(lambda: list(islice(numbered, _BATCH)), [])
     frames = [
         _sheet_frame([], found, mapping),
         *(_sheet_frame(_said(batch, mapping), found, mapping) for batch in batches),
@@ -353,25 +359,13 @@ def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mappi
     for field, position in found.items():
         cells = [row[position] if position < len(row) else "" for _line, row in rows]
         types = set(map(type, cells))
-        texts = cells if types <= {str} else [_cell_text(cell) for cell in cells]
+        texts = cells if types <= {str} else [cell_text(cell) for cell in cells]
         series.append(pl.Series(field, texts, pl.String))
         if kinds[field] == "number":
             series.append(
                 pl.Series(NUMERIC.format(field), [type(cell) in _NUMERIC_TYPES for cell in cells], pl.Boolean)
             )
     return pl.DataFrame(series)
-
-
-def _cell_text(cell: Any) -> str:  # a cell is whatever the workbook's author typed
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, datetime):
-        return cell.date().isoformat()
-    if isinstance(cell, date):
-        return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) <= _EXACT_WHOLE:
-        return str(int(cell))
-    return "" if cell is None else str(cell)
 
 
 def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:

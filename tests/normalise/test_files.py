@@ -238,6 +238,25 @@ def test_a_sum_between_rows_is_a_row() -> None:
     assert [None, "row_broken", None] == read(text.encode()).entries["fault"].to_list()
 
 
+def test_cells_merged_downwards_are_of_each_row() -> None:
+    """What a household's rows share in one merged cell is said of each of them, but not who they are; a blank row under
+    it stays blank, and the row after it is none of them."""
+    shared: dict[str, Cell] = {"户编号": "", "户类型": "", "识别时间": "", "风险是否消除": "", "证件号码": ""}
+    blank: dict[str, Cell] = dict.fromkeys(RURAL, "")
+    rows = rural_rows({"姓名": "黄某福"}, {"姓名": "黄某贵", **shared}, blank, {"姓名": "覃某丽", **shared})
+    head = list(rows[2])
+    places = [chr(ord("A") + head.index(name)) for name in shared]
+    merged = [f"{place}4:{place}6" for place in places]
+    entries = read(workbook(rows, merged=merged), "rural_revitalization").entries
+    assert ["黄某福", "黄某贵", "覃某丽"] == entries["raw_name"].to_list()
+    assert [None, None, "category_unknown"] == entries["fault"].to_list()
+    assert ["sound", "missing", "missing"] == entries["number_state"].to_list()
+    assert 2 == entries.filter(raw_household="4500001", identity="脱贫不稳定人口").height
+    shifted: list[list[Cell]] = [["", *row] for row in rows]
+    moved = [f"{chr(ord(place) + 1)}4:{chr(ord(place) + 1)}6" for place in places]
+    assert entries.equals(read(workbook(shifted, merged=moved), "rural_revitalization").entries)
+
+
 def test_long_sheets_keep_their_order() -> None:
     """Rows, footers and numeric cells are found as well behind the first thousand rows."""
     foot: list[list[Cell]] = [["合计"], ["", " "]]
