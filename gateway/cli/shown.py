@@ -53,6 +53,7 @@ HOLD_KINDS = {
     "wrong_county": _("区划代码是别的县"),
     "mostly_unusable": _("多数行无法采用"),
     "more_unusable": _("无法采用的行大增"),
+    "many_endings": _("名单自己的行终止过多"),
     "mix_changed": _("类别的比例变了"),
     "many_arrivals": _("一个县的一种身份新增过多"),
 }

@@ -11,10 +11,11 @@ from gateway.model.deliveries import Mode
 from gateway.model.holds import Approved, Breach, Place
 from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import THIN, Checkpoint, detail, laid, layer, terms, upon
+from gateway.pipeline.limits import guard_limits
 from gateway.pipeline.work import Work, said_before
 from gateway.reconcile import may_name
 from gateway.settings import LimitSettings
-from gateway.settle import Fold, Limits, Said, State, Turn, fold, nothing
+from gateway.settle import Fold, Said, State, Turn, fold, nothing
 from gateway.settle.turns import STATE
 from gateway.site import Site
 from gateway.store.deliveries import DeliveryRow
@@ -122,12 +123,7 @@ def fold_instance(
     before = _state(site, start, whole=not partly)
     folded = fold(
         said,
-        limits=Limits(
-            share=limits.share,
-            number=limits.number,
-            identity_share=limits.identity_share,
-            identity_number=limits.identity_number,
-        ),
+        limits=guard_limits(limits),
         decided=decided,
         approved=approved,
         may_name=_namer(site),

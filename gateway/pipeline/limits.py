@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from gateway.model.holds import Breach
 from gateway.settings import LimitSettings
+from gateway.settle import Limits
 from gateway.site import Site
 from gateway.store import Tx
 from gateway.store.deliveries import DeliveryRow
@@ -25,6 +26,16 @@ def limits_of(site: Site, instance: str) -> LimitSettings:
     """The limits of a source; the usual ones where it is no longer configured."""
     configured = site.settings.sources.get(instance)
     return configured.settings.limits if configured else LimitSettings()
+
+
+def guard_limits(limits: LimitSettings) -> Limits:
+    """A source's limits of who may leave, as the guard takes them."""
+    return Limits(
+        share=limits.share,
+        number=limits.number,
+        identity_share=limits.identity_share,
+        identity_number=limits.identity_number,
+    )
 
 
 def weighed(site: Site, rows: Sequence[DeliveryRow], breaches: Sequence[Breach]) -> list[Breach]:

@@ -60,7 +60,7 @@ def states_of(
     for row in (*fresh, *fresh):
         before = applied.setdefault(row.instance, [])
         if row.id not in states.of or (_waits(states, row) and _closed(row, before)):
-            states.of[row.id] = _fresh(site, work[row.id], before, decided, held or {}, states)
+            states.of[row.id] = _fresh(site, work, row, before, decided, held or {}, states)
             if states.applied(row.id):
                 before.append(replace(row, outcomes=outcome_counts(work[row.id].resolutions)))
     return states
@@ -84,14 +84,14 @@ def _closed(row: DeliveryRow, applied: Sequence[DeliveryRow]) -> bool:
 
 def _fresh(
     site: Site,
-    work: Work,
+    works: Mapping[int, Work],
+    row: DeliveryRow,
     applied: Sequence[DeliveryRow],
     said: Mapping[Place, str],
     held: Mapping[Place, HoldRow],
     states: States,
 ) -> tuple[DeliveryState, str, str]:
-    row = work.row
-    whole = Place(row.id, WHOLE)
+    work, whole = works[row.id], Place(row.id, WHOLE)
     decided, hold = said.get(whole), held.get(whole)
     digest = set_digest(whole, work.lets_through()) if hold else ""
     if decided == "released" and hold and hold.digest != digest:
@@ -105,7 +105,8 @@ def _fresh(
     doubted = {place.delivery for place, word in said.items() if place.scope != WHOLE and word != "released"}
     configured = site.settings.sources.get(row.instance)
     limits = configured.settings.limits if configured else LimitSettings()
-    found = suspicions(site, work, applied, limits, doubted)
+    unsettled = [works[one.id].said for one in applied if one.state != DeliveryState.APPLIED]
+    found = suspicions(site, work, applied, limits, doubted=doubted, unsettled=unsettled)
     if found:
         needed = max(approvals(limits, one.breach(row.id)) for one in found)
         seal = digest or set_digest(whole, work.lets_through())

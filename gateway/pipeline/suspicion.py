@@ -1,4 +1,5 @@
-"""Whether a list is the wrong one altogether: of another month, department, county or mix, or mostly unusable.
+"""Whether a list is the wrong one altogether: of another month, department, county or mix, mostly unusable, or ending
+what too many hold.
 
 Takes a delivery at hand, the deliveries applied before it and its instance's limits; gives what speaks against it, each
 with a code, the reason and the next step. The first list of a scope is judged by itself only. No clock is asked: a
@@ -15,11 +16,14 @@ import polars as pl
 
 from gateway.model.deliveries import Mode
 from gateway.model.holds import WHOLE, Breach
+from gateway.pipeline import roster
+from gateway.pipeline.limits import guard_limits
 from gateway.pipeline.work import COUNTY_DIGITS, Work
 from gateway.settings import LimitSettings
-from gateway.settle import LookLimits, looks, oddities
+from gateway.settle import LookLimits, Said, endings, holding, judge, looks, oddities
 from gateway.settle.looks import LOOKS, SEEN, Oddity
 from gateway.site import Site
+from gateway.store import people
 from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.words import _
 
@@ -48,15 +52,24 @@ class Suspicion:
 
 
 def suspicions(
-    site: Site, work: Work, applied: Sequence[DeliveryRow], limits: LimitSettings, doubted: AbstractSet[int]
+    site: Site,
+    work: Work,
+    applied: Sequence[DeliveryRow],
+    limits: LimitSettings,
+    *,
+    doubted: AbstractSet[int],
+    unsettled: Sequence[Said],
 ) -> list[Suspicion]:
     """What speaks against a list, the gravest first. `applied`: its instance's deliveries in use; the `doubted` of
-    them, whose departures wait for a person or were rejected, are no measure for others."""
+    them, whose departures wait for a person or were rejected, are no measure for others; of the `unsettled` the ledger
+    does not know yet what they come to."""
     row = work.row
     place = _place(row)
     earlier = sorted((one for one in applied if _place(one) < place), key=_place)
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
+    if not any(_overrules(one, row) for one in applied):
+        found.append(_endings(site, work, unsettled, limits))
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
         alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
@@ -167,6 +180,46 @@ def _worse(work: Work, measures: Sequence[DeliveryRow], limits: LimitSettings) -
 
 def _bad(work: Work, *outcomes: str) -> int:
     return int(work.resolutions["outcome"].is_in(outcomes).sum())
+
+
+def _overrules(one: DeliveryRow, row: DeliveryRow) -> bool:
+    """Whether a full list in use has the word after this one, which is history then."""
+    if one.mode != Mode.FULL or not set(one.scopes) & set(row.scopes):
+        return False
+    if row.mode == Mode.DELTA and row.sequence and one.sequence:
+        return one.sequence > row.sequence
+    return _place(one) > _place(row)
+
+
+def _endings(site: Site, work: Work, unsettled: Sequence[Said], limits: LimitSettings) -> Suspicion | None:
+    """Its own rows end what more people hold than may leave by being left out."""
+    row, day = work.row, work.row.business_date or date.min
+    ending, few = endings(work.said.rows, day), min(limits.number, limits.identity_number)
+    for whose in (ending["person_key"].unique(), None):  # those of whom it speaks, and only if need be everybody
+        if ending["person_key"].n_unique() <= few:
+            return None
+        with site.ledger.begin() as tx:
+            believed = people.recognitions(tx, people=whose).filter(instance=row.instance)
+        held = holding(believed, [one.rows for one in unsettled], day)
+        ending = ending.join(held, on=held.columns, how="semi", maintain_order="left")
+    judged = judge(
+        ending.with_columns(over=pl.lit(value=False)),
+        held,
+        delivery=row.id,
+        mistrusted={},
+        limits=guard_limits(limits),
+        decided={},
+        approved={},
+        counties=lambda keys: roster.people(site, ["person_key", "county"], keys),
+    )
+    if not judged.breaches:
+        return None
+    first = judged.breaches[0]
+    text = _("名单自己的行会终止 {where}{of} 人中 {bad} 人的身份,占 {share:.0%} → 请与来源单位核对;{step}")
+    where = f"{first.county or _('未注明的县')} {first.identity} " if first.identity else ""
+    share = first.leaving / first.holding
+    reason = text.format(where=where, of=first.holding, bad=first.leaving, share=share, step=_step())
+    return Suspicion(code="many_endings", bad=first.leaving, of=first.holding, reason=reason)
 
 
 def _unlike(site: Site, row: DeliveryRow, measures: Sequence[DeliveryRow], limits: LimitSettings) -> list[Suspicion]:

@@ -7,8 +7,9 @@ however often and in whatever order they came.
 """
 
 from gateway.settle.changes import changes, lists
+from gateway.settle.endings import endings, holding
 from gateway.settle.fold import Fold, fold
-from gateway.settle.guard import Limits
+from gateway.settle.guard import Limits, judge
 from gateway.settle.looks import LookLimits, looks, oddities
 from gateway.settle.statements import may_mean, statements, unresolved
 from gateway.settle.subsidy import subsidy_intervals
@@ -24,8 +25,11 @@ __all__ = [
     "Turn",
     "benefit_intervals",
     "changes",
+    "endings",
     "fold",
+    "holding",
     "in_order",
+    "judge",
     "lists",
     "looks",
     "may_mean",

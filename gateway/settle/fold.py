@@ -220,6 +220,7 @@ class _Run:
         stop = stops.select(
             *KEY, "row", "gives", "level", inferred="last_inferred", said_first="first", stop="last"
         )
+        stop, former = self._of_former_periods(stop)
         latest = self.state.with_columns(newest=pl.col("first") == pl.col("first").max().over(KEY))
         state = latest.join(
             stop.select(*KEY, "gives", "inferred", "said_first", "stop", stop_row="row"),
@@ -246,13 +247,35 @@ class _Run:
             .select(STATE)
         )
         self._own_period(unknown, said.delivery)
+        self._replace_former(former, said.delivery)
+
+    def _of_former_periods(self, stop: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The stops of the latest period of an identity, and those that give a period of their own, over before the
+        latest one begins: of that they say nothing."""
+        newest = self.state.group_by(KEY).agg(begins=pl.col("first").max())
+        stop = stop.join(newest, on=KEY, how="left", maintain_order="left")
+        former = (pl.col("said_first") <= pl.col("stop")) & (pl.col("stop") < pl.col("begins"))
+        former = former.fill_null(value=False) & (pl.col("gives") != "none")
+        return stop.filter(~former).drop("begins"), stop.filter(former).drop("begins")
+
+    def _replace_former(self, former: pl.DataFrame, delivery: int) -> None:
+        """A period that is over stands as a stop gives it, in the place of what it overlaps."""
+        spans = former.select(*KEY, "said_first", "stop")
+        old = self.state.join(spans, on=KEY, how="left", maintain_order="left")
+        overlaps = (pl.col("first") <= pl.col("stop")) & (pl.col("last") >= pl.col("said_first"))
+        self.state = old.filter(~overlaps.fill_null(value=False)).select(STATE)
+        self._add_periods(former, delivery)
 
     def _own_period(self, unknown: pl.DataFrame, delivery: int) -> None:
         """A stop of an identity nobody knew counts for its own period, and is a finding."""
         if unknown.is_empty():
             return
         self.unknown_stops.append(unknown.select(delivery=pl.lit(delivery, pl.Int64), row="row"))
-        own = unknown.filter(pl.col("said_first") <= pl.col("stop")).select(
+        self._add_periods(unknown, delivery)
+
+    def _add_periods(self, stops: pl.DataFrame, delivery: int) -> None:
+        """The periods that stops give themselves."""
+        own = stops.filter(pl.col("said_first") <= pl.col("stop")).select(
             *KEY,
             "level",
             first="said_first",

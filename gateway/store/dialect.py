@@ -14,14 +14,13 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 
-#: How long a transaction waits for a lock, as long as SQLite; and for its turn: longer than a city's first settlement
-#: is written down.
-_LOCK, _TURN = "30s", "10min"
-#: Settings of each session in PostgreSQL.
-_SESSION = (
-    f"lock_timeout={_LOCK}",
-    "cursor_tuple_fraction=1",  # a frame is read to its end, so a plan that is quick to begin is no good
-)
+#: How long a transaction waits for a lock, as long as SQLite; for its turn: longer than a city's first settlement is
+#: written down; and how long one may say nothing while others wait: then whoever has it stands still.
+_LOCK, _TURN, SILENT = "30s", "10min", "8min"
+#: Seconds; a host that is gone shows after half a minute, to either side.
+_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+#: Settings of each session in PostgreSQL. A frame is read to its end, so a plan that is quick to begin is no good.
+_SESSION = ("cursor_tuple_fraction=1", f"lock_timeout={_LOCK}", *(f"tcp_{name}={n}" for name, n in _ALIVE.items()))
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -32,10 +31,8 @@ def make_engine(url: str) -> sa.Engine:
     """
     backend = sa.make_url(url).get_backend_name()
     if backend == "postgresql":
-        session = " ".join(f"-c {setting}" for setting in _SESSION)
-        # Seconds; a host that is gone shows after half a minute.
-        wait = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
-        options: dict[str, Any] = {"connect_args": {**wait, "options": session}}
+        session = " ".join(f"-c {one}" for one in (*_SESSION, f"idle_in_transaction_session_timeout={SILENT}"))
+        options: dict[str, Any] = {"connect_args": {"connect_timeout": 10, **_ALIVE, "options": session}}
         return sa.create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True, **options)
     if backend != "sqlite":
         raise sa.exc.ArgumentError(backend)

@@ -1,10 +1,13 @@
 """Settling goes on from where it was, and comes to what it would come to from the first delivery on."""
 
+from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from gateway.errors import ExitCode
 from gateway.model.frames import RECOGNITIONS
@@ -139,6 +142,63 @@ def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
     assert after.equals(believed(rig))
     assert sent == len(rig.uploads())
     assert not before.equals(after)
+
+
+def _flipped(file: Path, _other: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def _exchanged(file: Path, other: Path) -> None:
+    file.write_bytes(other.read_bytes())
+
+
+def _gone(file: Path, _other: Path) -> None:
+    file.unlink()
+
+
+@pytest.mark.parametrize("harm", [_flipped, _exchanged, _gone])
+@pytest.mark.parametrize("name", ["recognitions", "source_ids", "doubts", "known"])
+def test_an_altered_checkpoint_ends_nobody(
+    civil_rig: Rig, civil_csv: bytes, at: int, who: str, name: str, harm: Callable[[Path, Path], None]
+) -> None:
+    """A frame of it in which one bit is another, that has another's content, or that is gone: the next list is settled
+    from the first delivery on, and ends whom it leaves out and nobody else."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    before, files = civil_rig.records(), _point(civil_rig)["files"]
+    other = next(key for key in files if key != name)
+    harm(civil_rig.site.frames / files[name][0], civil_rig.site.frames / files[other][0])
+    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    assert ExitCode.DONE == civil_rig.run(2).exit_code
+    is_as_if_anew(civil_rig)
+    assert not flagged(civil_rig, who)
+    assert [r for r in before if r[0] != who] == [r for r in civil_rig.records() if r[0] != who]
+
+
+def test_a_checkpoint_of_the_day_before_is_gone_on_from(civil_rig: Rig, civil_csv: bytes, at: int) -> None:
+    """Where yesterday's checkpoint is there again, what came since is folded once more, and comes to the same."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    with civil_rig.site.ledger.begin() as tx:
+        yesterday = checkpoints.read(tx)
+    kept = {name: (civil_rig.site.frames / name).read_bytes() for name in _frames(yesterday)}
+    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil_rig.run(2)
+    before, sent = civil_rig.records(), len(civil_rig.uploads())
+    for name, content in kept.items():
+        (civil_rig.site.frames / name).write_bytes(content)
+    with civil_rig.site.ledger.begin() as tx:
+        checkpoints.clear(tx)
+        checkpoints.write(tx, yesterday)
+    assert ExitCode.DONE == civil_rig.run(2).exit_code
+    assert (before, sent) == (civil_rig.records(), len(civil_rig.uploads()))
+    is_as_if_anew(civil_rig)
+
+
+def _frames(points: Mapping[str, Any]) -> list[str]:
+    return [name for point in points.values() for names in point.get("files", {}).values() for name in names]
 
 
 def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) -> None:

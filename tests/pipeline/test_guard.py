@@ -220,12 +220,16 @@ def test_a_first_list_is_compared_with_nothing(civil_rig: Rig, civil_csv: bytes)
     rig.site.ledger.close()
 
 
-def test_a_list_in_doubt_is_no_measure(guarded: Rig, civil_csv: bytes) -> None:
-    """After a list whose departures are held comes a whole one: it is measured by the last one that nobody doubts."""
+@pytest.mark.parametrize("said", ["open", "cancelled"])
+def test_a_list_in_doubt_is_no_measure(guarded: Rig, civil_csv: bytes, said: str) -> None:
+    """After a list whose departures are held, or were rejected, comes a whole one: it is measured by the last one that
+    nobody doubts."""
     allowance = table(civil_csv).filter(pl.col("救助类别") == "低保对象")
     raised = _limited(guarded, "mix_share = 1, number = 2, identity_number = 2")
     civil(2, csv_of(allowance), day=SECOND).put(raised.outbox)
     assert ExitCode.HELD == raised.run(2).exit_code
+    for hold in _holds(raised) if said == "cancelled" else ():
+        _decide(raised, hold, said)
     again = _limited(raised, SMALL)
     right = civil(3, civil_csv, day=THIRD)
     right.put(again.outbox)

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from gateway.errors import StoreFault, TryLater
-from gateway.store import Ledger, runs
+from gateway.store import Ledger, dialect, runs
 from gateway.store import tables as t
 from gateway.store.dialect import clock
 from tests.conftest import NewDatabase
@@ -259,3 +259,32 @@ def test_two_migrate_at_once(database: str, new_database: NewDatabase) -> None:
     for one in both:
         one.join()
     assert [] == faults
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_who_stands_still_within_a_transaction_gives_its_turn_back(
+    another: Another, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction that has a turn and says nothing for long is ended: the next has its turn, and whoever stood still
+    commits nothing of it."""
+    monkeypatch.setattr(dialect, "SILENT", "1s")
+    frozen, other = another(), another()
+    with pytest.raises(StoreFault), frozen.begin(turn=True) as tx:
+        runs.start(tx, kind="run", actor="frozen", today=NOW.date())
+        with other.begin(turn=True) as turn:
+            runs.start(turn, kind="run", actor="other", today=NOW.date())
+        runs.recent(tx, 1)
+    with other.begin() as tx:
+        assert ["other"] == [run.actor for run in runs.recent(tx, 10)]
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_a_host_that_is_gone_holds_nothing_for_long(another: Another) -> None:
+    """The server looks whether the other end is there still, and waits for a silent one less long than others for their
+    turn."""
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    with another().begin() as tx:
+        asked = [int(tx.execute(sa.text(f"SHOW {name}")).scalar_one()) for name in names]
+        silent = str(tx.execute(sa.text("SHOW idle_in_transaction_session_timeout")).scalar_one())
+    assert [10, 5, 4] == asked
+    assert "8min" == silent

@@ -14,9 +14,9 @@ from gateway.model.roles import Role
 from gateway.model.verdicts import Verdict
 from gateway.pipeline.bring import Brought
 from gateway.site import Site
-from gateway.store import people
+from gateway.store import approvals, people
 from tests.acts.acceptance.test_holds import seen, strangers
-from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, moved, opened, plainly_meant
+from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, granted, moved, opened, plainly_meant
 
 DAY = date(2026, 11, 3)
 STATES = f"SELECT state, count(*) FROM departures WHERE delivery = {HELD} GROUP BY state"
@@ -155,6 +155,72 @@ def test_past_the_second_limit_two_people_approve(lived: Lived, tmp_path: Path) 
         assert holds.release(site, 1, digest=seen(site), actor="second-colleague", note="已核实", day=DAY) is not None
     assert [("released",)] == ask(root, "SELECT state FROM holds")
     assert before != lived.records()
+
+
+@pytest.mark.parametrize("way", ["imports a list", "changes the limits"])
+def test_an_approver_who_has_had_a_hand_in_it_since_is_none_of_the_two(
+    lived: Lived, tmp_path: Path, way: str
+) -> None:
+    """Of two who must approve, the first imports a list of that source and day afterwards, or is the first to use other
+    limits: the set is the same, the approval is there, and it takes two others."""
+    root = two_must(lived, tmp_path)
+    with opened(root) as site:
+        assert holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY) is None
+        before = seen(site)
+        if way == "imports a list":
+            moved(site, "colleague", Role.CLERK)
+            file = strangers(tmp_path / "list.csv", 25)
+            brought = Brought(file=file, mode=Mode.DELTA, business_date=DAY, scope="", sequence=4)
+            lists.import_list(site, "civil_affairs", brought, actor="colleague", day=DAY)
+            moved(site, "colleague", Role.APPROVER)
+    if way == "changes the limits":
+        edit(root, "second_number = 1 ", "second_number = 2 ")
+        with opened(root) as site:
+            pipeline.run(site, [], DAY, actor="colleague", pull=False)
+    with opened(root) as site:
+        view = holds.shown(site, 1, actor="clerk")
+        assert (before, ["colleague"]) == (view.digest, view.approved_by)
+        assert "colleague" in view.makers
+        granted(site, "third-colleague", Role.APPROVER)
+        assert holds.release(site, 1, digest=before, actor="second-colleague", note="已核实", day=DAY) is None
+        assert [("open",)] == ask(root, "SELECT state FROM holds WHERE id = 1")
+        assert holds.release(site, 1, digest=before, actor="third-colleague", note="已核实", day=DAY) is not None
+    assert [("released",)] == ask(root, "SELECT state FROM holds WHERE id = 1")
+
+
+def two_must(lived: Lived, folder: Path, limits: str = "second_share = 0.1, second_number = 1") -> Path:
+    """A copy of the site in which two people must approve the hold."""
+    root = limited(copy(lived.site, folder), limits)
+    with opened(root) as site:
+        settle_anew(root)
+        runs.run(site, [], DAY, actor="clerk", pull=False)
+        assert 2 == holds.hold(site, 1, actor="clerk").approvals
+    return root
+
+
+def test_what_needed_two_needs_two_when_fewer_are_left(lived: Lived, tmp_path: Path) -> None:
+    """A set that shrinks to the second limit is another set, and two must approve it all the same."""
+    (leaving,) = ask(lived.site, "SELECT leaving FROM holds")[0]
+    root = two_must(lived, tmp_path, f"second_share = 0.0, second_number = {leaving - 1}")
+    with opened(root) as site:
+        somebody_held_nothing(site)
+        runs.run(site, [], DAY, actor="second-clerk", pull=False)
+        after = holds.hold(site, 1, actor="clerk")
+        assert (leaving - 1, 2) == (after.leaving, after.approvals)
+        assert holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY) is None
+        assert "open" == holds.hold(site, 1, actor="clerk").state
+        assert holds.release(site, 1, digest=seen(site), actor="second-colleague", note="已核实", day=DAY) is not None
+
+
+def test_an_approval_of_another_set_is_not_counted(lived: Lived, tmp_path: Path) -> None:
+    """Of the approvals that are not void, only those of this very set count."""
+    root = two_must(lived, tmp_path)
+    with opened(root) as site:
+        with site.ledger.begin() as tx:
+            approvals.add(tx, 1, "0" * 64, actor="colleague", note="已核实")
+        assert [] == holds.shown(site, 1, actor="clerk").approved_by
+        assert holds.release(site, 1, digest=seen(site), actor="second-colleague", note="已核实", day=DAY) is None
+        assert holds.release(site, 1, digest=seen(site), actor="colleague", note="已核实", day=DAY) is not None
 
 
 def settle_anew(root: Path) -> None:

@@ -1,0 +1,49 @@
+"""Whom a list's own rows take from what they hold."""
+
+from collections.abc import Mapping
+
+import polars as pl
+import pytest
+
+from gateway.settle import endings, holding, nothing
+from tests.settle.said import ALLOWANCE, D1, POOR, UNSTABLE, row, said, stop
+
+Row = Mapping[str, object]
+STOPPED = stop(1, ALLOWANCE, on=D1)
+HELD = (1, ALLOWANCE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([STOPPED], [HELD]),
+        ([stop(1, ALLOWANCE, last="2026-11-30")], [HELD]),
+        ([row(1, ALLOWANCE, last="2026-11-01")], [HELD]),
+        ([row(1, ALLOWANCE, last="2026-11-02")], []),
+        ([row(1, ALLOWANCE)], []),
+        ([STOPPED, row(1, POOR)], []),
+        ([STOPPED, row(1, POOR, last="2026-10-31")], [HELD, (1, POOR)]),
+        ([row(1, UNSTABLE, last="2026-10-31", next_identity="稳定脱贫人口")], []),
+        ([STOPPED, row(2, ALLOWANCE)], [HELD]),
+        ([row(1, ALLOWANCE, last="2026-10-31", stands=True)], []),
+        ([STOPPED, STOPPED], [HELD]),
+    ],
+)
+def test_a_stop_or_a_last_day_that_has_come_ends(rows: list[Row], expected: list[tuple[int, str]]) -> None:
+    """A stop, and a last day no later than the list's date, end an identity, unless the same list states one that goes
+    on for that person."""
+    found = endings(said(1, D1, *rows).rows, D1)
+    assert expected == found.select("person_key", "identity").rows()
+
+
+def test_held_is_what_is_believed_and_what_lists_say_that_are_in_use() -> None:
+    """Open on the list's date by the ledger, or by a list that is in use and not settled yet; an end that has come, a
+    stop and a row that only names somebody hold nothing."""
+    believed = pl.DataFrame(
+        [("", 1, POOR, None), ("", 2, POOR, D1), ("", 3, POOR, D1.replace(day=2))],
+        schema={n: nothing().recognitions.schema[n] for n in ("scope", "person_key", "identity", "last")},
+        orient="row",
+    )
+    rows = [row(4), row(5, last="2026-10-31"), stop(6, on=D1), row(7, stands=True), row(1)]
+    held = holding(believed, [said(1, D1, *rows).rows], D1)
+    assert [1, 3, 4] == held["person_key"].to_list()
