@@ -77,7 +77,7 @@ class AuditSettings(_Strict):
 
 
 class RetentionSettings(_Strict):
-    """After how many days since it arrived a class of data of a delivery goes; 0 = it is kept."""
+    """After how many days since it arrived, or was replaced, a class of data of a delivery goes; 0 = it is kept."""
 
     #: Originals of deliveries that were applied, and are in force no longer.
     originals: int = Field(default=0, ge=0)
@@ -85,6 +85,9 @@ class RetentionSettings(_Strict):
     refused: int = Field(default=0, ge=0)
     #: What was read of lists of payments, and whom their rows meant.
     payments: int = Field(default=0, ge=0)
+    #: What was read of lists of people, but for what it said under person keys. From when they were replaced for all
+    #: that they speak for, and as many more as since the last list came that is put before that.
+    people: int = Field(default=0, ge=0)
 
 
 class LimitSettings(_Strict):

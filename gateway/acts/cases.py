@@ -163,6 +163,9 @@ def report(site: Site, delivery: int, row: int, *, note: str, actor: str) -> int
 
 def _told_of(site: Site, source: DeliveryRow | None, delivery: int, row: int) -> tuple[str, dict[str, Any]]:
     """The subject of the case that a row is told of by, and the columns of that case."""
+    if source is not None and source.ended:
+        what = _("批次 {id} 的明细已到期销毁,不能再核查它的行").format(id=delivery)
+        raise NotAllowed(what, next_step=_("请反映以后名单中的同一行;可用 gateway explain 人员 查看"))
     line = said(site, [(source, row)]).get((delivery, row)) if source and source.entries_file else None
     if source is None or line is None:
         what = _("没有批次 {delivery} 的第 {row} 行").format(delivery=delivery, row=row)
@@ -231,6 +234,10 @@ def _judged(
 
 def _line(row: Mapping[str, Any], lines: Mapping[tuple[int, int], Said]) -> Said:
     line = lines.get((row["delivery_id"], row["row"]))
+    if line is None and row["delivery_id"] and row["row"]:
+        what = _("批次 {id} 的明细已到期销毁,不能再决定它的行").format(id=row["delivery_id"])
+        step = _("以后的名单再列出此人时,会另立待核查项;可用 gateway explain 人员 查看")
+        raise NotAllowed(what, where=_where(row["id"]), next_step=step)
     if line is None:
         what = _("这一项不出自某一行({reason}),不能这样决定").format(reason=sentence(row["code"]))
         step = _("请与平台方处理;名册更新后自动重发,也可用 gateway explain 人员 查看")

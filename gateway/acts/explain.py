@@ -4,8 +4,8 @@ Takes a person number, an identity number or a person key. Opens of the roster, 
 of the person, the blocks that can have the row; names and numbers leave it masked.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.rights import acting
 from gateway.acts.runs import county_of
 from gateway.errors import SealBroken
+from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import ENTRIES, RESOLUTIONS
 from gateway.model.holds import Place
 from gateway.model.outcomes import EVIDENCE
@@ -38,6 +39,8 @@ class Origin:
     #: As a clerk counts in the file or sheet.
     line: int | None
     row: int
+    #: The list's rows ended: what stood in the cells is gone.
+    ended: bool
     category: str
     #: Masked, as the department wrote them.
     person: str
@@ -65,7 +68,10 @@ class Believed:
     from_time: datetime | None
     to_run: int | None
     to_time: datetime | None
+    #: Where it was said first.
     origin: Origin
+    #: Where that list's rows ended: the newest row of its department that means the person; None = there is none.
+    later: Origin | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +165,7 @@ def explain(site: Site, person: str, *, actor: str) -> Explanation:
         confirmed, changes = people.confirmed_of(tx, key), outbox.changes_of(tx, key)
         cases, taken_back = decisions.cases_of(tx, key), takebacks.listed(tx, person=key)
     rows = origins_of(site, history, known)
+    later = _later(site, key, {known[row["delivery"]].instance for row in history if known[row["delivery"]].ended})
     codes = {code.code: code.identity for code in site.policy.codes}
     seen = roster.row(0, named=True) if roster.height else None
     return Explanation(
@@ -169,13 +176,36 @@ def explain(site: Site, person: str, *, actor: str) -> Explanation:
         on_roster=seen is not None,
         dead=bool(seen and seen["dead"]),
         covered=bool(seen and seen["covered"]),
-        believed=[belief(row, rows[row["delivery"], row["row"]], times) for row in history],
+        believed=[_with_later(belief(row, rows[row["delivery"], row["row"]], times), later) for row in history],
         taken_back=taken_back,
         departures=[departure(row, known[row["delivery"]], holds, seen) for row in gone],
         confirmed=[_confirmed(row, codes) for row in confirmed],
         changes=[_sent(row, codes) for row in changes],
         cases=[(case["id"], sentence(case["code"])) for case in cases],
     )
+
+
+def _later(site: Site, person: int, instances: Set[str]) -> dict[str, Origin]:
+    """Instance -> the newest row that means the person, of its lists whose rows did not end."""
+    found = {}
+    for instance in sorted(instances):
+        with site.ledger.begin() as tx:
+            lists = deliveries.select(tx, instance=instance, states=[DeliveryState.APPLIED])
+        newest = sorted(lists, key=lambda row: (row.business_date or date.min, row.sequence or 0, row.id), reverse=True)
+        for delivery in newest:
+            if delivery.ended or not delivery.resolutions_file:
+                continue
+            means = site.read_frame(delivery.resolutions_file, ["row", "person_key"]).filter(person_key=person)
+            if means.height:
+                found[instance] = row_details(site, delivery, means["row"].to_list()[:1])[0]
+                break
+    return found
+
+
+def _with_later(believed: Believed, later: Mapping[str, Origin]) -> Believed:
+    if believed.to_run or not believed.origin.ended:
+        return believed
+    return replace(believed, later=later.get(believed.origin.instance))
 
 
 def origins_of(
@@ -192,17 +222,21 @@ def origins_of(
     return origins
 
 
+#: Columns of an entry that explain it: where it stands, and cells as they came.
+_PLACE, _CELLS = ["row", "line", "part"], ["raw_name", "raw_number", "raw_category"]
 #: Columns of a row's resolution that explain it.
 _RESOLVED = ["row", "outcome", "reason", "rule", "evidence", "score"]
 
 
 def row_details(site: Site, delivery: DeliveryRow, rows: Sequence[int]) -> list[Origin]:
-    """These rows of a delivery, masked, with what they came to. Raises SealBroken."""
+    """These rows of a delivery, masked, with what they came to; where its rows ended, only that. Raises SealBroken."""
     if not delivery.entries_file:
         raise SealBroken(_("批次 {id} 没有封存的明细").format(id=delivery.id))
     chosen = pl.Series(rows, dtype=ENTRIES["row"])
-    columns = ["row", "line", "part", "raw_name", "raw_number", "raw_category"]
+    columns = _PLACE if delivery.ended else [*_PLACE, *_CELLS]
     entries = site.read_rows(delivery.entries_file, chosen, columns)
+    if delivery.ended:
+        entries = entries.with_columns(pl.lit(None, pl.String).alias(name) for name in _CELLS)
     resolved = pl.DataFrame(schema={n: RESOLUTIONS[n] for n in _RESOLVED})
     if delivery.resolutions_file:
         resolved = site.read_rows(delivery.resolutions_file, chosen, resolved.columns)
@@ -220,6 +254,7 @@ def origin(delivery: DeliveryRow, row: Mapping[str, Any]) -> Origin:
         part=row["part"],
         line=row["line"],
         row=row["row"],
+        ended=delivery.ended,
         category=row["raw_category"] or "",
         person=masked_name(row["raw_name"]),
         number=masked_number(row["raw_number"]),

@@ -16,7 +16,7 @@ from gateway.words import _
 
 
 def due(site: Site, *, actor: str) -> list[Ended]:
-    """Deliveries whose originals are past their time, and needed by nobody."""
+    """Deliveries whose originals or rows are past their time, and needed by nobody."""
     with acting(site, actor, "retention") as may, site.ledger.begin() as tx:
         may(tx)
     return retention.ended(site, now())

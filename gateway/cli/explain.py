@@ -144,9 +144,29 @@ def _believed(b: acts.Believed) -> None:
     ended = f" ({_ENDED.get(b.ended_by, b.ended_by)})" if b.ended_by else ""
     line(f"  {b.identity}{level}  {b.first} ~ {b.last or _('至今')}{ended}")
     o = b.origin
+    _place(o)
+    if b.later:
+        line(_("    后来的名单中仍有此人:"))
+        _place(b.later)
+    told = [OUTCOMES.get(o.outcome, o.outcome), _RULES.get(o.rule, o.rule), o.reason]
+    line("    " + _(",").join(part for part in told if part))
+    if o.evidence:
+        line(_("    依据:{evidence}({score:.0f} 分)").format(evidence=_("、").join(o.evidence), score=o.score or 0))
+    since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
+    until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
+    line(since + until)
+    told_of = b.later if o.ended else o
+    if told_of and not b.to_run:
+        wrong = _("    如不是此人:gateway cases report {delivery} {row} --note 理由")
+        line(wrong.format(delivery=told_of.delivery, row=told_of.row))
+
+
+def _place(o: acts.Origin) -> None:
+    """Where a row stands, and what it says there."""
     where = _("    {instance} 批次 {id} {name}({day}),{part} 第 {line} 行:{person} {number} {category}")
+    gone = _("    {instance} 批次 {id} {name}({day}),{part} 第 {line} 行:明细已到期销毁")
     line(
-        where.format(
+        (gone if o.ended else where).format(
             instance=o.instance,
             id=o.delivery,
             name=o.name,
@@ -158,16 +178,6 @@ def _believed(b: acts.Believed) -> None:
             category=o.category,
         )
     )
-    told = [OUTCOMES.get(o.outcome, o.outcome), _RULES.get(o.rule, o.rule), o.reason]
-    line("    " + _(",").join(part for part in told if part))
-    if o.evidence:
-        line(_("    依据:{evidence}({score:.0f} 分)").format(evidence=_("、").join(o.evidence), score=o.score or 0))
-    since = _("    自运行 {run}({at})起采信").format(run=b.from_run, at=cell(b.from_time))
-    until = _(",至运行 {run}({at})").format(run=b.to_run, at=cell(b.to_time)) if b.to_run else _(",现在仍采信")
-    line(since + until)
-    if not b.to_run:
-        wrong = _("    如不是此人:gateway cases report {delivery} {row} --note 理由")
-        line(wrong.format(delivery=o.delivery, row=o.row))
 
 
 def _taken_back(one: TakebackRow) -> None:

@@ -1,4 +1,4 @@
-"""`gateway retention`: originals that were kept long enough."""
+"""`gateway retention`: originals and rows that were kept long enough."""
 
 from typing import Annotated
 

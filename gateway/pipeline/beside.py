@@ -81,10 +81,12 @@ class Said:
 
 
 def said(site: Site, places: Iterable[tuple[DeliveryRow, int]]) -> dict[tuple[int, int], Said]:
-    """(delivery, row) -> what that row says. Raises SealBroken."""
+    """(delivery, row) -> what that row says; without those that ended. Raises SealBroken."""
     wanted: dict[int, set[int]] = {}
     deliveries = {}
     for delivery, row in places:
+        if delivery.ended:
+            continue
         deliveries[delivery.id] = delivery
         wanted.setdefault(delivery.id, set()).add(row)
     opened = [_opened(site, deliveries[number], rows) for number, rows in wanted.items()]

@@ -15,6 +15,7 @@ from gateway.model.deliveries import INCOMPLETE, DeliveryState, LandedFile, Mani
 from gateway.pipeline import sharing
 from gateway.pipeline.known import known
 from gateway.pipeline.reading import Read, read_parts
+from gateway.pipeline.replaced import refuse_too_late
 from gateway.plugin.api import Fetched, Offer, Source
 from gateway.redact import redact
 from gateway.settings import Instance
@@ -172,6 +173,7 @@ def _landed(
         if deliveries.known_content(tx, instance.name, landed.landing.content_digest):
             return None
         earlier = deliveries.newest_read(tx, instance.name, fetched.manifest.mode)
+        refuse_too_late(deliveries.select(tx, instance=instance.name), fetched.manifest)
     read = read_parts(site, landed, site.mappings.list_mapping(instance.settings.plugin), earlier)
     remarks = tuple((code, detail) for code, detail, _count in read.findings if code == INCOMPLETE)
     return replace(landed, landing=replace(landed.landing, remarks=remarks)), read

@@ -48,9 +48,10 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
 
 def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
     """Deliveries whose receipt is new or changed, and after them later ones of the same name, which it would replace:
-    the last word on a date stays the last."""
+    the last word on a date stays the last. Of one whose rows ended nothing is written, nor of one that it replaced."""
     due: list[DeliveryRow] = []
-    for row in sorted(applied, key=lambda row: row.id):
+    said = {row.name: row.id for row in applied if row.ended}
+    for row in sorted((row for row in applied if row.id > said.get(row.name, 0)), key=lambda row: row.id):
         if row.receipt_digest != row.review_digest or any(row.name == before.name for before in due):
             due.append(row)
     return due

@@ -194,7 +194,7 @@ class _Subjects:
         return f"{row[1]}:{row[2]}:{self._passing.text(int(row[3]), text)}:{row[4]}"
 
     def _entries(self, tx: Tx, cases: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], pl.DataFrame]:
-        """(delivery, row) -> that entry."""
+        """(delivery, row) -> that entry; of rows that ended there is none."""
         wanted: dict[int, list[int]] = {}
         for case in cases:
             if case["delivery_id"] and case["row"]:
@@ -202,7 +202,7 @@ class _Subjects:
         found: dict[tuple[int, int], pl.DataFrame] = {}
         for number, lines in wanted.items():
             delivery = deliveries.get(tx, number)
-            if delivery is not None and delivery.entries_file:
+            if delivery is not None and delivery.entries_file and not delivery.ended:
                 some = self._site.read_rows(delivery.entries_file, pl.Series(lines, dtype=ENTRIES["row"]))
                 found |= {(number, int(one["row"][0])): one for one in some.iter_slices(1)}
         return found

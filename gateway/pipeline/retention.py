@@ -1,13 +1,14 @@
 """The end of what was kept long enough: which is past its time and needed by nobody, and how it goes for good.
 
-What a list of people said rests in its entries, from which everything is derived anew, and these stay; so do flags and
-their history, which name nobody. Originals are evidence; lists of payments are looked at once; what was refused is
-nothing to anybody. These go when their time is over, by their keys: the wrapped data key is overwritten on the disk,
-then the file is removed, and a signed certificate names keys and files. Kept, however old, are originals of lists in
-force for any scope, and all of lists that wait for anybody, with an open case or hold, or without their receipt.
+Originals are evidence; lists of payments are looked at once; what was refused is nothing to anybody. These go when
+their time is over, by their keys: the wrapped data key is overwritten on the disk, then the file is removed, and a
+signed certificate names keys and files. Of lists of people everything is derived anew: their rows go once they were
+replaced for good, and what they said stays (`thinned`), as do flags and their history, which name nobody. Kept, however
+old, are originals of lists in force for any scope, and all of lists that wait for anybody, with an open case or hold,
+or without their receipt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,13 +16,16 @@ from pathlib import Path
 
 from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
+from gateway.pipeline import thinned
 from gateway.pipeline.certificates import certify
 from gateway.pipeline.known import on_disk
+from gateway.pipeline.replaced import replaced
+from gateway.pipeline.settlement import USABLE
 from gateway.pipeline.work import in_force, mapping_of
 from gateway.site import Site
-from gateway.store import decisions, deliveries, destroyed
+from gateway.store import checkpoints, decisions, deliveries, destroyed
 from gateway.store.deliveries import DeliveryRow
-from gateway.store.destroyed import ORIGINALS, ROWS, Going
+from gateway.store.destroyed import ORIGINALS, ROWS, Going, Stays
 from gateway.vault.rewrap import header_of, shred
 
 
@@ -38,6 +42,8 @@ class Ended:
     arrived_at: datetime
     #: Names of its sealed files.
     files: tuple[str, ...]
+    #: Of a list of people whose rows go: the list that was the last to replace it. None = nothing of it stays.
+    replaced_by: int | None = None
 
 
 def ended(site: Site, at: datetime) -> list[Ended]:
@@ -47,13 +53,36 @@ def ended(site: Site, at: datetime) -> list[Ended]:
         waited_for = decisions.deliveries_waiting(tx)
     applied = [row for row in rows if row.state == DeliveryState.APPLIED]
     in_use = {row for row, scopes in in_force(applied).items() if scopes}
-    return [
+    by_arrival = [
         _ended(row, what)
         for row in rows
         if row.id not in waited_for
         for what, days in _periods(site, row, in_force=row.id in in_use)
         if days and row.arrived_at + timedelta(days=days) <= at and not destroyed.is_destroyed(row.landing, what)
     ]
+    of_people = [one for some in _of_people(site, rows).values() for one in _replaced(site, some, waited_for, at)]
+    return sorted([*by_arrival, *of_people], key=lambda one: (one.delivery, one.what))
+
+
+def _of_people(site: Site, rows: Sequence[DeliveryRow]) -> dict[str, list[DeliveryRow]]:
+    """Instance -> its usable lists of people."""
+    found: dict[str, list[DeliveryRow]] = {}
+    for row in rows:
+        if row.state in USABLE and mapping_of(site, row).statements:
+            found.setdefault(row.instance, []).append(row)
+    return found
+
+
+def _replaced(site: Site, rows: Sequence[DeliveryRow], waited_for: Set[int], at: datetime) -> Iterator[Ended]:
+    """Lists of people of one instance whose rows may go: from the first on, in the order in which they count."""
+    days = timedelta(days=site.settings.retention.people)
+    for row, behind in replaced(rows) if days else ():
+        if row.ended:
+            continue
+        quiet = max(one.arrived_at for one in (row, *behind))
+        if row.id in waited_for or row.receipt_digest != row.review_digest or quiet + days > at:
+            return
+        yield _ended(row, ROWS, replaced_by=behind[-1].id)
 
 
 def _periods(site: Site, row: DeliveryRow, *, in_force: bool) -> list[tuple[str, int]]:
@@ -74,8 +103,13 @@ def destroy(site: Site, some: Sequence[Ended]) -> str:
     """
     with on_disk():
         keys = {(one.delivery, one.what): {n: _key_id(site, one.what, n) for n in one.files} for one in some}
+        stays = _thinned(site, some)
+        if stays:  # they are made of the rows that go, and have the sources' own numbers
+            with site.ledger.begin() as tx:
+                derived = checkpoints.files_in_use(tx)
+            keys[min(stays), ROWS] |= {name: _key_id(site, ROWS, name) for name in sorted(derived)}
         with site.ledger.begin() as tx:
-            destroyed.begin(tx, keys)
+            destroyed.begin(tx, keys, stays)
         with site.ledger.begin() as tx:
             going = destroyed.under_way(tx)
         if not going:
@@ -89,7 +123,24 @@ def destroy(site: Site, some: Sequence[Ended]) -> str:
     return certificate
 
 
-def _ended(row: DeliveryRow, what: str) -> Ended:
+def _thinned(site: Site, some: Sequence[Ended]) -> dict[int, Stays]:
+    """Delivery -> what stays of its rows, sealed."""
+    going = {one.delivery: one.replaced_by for one in some if one.what == ROWS and one.replaced_by}
+    with site.ledger.begin() as tx:
+        rows = deliveries.select(tx)
+    stays = {}
+    for instance, lists in _of_people(site, rows).items():
+        ends = [row for row in lists if row.id in going]
+        if not ends:
+            continue
+        needed = thinned.needed(site, instance, [row for row in lists if not row.ended and row.id not in going])
+        for row in ends:
+            entries, resolutions = thinned.thin(site, row, needed)
+            stays[row.id] = Stays(entries=entries, resolutions=resolutions, replaced_by=going[row.id])
+    return stays
+
+
+def _ended(row: DeliveryRow, what: str, replaced_by: int | None = None) -> Ended:
     originals = {file["sealed"] for file in row.landing.get("files", [])}
     read = {name for name in (row.entries_file, row.resolutions_file) if name}
     return Ended(
@@ -100,6 +151,7 @@ def _ended(row: DeliveryRow, what: str) -> Ended:
         state=row.state,
         arrived_at=row.arrived_at,
         files=tuple(sorted(originals if what == ORIGINALS else read)),
+        replaced_by=replaced_by,
     )
 
 

@@ -18,7 +18,7 @@ from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.model.frames import RECOGNITIONS, empty
 from gateway.model.holds import WHOLE, Breach, Place
-from gateway.pipeline import checkpoint, roster
+from gateway.pipeline import checkpoint, roster, thinned
 from gateway.pipeline.checkpoint import Checkpoint, upon
 from gateway.pipeline.folding import Folded, fold_instance
 from gateway.pipeline.limits import APPROVAL, keep_limits, weighed
@@ -92,7 +92,7 @@ class _Scene:
     terms: Mapping[str, Any]
     #: Instance → where its last fold ended.
     tips: Mapping[str, Checkpoint]
-    #: `KNOWN` of what those instances said before of which something is new.
+    #: `KNOWN` of what those instances said before of which something is new; without tips, of lists whose rows ended.
     known: pl.DataFrame
     #: Person keys whose last change had not landed, now or when the last settlement was written down.
     again: pl.Series
@@ -169,6 +169,7 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
     goes_on = before.get("terms") == terms and applied <= saved.keys()
     tips = {instance: Checkpoint(**point) for instance, point in saved.items()} if goes_on else {}
     new = sorted({row.instance for row in rows if row.state != DeliveryState.APPLIED} & tips.keys())
+    said = [tips[name].known(site) for name in new] if tips else [thinned.known(site, r) for r in rows if r.ended]
     return _Scene(
         rows=rows,
         holds={hold.place: hold for hold in holds},
@@ -177,7 +178,7 @@ def _look(site: Site, *, from_checkpoints: bool) -> _Scene:
         taken_back=taken_back,
         terms=terms,
         tips=tips,
-        known=pl.concat([_NOTHING_KNOWN, *(tips[instance].known(site) for instance in new)]),
+        known=pl.concat([_NOTHING_KNOWN, *said]).unique(),
         again=pl.concat([under_way, pl.Series("person_key", before.get("flying", []), pl.Int64)]).unique(),
     )
 
@@ -204,7 +205,7 @@ def _resolved(site: Site, scene: _Scene, apart: Set[int]) -> list[Work]:
     itself, with what is known from the others."""
     if scene.rows:
         roster.needed(site)
-    of_use = [row for row in scene.rows if not scene.tips or row.state != DeliveryState.APPLIED]
+    of_use = [row for row in scene.rows if not row.ended and (not scene.tips or row.state != DeliveryState.APPLIED)]
     work = resolve_all(site, [row for row in of_use if row.id not in apart], scene.known)
     known = pl.concat([scene.known, *(one.known for one in work)])
     alone = (resolve_all(site, [row], known) for row in of_use if row.id in apart)

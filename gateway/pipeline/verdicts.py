@@ -63,23 +63,30 @@ def _text(said: Mapping[str, str | None]) -> str:
 
 def verdicts(site: Site) -> pl.DataFrame:
     """`VERDICTS`: every decision in force; of several about one claim the latest person counts, exclusions add up."""
+    return pl.DataFrame([_one(site, same_claim) for same_claim in _by_claim(site).values()], schema=VERDICTS)
+
+
+def _by_claim(site: Site) -> dict[int, list[VerdictRow]]:
     with site.ledger.begin() as tx:
         rows = store.in_force(tx)
     known: dict[int, list[VerdictRow]] = {}
     for row in rows:
         known.setdefault(row.digest, []).append(row)
-    return pl.DataFrame([_one(site, same_claim) for same_claim in known.values()], schema=VERDICTS)
+    return known
 
 
 @dataclass(kw_only=True)
-class _Sum:
+class Standing:
     """What several decisions about one claim come to."""
 
+    #: Person key of whom it is about; None = nobody said so.
     same: int | None = None
     nobody: bool = False
+    #: Person keys of whom it is not about.
     excluded: set[int] = field(default_factory=set)
 
     def add(self, row: VerdictRow) -> None:
+        """A later decision."""
         self.excluded |= set(row.excluded)
         if row.verdict == Verdict.SAME:
             self.same, self.nobody = row.person_key, False
@@ -88,10 +95,20 @@ class _Sum:
             self.same, self.nobody = None, row.verdict == Verdict.NOBODY
 
 
-def _one(site: Site, rows: Sequence[VerdictRow]) -> dict[str, Any]:  # JSON's values
-    total = _Sum()
+def standing(site: Site) -> dict[int, Standing]:
+    """Digest of a claim -> what the decisions in force about it come to."""
+    return {digest: _total(rows) for digest, rows in _by_claim(site).items()}
+
+
+def _total(rows: Sequence[VerdictRow]) -> Standing:
+    total = Standing()
     for row in rows:
         total.add(row)
+    return total
+
+
+def _one(site: Site, rows: Sequence[VerdictRow]) -> dict[str, Any]:  # JSON's values
+    total = _total(rows)
     who = json.loads(site.keyring.sealer.open_bytes(rows[-1].sealed_claim, PURPOSE))
     dates = {name: date.fromisoformat(who[name]) if who[name] else None for name in _DATES}
     return {

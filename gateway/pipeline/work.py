@@ -13,7 +13,7 @@ from gateway.model.deliveries import INCOMPLETE, Mode
 from gateway.model.frames import ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
 from gateway.model.verdicts import WHO, who_says
-from gateway.pipeline import roster
+from gateway.pipeline import roster, thinned
 from gateway.pipeline.takebacks import taken_back
 from gateway.pipeline.verdicts import verdicts
 from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
@@ -134,8 +134,9 @@ def _claims(row: DeliveryRow, entries: pl.DataFrame) -> pl.DataFrame:
 
 def said_before(site: Site, row: DeliveryRow) -> Said:
     """What a delivery says, as it was resolved before."""
-    entries, resolutions = _entries(site, row), site.read_frame(row.resolutions_file or "")
-    return _said(row, entries, resolutions)
+    if row.ended:
+        return _said(row, *thinned.opened(site, row))
+    return _said(row, _entries(site, row), site.read_frame(row.resolutions_file or ""))
 
 
 _CLAIM_CELLS = [name for name in CLAIMS if name not in ("instance", "delivery")]

@@ -47,7 +47,7 @@ UNRESOLVED = pl.Schema(
 def statements(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
     """`STATEMENTS` of a delivery: its rows that count, each with its person."""
     person = pl.coalesce("person_key", "kept")
-    said = resolutions.filter(person.is_not_null() & pl.col("outcome").is_in(_COUNT)).select("row", person_key=person)
+    said = resolutions.filter(person.is_not_null() & pl.col("outcome").is_in(COUNT)).select("row", person_key=person)
     return _with(entries, said, STATEMENTS)
 
 
@@ -65,7 +65,7 @@ def _source_id() -> pl.Expr:
 
 
 #: Outcomes whose rows say something. A row in review counts only where its person is kept from before.
-_COUNT = ("matched", "no_identity", "deceased", "review")
+COUNT = ("matched", "no_identity", "deceased", "review")
 
 
 def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:

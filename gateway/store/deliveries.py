@@ -12,6 +12,8 @@ from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifes
 from gateway.store import tables as t
 from gateway.store.ledger import Tx, inserted_id, now, record_event
 
+#: Where a delivery's landing says that its rows ended (`store.destroyed`).
+ROWS_ENDED = "destroyed_rows"
 #: Of a content's digest, the digits that are the same however often it is said.
 _OWN = 56
 
@@ -41,6 +43,11 @@ class DeliveryRow:
     receipt_at: datetime | None
     rows: int
     outcomes: Mapping[str, int]
+
+    @property
+    def ended(self) -> bool:
+        """Whether its rows ended: of a list of people what stays names nobody, of any other nothing stays."""
+        return ROWS_ENDED in self.landing
 
 
 def add(
@@ -148,11 +155,12 @@ def parts_read(row: DeliveryRow) -> list[ReadPart]:
 
 
 def newest_read(tx: Tx, instance: str, mode: Mode) -> DeliveryRow | None:
-    """The newest delivery of an instance and mode whose entries are kept; None where there is none."""
+    """The newest delivery of an instance and mode that has entries; None where there is none, or its rows ended."""
     c = t.deliveries.c
     query = sa.select(t.deliveries).where(c.instance == instance, c.mode == mode.value, c.entries_file.is_not(None))
     row = tx.execute(query.order_by(c.id.desc()).limit(1)).first()
-    return _row(row) if row else None
+    newest = _row(row) if row else None
+    return None if newest is None or newest.ended else newest
 
 
 def select(tx: Tx, *, instance: str | None = None, states: Sequence[str] = ()) -> list[DeliveryRow]:

@@ -104,6 +104,14 @@ def departures_in(tx: Tx, delivery: int, scope: str, state: str) -> pl.DataFrame
     return read_frame(tx, query, pl.Schema({name: DEPARTURES[name] for name in names}))
 
 
+def departures_at(tx: Tx, deliveries: Sequence[int]) -> pl.DataFrame:
+    """delivery, scope, person_key, identity, state of the departures of these lists."""
+    c = t.departures.c
+    names = ("delivery", "scope", "person_key", "identity", "state")
+    query = sa.select(*(c[name] for name in names)).where(among(tx, c.delivery, deliveries))
+    return read_frame(tx, query, pl.Schema({name: DEPARTURES[name] for name in names}))
+
+
 def released(tx: Tx) -> pl.DataFrame:
     """delivery, scope, person_key, identity of departures that took place."""
     c = t.departures.c

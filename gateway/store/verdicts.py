@@ -76,6 +76,13 @@ def in_force(tx: Tx) -> list[VerdictRow]:
     return _rows(tx, c.undone_at.is_(None), c.verdict != Verdict.LATER.value)
 
 
+def first_of_claims(tx: Tx) -> dict[int, int]:
+    """Digest of who a row says it is -> the first decision about it, those undone too: its number stays whatever the
+    digest comes to be."""
+    c = t.verdicts.c
+    return {int(row[0]): int(row[1]) for row in tx.execute(sa.select(c.digest, sa.func.min(c.id)).group_by(c.digest))}
+
+
 def serial(tx: Tx) -> str:
     """Another text whenever another set of decisions is in force."""
     c = t.verdicts.c
