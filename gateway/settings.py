@@ -45,7 +45,8 @@ class SiteSettings(_Strict):
     place: str = "baise"
     #: Flags are sent from this day on; what ended before is not.
     flags_from: date
-    #: A roster that lost more than this share of its people overnight is not taken; raise it when that is right.
+    #: A roster that lost more than this share of its people overnight, or gives as many another number, is not taken;
+    #: raise it when that is right.
     roster_shrink: float = Field(default=0.10, ge=0, le=1)
     #: SQLAlchemy address of the ledger; empty = `var/ledger.db` of the site.
     database: str = ""

@@ -26,7 +26,7 @@ from gateway.vault.blind import BlindIndex
 from gateway.vault.sm import sm3_hex
 from gateway.words import _
 
-#: People that a roster may lose whatever the share; the share is a setting of the site.
+#: People whom a roster may lose, or give another number, whatever the share; the share is a setting of the site.
 SHRINK_NUMBER = 20
 #: Buckets that are sealed or opened side by side: two cores.
 BUCKETS_AT_ONCE = 2
@@ -59,7 +59,7 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
     del content  # half a gigabyte
     people = _with_keys(site, people)
     if newest is not None:
-        _check_size(newest.people, people.height, site.settings.site.roster_shrink)
+        _check(_papers(site, ["person_key", "certno"], None), people, site.settings.site.roster_shrink)
     files, left = _seal(site, people), _seal_former(site, _left(site, people))
     with site.ledger.begin() as tx:
         rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today, former=left)
@@ -116,12 +116,22 @@ def _seal_cut(site: Site, people: pl.DataFrame, cut: pl.Expr) -> list[str]:
         return list(pool.map(sealed, range(BUCKETS)))
 
 
-def _check_size(before: int, after: int, share: float) -> None:
-    """A roster that lost many people overnight is rather a broken export; the one in force stays."""
-    if before - after > SHRINK_NUMBER and before - after > share * before:
-        what = _("参保人名册人数骤减:原 {before} 人,现 {after} 人,未采用").format(before=before, after=after)
-        step = _("沿用原名册;请向平台方核实,确属正常时调高 gateway.toml 中 [site] 的 roster_shrink,运行后改回")
-        raise PeerBroken(what, where=_("医保平台 L101"), next_step=step)
+def _check(before: pl.DataFrame, people: pl.DataFrame, share: float) -> None:
+    """A roster that lost many people overnight, or that has other people's numbers for many, is rather a broken export;
+    the one in force stays. `before`: person_key and certno of that."""
+    now = people.select("person_key", now="certno", here=pl.lit(value=True))
+    both = before.join(now, on="person_key", how="left")
+    lost = both["here"].null_count()
+    other = both.filter("here", pl.col("certno").ne_missing(pl.col("now")))
+    # The same number may be written in another way.
+    moved = (numbers_of(other["certno"]).ne_missing(numbers_of(other["now"]))).sum()
+    if max(lost, moved) <= max(SHRINK_NUMBER, share * before.height):
+        return
+    what = _("参保人名册与原名册相差过大:原 {before} 人中 {lost} 人不在新名册中,{moved} 人的证件号码换成了别的,未采用")
+    step = _("沿用原名册;请向平台方核实,确属正常时调高 gateway.toml 中 [site] 的 roster_shrink,运行后改回")
+    raise PeerBroken(
+        what.format(before=before.height, lost=lost, moved=moved), where=_("医保平台 L101"), next_step=step
+    )
 
 
 def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:

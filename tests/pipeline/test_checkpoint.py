@@ -19,8 +19,9 @@ from gateway.settle.turns import STATE
 from gateway.store import checkpoints, decisions, outbox, people
 from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
-from tests.pipeline.forge import civil, csv_of, table, without
+from tests.pipeline.forge import civil, csv_of, sums, table, without
 from tests.pipeline.rig import PLATFORM, Rig, flagged, later
+from tests.pipeline.test_counties import books, recoded, rows_of, written
 
 KEY = RECOGNITIONS.names()
 
@@ -199,6 +200,39 @@ def test_a_checkpoint_of_the_day_before_is_gone_on_from(civil_rig: Rig, civil_cs
 
 def _frames(points: Mapping[str, Any]) -> list[str]:
     return [name for point in points.values() for names in point.get("files", {}).values() for name in names]
+
+
+def test_a_number_that_is_sure_now_settles_rows_of_an_earlier_list(new_rig: NewRig) -> None:
+    """Rows in doubt of one county's workbook, whose people come the next day in another's, under the same 人编号: they
+    are looked at again, though their own list did not come again."""
+    rig = new_rig("rural_revitalization")
+    rig.peers.stage(1)
+    (_first, path), (other, _path), *_rest = books(rig.rural / "20261101").items()
+    header, rows = rows_of(path)
+    where = {name: list(header).index(name) for name in ("证件号码", "性别", "出生日期", "户编号")}
+    some = [row for row in rows if len(str(row[where["证件号码"]])) == 18][:12]
+    vague = [[_vague(at, cell, where) for at, cell in enumerate(row)] for row in some]
+    path.write_bytes(written(header, vague))
+    sums(rig.rural / "20261101")
+    rig.run()
+    before = _in_review(rig)
+    folder = rig.rural / "20261102"
+    folder.mkdir()
+    (folder / f"XCZX_{other}_20261102.xlsx").write_bytes(written(header, recoded(header, some, other)))
+    sums(folder)
+    rig.run(2)
+    assert before - len(some) <= _in_review(rig) < before
+    is_as_if_anew(rig)
+
+
+def _vague(at: int, cell: str | float, where: Mapping[str, int]) -> str | float:
+    """A cell of a row of which only name, home and 人编号 are left."""
+    return "" if at in where.values() else cell
+
+
+def _in_review(rig: Rig) -> int:
+    """Rows of the first day's workbooks that wait for a person."""
+    return int(rig.row("20261101").outcomes["review"])
 
 
 def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) -> None:

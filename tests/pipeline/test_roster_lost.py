@@ -66,6 +66,34 @@ def test_a_roster_that_lost_many_is_not_taken(civil_rig: Rig, civil_csv: bytes, 
     assert before == civil_rig.records()
 
 
+def _shifted(rows: pl.DataFrame) -> pl.DataFrame:
+    """The person numbers stand one row lower than the people."""
+    return rows.with_columns(psn_no=pl.concat([rows["psn_no"].tail(1), rows["psn_no"].head(rows.height - 1)]))
+
+
+def _others(rows: pl.DataFrame) -> pl.DataFrame:
+    """As many people of another city."""
+    return rows.with_columns(pl.col("psn_no").str.replace("^45", "99"), pl.col("certno").str.replace("^45", "99"))
+
+
+@pytest.mark.parametrize("wrong", [_shifted, _others])
+def test_a_roster_of_other_people_is_not_taken(
+    civil_rig: Rig, civil_csv: bytes, wrong: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    """Of as many people, but others than before, or each with somebody else's number: the one in force stays, and
+    nobody's flag moves to another."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    before = civil_rig.records()
+    given(civil_rig, wrong)
+    civil(2, civil_csv, day=SECOND).put(civil_rig.outbox)
+    code, told = civil_rig.told(2)
+    assert ExitCode.LATER == code
+    assert "roster_shrink" in told
+    assert before == civil_rig.records()
+    assert [] == civil_rig.open_holds()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_a_first_roster_of_half_of_the_people_is_made_good(
     civil_rig: Rig, civil_csv: bytes, quiet: Callable[..., Records], share: float
