@@ -80,6 +80,16 @@ def test_a_group_does_not_leave_in_slices() -> None:
     assert {"released": 15, "held": 10} == _states(result)
 
 
+def test_a_scope_does_not_leave_in_slices() -> None:
+    """The same of a whole scope, whatever the limits of its groups."""
+    rows = [row(n, ALLOWANCE, level="A") for n in range(1, 101)]
+    lists = said(1, D1, *rows, full=True), said(2, D2, *rows[25:], full=True)
+    left = {"delivery": [2] * 15, "scope": [""] * 15, "person_key": range(1, 16), "identity": [ALLOWANCE] * 15}
+    limits = Limits(identity_number=1000)
+    result = fold(lists, limits=limits, decided={}, may_name=nobody, months={}, released=pl.DataFrame(left))
+    assert {"released": 15, "held": 10} == _states(result)
+
+
 def test_others_leave_while_a_group_is_held() -> None:
     """Another identity's departures of the same county, and the same identity's of another, take place all the same."""
     west = [row(n, ALLOWANCE, level="A") for n in range(1, 101)]
