@@ -161,6 +161,25 @@ def test_a_release_of_a_whole_list_is_of_what_it_said_then(guarded: Rig, civil_c
     assert "applied" == guarded.row(delivery.stem).state
 
 
+def test_a_release_of_a_whole_list_is_of_whom_it_holds_back_too(
+    guarded: Rig, civil_csv: bytes, at: int, who: str
+) -> None:
+    """Where a row in doubt may mean somebody no more, whom the list leaves out, it is another set, though it states the
+    same of everybody."""
+    here = pl.int_range(pl.len()) == at
+    rows = table(_other_level(civil_csv))
+    cells = {NUMBER: rows[NUMBER][at][:17], "姓名": "欧阳", "出生日期": None, "救助证号": None, "户主身份证号": None}
+    damaged = [pl.when(here).then(pl.lit(cell, pl.String)).otherwise(name).alias(name) for name, cell in cells.items()]
+    civil(2, csv_of(rows.with_columns(damaged)), day=SECOND).put(guarded.outbox)
+    guarded.run(2)
+    (hold,) = _holds(guarded)
+    _decide(guarded, hold, "released")
+    _leaves_the_roster(guarded, who)
+    assert ExitCode.HELD == guarded.run(3).exit_code
+    (again,) = _holds(guarded)
+    assert (hold.place, True) == (again.place, hold.digest != again.digest)
+
+
 def _leaves_the_roster(rig: Rig, psn_no: str) -> None:
     file = rig.peers.workdir / "platform" / "roster.csv.gz"
     rows = pl.read_csv(gzip.decompress(file.read_bytes()), infer_schema=False)
