@@ -263,7 +263,8 @@ def _recognitions(folds: Mapping[str, Folded], only: pl.Series | None) -> pl.Dat
 
 def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -> None:
     doubts = _doubts(site, scene, settled)
-    forces = in_force([row for row in settled.rows if settled.states.applied(row.id)])
+    doubted = {(place.delivery, place.scope) for place, word in _said(scene, settled).items() if word != "released"}
+    forces = in_force([row for row in settled.rows if settled.states.applied(row.id)], doubted)
     judged = [number for folded in settled.folds.values() for number in folded.judged]
     taken = told_apart(site, [w.taken_back for w in settled.work])
     # The ledger is one thread's work; the other core meanwhile finds what its next rows say, and seals what its last
@@ -326,13 +327,17 @@ def _doubts(site: Site, scene: _Scene, settled: Settled) -> dict[str, pl.DataFra
     return doubts
 
 
+def _said(scene: _Scene, settled: Settled) -> dict[Place, str]:
+    """What is said of every hold. A release of another set than now leaves was none."""
+    return {**scene.decided, **dict.fromkeys((breach.place for breach in settled.breaches), "held")}
+
+
 def _checkpoints(
     site: Site, scene: _Scene, settled: Settled, doubts: Mapping[str, pl.DataFrame], forces: Mapping[int, set[str]]
 ) -> dict[str, Mapping[str, Any]]:
     """What the next settlement may go on from."""
     points: dict[str, Mapping[str, Any]] = {}
-    # A release of another set than now leaves was none.
-    said = {**scene.decided, **dict.fromkeys((breach.place for breach in settled.breaches), "held")}
+    said = _said(scene, settled)
     looked_at = {w.row.instance for w in settled.work}
     for name, folded in settled.folds.items():
         if folded.fold or name in looked_at:

@@ -3,7 +3,7 @@
 A payment moves no identity: what it came to once is not looked at again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -217,8 +217,9 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
     return found
 
 
-def in_force(rows: Sequence[DeliveryRow]) -> dict[int, set[str]]:
-    """delivery -> scopes for which it is the newest full list, or comes after it."""
+def in_force(rows: Sequence[DeliveryRow], doubted: Set[tuple[int, str]] = frozenset()) -> dict[int, set[str]]:
+    """delivery -> scopes for which it is the newest full list, or comes after it; where the newest is `doubted`
+    (delivery and scope: whom it leaves out waits for a person, or was kept by one), also what it would replace."""
     forces: dict[int, set[str]] = {}
     covered: dict[str, set[str]] = {}
     ordered = sorted(rows, key=lambda row: (row.business_date or date.min, row.sequence or 0, row.id), reverse=True)
@@ -226,7 +227,7 @@ def in_force(rows: Sequence[DeliveryRow]) -> dict[int, set[str]]:
         seen = covered.setdefault(row.instance, set())
         forces[row.id] = set(row.scopes) - seen
         if row.mode == Mode.FULL:
-            seen.update(row.scopes)
+            seen.update(scope for scope in row.scopes if (row.id, scope) not in doubted)
     return forces
 
 

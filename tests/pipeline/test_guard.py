@@ -1,6 +1,7 @@
 """Lists of the wrong kind are held whole, groups that leave are held alone, and all else goes on."""
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -325,3 +326,31 @@ def _alone(rows: pl.DataFrame) -> str:
         & pl.col("保障类别").is_in(["A", "B"])
     )
     return str(sure[NUMBER][3])
+
+
+@pytest.mark.parametrize("word", ["released", "cancelled"])
+def test_whom_a_held_list_leaves_out_keeps_the_case(civil_rig: Rig, civil_csv: bytes, at: int, word: str) -> None:
+    """A row in doubt that a list leaves out whose departures wait is in doubt still, also when they were rejected; its
+    case ends once somebody has let go whom the list leaves out."""
+    rows = table(civil_csv).with_row_index("at")
+    renamed = rows.with_columns(pl.when(at=at).then(pl.lit("欧阳某某")).otherwise("姓名").alias("姓名"))
+    civil(1, csv_of(renamed.drop("at"))).put(civil_rig.outbox)
+    civil_rig.run()
+    before = _cases(civil_rig)
+    half = renamed.filter(pl.col("at") % 2 != at % 2).drop("at")
+    stem = civil(2, csv_of(half), day=SECOND).put(civil_rig.outbox)
+    assert ExitCode.HELD == civil_rig.run(2).exit_code
+    assert ("applied", [""]) == (civil_rig.row(stem).state, [hold.scope for hold in _holds(civil_rig)])
+    assert before <= _cases(civil_rig)
+    (hold,) = _holds(civil_rig)
+    _decide(civil_rig, hold, word)
+    for day in (2, 3):
+        civil_rig.run(day)
+        lost = before - _cases(civil_rig)
+        assert (lost["name_differs"] > 0) is (word == "released")
+
+
+def _cases(rig: Rig) -> Counter[str]:
+    """Why people are asked."""
+    with rig.site.ledger.begin() as tx:
+        return Counter(str(case["code"]) for case in decisions.cases(tx))
