@@ -72,6 +72,8 @@ def test_no_flag_changes_when_rows_end(months: Path, tmp_path: Path) -> None:
     that is late, people who leave the roster or stand there under another name, an undone decision, another index key —
     recognitions, departures, holds and the platform's records are the same at both."""
     with lived(months, tmp_path / "ends", *SOURCES) as ends, lived(months, tmp_path / "keeps", *SOURCES) as keeps:
+        for rig in (ends, keeps):
+            _away(rig)
         before = told(ends)
         ending = [row.id for row in ends.rows() if row.name in ENDED]
         with ends.site.ledger.begin() as tx:
@@ -80,7 +82,7 @@ def test_no_flag_changes_when_rows_end(months: Path, tmp_path: Path) -> None:
         assert end(ends)
         assert ENDED == ended(ends)
         same(ends, keeps)
-        for step in (_anew, _late, _limits, _roster, _undone, _back, _key, _anew):
+        for step in (_anew, _home, _late, _limits, _roster, _undone, _back, _key, _anew):
             for rig in (ends, keeps):
                 step(rig)
             same(ends, keeps, step.__name__)
@@ -108,23 +110,38 @@ def _limits(rig: Rig) -> None:
     settle(rig, first_of(5))
 
 
+def _away(rig: Rig) -> None:
+    """Some whom a list names are not on the roster when rows end."""
+    enrol(rig, date(2027, 1, 2), away=holders(rig)[:3])
+
+
+def _home(rig: Rig) -> None:
+    """All are there again as they were."""
+    enrol(rig, date(2027, 1, 3))
+
+
 def _roster(rig: Rig) -> None:
     """Some whom a list names leave the roster, and others are there under another name."""
-    named = sorted({record[0] for record in rig.records() if record[-1] == "civil_affairs" and record[5] > "2027"})
-    file = rig.peers.workdir / "platform" / "roster.csv.gz"
-    before = file.read_bytes()
-    rows = pl.read_csv(gzip.decompress(before), infer_schema=False)
-    other = pl.when(pl.col("psn_no").is_in(named[3:6])).then(pl.lit("令狐测试")).otherwise("psn_name")
-    rows = rows.filter(~pl.col("psn_no").is_in(named[:3])).with_columns(other.alias("psn_name"))
-    file.write_bytes(gzip.compress(rows.write_csv().encode()))
-    (rig.peers.workdir / "before").write_bytes(before)
-    visit(rig, first_of(6))
+    enrol(rig, first_of(6), away=holders(rig)[:3], renamed=holders(rig)[3:6])
 
 
 def _back(rig: Rig) -> None:
     """All are there again as they were."""
-    (rig.peers.workdir / "platform" / "roster.csv.gz").write_bytes((rig.peers.workdir / "before").read_bytes())
-    visit(rig, first_of(7))
+    enrol(rig, first_of(7))
+
+
+def holders(rig: Rig) -> list[str]:
+    return sorted({record[0] for record in rig.records() if record[-1] == "civil_affairs" and record[5] > "2027"})
+
+
+def enrol(rig: Rig, day: date, *, away: Sequence[str] = (), renamed: Sequence[str] = ()) -> None:
+    """The roster of that day: as it was at first, but for these people."""
+    first = (rig.peers.city / "platform_and_tax" / "roster.csv.gz").read_bytes()
+    rows = pl.read_csv(gzip.decompress(first), infer_schema=False)
+    other = pl.when(pl.col("psn_no").is_in(renamed)).then(pl.lit("令狐测试")).otherwise("psn_name")
+    rows = rows.filter(~pl.col("psn_no").is_in(away)).with_columns(other.alias("psn_name"))
+    (rig.peers.workdir / "platform" / "roster.csv.gz").write_bytes(gzip.compress(rows.write_csv().encode()))
+    visit(rig, day)
 
 
 def _undone(rig: Rig) -> None:
