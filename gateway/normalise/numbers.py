@@ -14,7 +14,7 @@ from gateway.normalise.text import DASHES, packed
 #: Characters that people type for the check character X.
 _FALSE_X = ["x", "Ⅹ", "ⅹ", "Х", "х", "×", "*", "✕", "✖", "╳", "Χ", "χ"]
 #: Marks around a number that a hand left.
-_STOPS = r"^[,;:.、。]+|[,;:.、。]+$"
+_STOPS = r"^[,;:.、。'\"‘’“”]+|[,;:.、。'\"‘’“”]+$"
 _CHECKS = pl.Series(list("10X98765432"))
 #: Disability certificate: the number, type and grade digits, and `B1`… for a reissue.
 _CERTIFICATE = r"^(\d{17}[\dX])[1-7][1-4](?:B\d)?$"

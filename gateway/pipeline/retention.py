@@ -18,12 +18,13 @@ from gateway.errors import SealBroken
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline import thinned
 from gateway.pipeline.certificates import certify
+from gateway.pipeline.checkpoint import SITE, site_terms
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.replaced import replaced
 from gateway.pipeline.settlement import USABLE
 from gateway.pipeline.work import in_force, mapping_of
 from gateway.site import Site
-from gateway.store import checkpoints, decisions, deliveries, destroyed
+from gateway.store import Tx, checkpoints, decisions, deliveries, destroyed, rosters, verdicts
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.destroyed import ORIGINALS, ROWS, Going, Stays
 from gateway.vault.rewrap import header_of, shred
@@ -51,8 +52,11 @@ def ended(site: Site, at: datetime) -> list[Ended]:
     with site.ledger.begin() as tx:
         rows = deliveries.select(tx)
         waited_for = decisions.deliveries_waiting(tx)
+        decided, settled = decisions.decided(tx), _is_settled(site, tx)
+    # Whose departures wait for a person or were rejected has not taken the place of the list before.
+    doubted = {(place.delivery, place.scope) for place, word in decided.items() if word != "released"}
     applied = [row for row in rows if row.state == DeliveryState.APPLIED]
-    in_use = {row for row, scopes in in_force(applied).items() if scopes}
+    in_use = {row for row, scopes in in_force(applied, doubted).items() if scopes}
     by_arrival = [
         _ended(row, what)
         for row in rows
@@ -60,8 +64,17 @@ def ended(site: Site, at: datetime) -> list[Ended]:
         for what, days in _periods(site, row, in_force=row.id in in_use)
         if days and row.arrived_at + timedelta(days=days) <= at and not destroyed.is_destroyed(row.landing, what)
     ]
-    of_people = [one for some in _of_people(site, rows).values() for one in _replaced(site, some, waited_for, at)]
+    lists = _of_people(site, rows).values() if settled else ()
+    of_people = [one for some in lists for one in _replaced(site, some, waited_for, at)]
     return sorted([*by_arrival, *of_people], key=lambda one: (one.delivery, one.what))
+
+
+def _is_settled(site: Site, tx: Tx) -> bool:
+    """Whether the last settlement worked with the roster and the decisions there are: a list whose rows end counts as
+    it was resolved by them."""
+    version = rosters.newest(tx)
+    terms = site_terms(site, roster=version.digest if version else "", verdicts=verdicts.serial(tx))
+    return checkpoints.read(tx).get(SITE, {}).get("terms") == terms
 
 
 def _of_people(site: Site, rows: Sequence[DeliveryRow]) -> dict[str, list[DeliveryRow]]:

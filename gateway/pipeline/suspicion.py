@@ -20,15 +20,16 @@ from gateway.pipeline import roster
 from gateway.pipeline.limits import guard_limits
 from gateway.pipeline.work import COUNTY_DIGITS, Work
 from gateway.settings import LimitSettings
-from gateway.settle import LookLimits, Said, endings, holding, judge, looks, oddities
+from gateway.settle import LookLimits, Said, endings, holding, in_order, judge, looks, oddities, of_held
 from gateway.settle.looks import LOOKS, SEEN, Oddity
+from gateway.settle.turns import KEY
 from gateway.site import Site
 from gateway.store import people
 from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.words import _
 
 #: Share of a list's rows from which on a code is one of its county's, and no stray row's.
-_OWN = 0.2
+_OWN = 0.1
 #: Year, month and perhaps day in a file's name.
 _DATED = re.compile(r"(?<!\d)(20\d\d)(0[1-9]|1[0-2])(\d\d)?(?!\d)")
 #: Days between a list's business date and the day in a file's name: it may be exported on the eve, or afterwards.
@@ -68,8 +69,8 @@ def suspicions(
     earlier = sorted((one for one in applied if _place(one) < place), key=_place)
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
-    if not any(_overrules(one, row) for one in applied):
-        found.append(_endings(site, work, unsettled, limits))
+    history = {scope for one in applied if _overrules(one, row) for scope in one.scopes}
+    found.append(_endings(site, work, unsettled, limits, history))
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
         alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
@@ -183,28 +184,31 @@ def _bad(work: Work, *outcomes: str) -> int:
 
 
 def _overrules(one: DeliveryRow, row: DeliveryRow) -> bool:
-    """Whether a full list in use has the word after this one, which is history then."""
-    if one.mode != Mode.FULL or not set(one.scopes) & set(row.scopes):
+    """Whether a full list in use has the word after this one, which is history then, as far as that speaks."""
+    if one.mode != Mode.FULL:
         return False
     if row.mode == Mode.DELTA and row.sequence and one.sequence:
         return one.sequence > row.sequence
     return _place(one) > _place(row)
 
 
-def _endings(site: Site, work: Work, unsettled: Sequence[Said], limits: LimitSettings) -> Suspicion | None:
-    """Its own rows end what more people hold than may leave by being left out."""
+def _endings(
+    site: Site, work: Work, unsettled: Sequence[Said], limits: LimitSettings, history: AbstractSet[str]
+) -> Suspicion | None:
+    """Its own rows end what more people hold than may leave by being left out, but for scopes that are `history`."""
     row, day = work.row, work.row.business_date or date.min
-    ending, few = endings(work.said.rows, day), min(limits.number, limits.identity_number)
+    rows = work.said.rows.filter(~pl.col("scope").is_in(list(history)))
+    ending, few = endings(rows, day), min(limits.number, limits.identity_number)
     for whose in (ending["person_key"].unique(), None):  # those of whom it speaks, and only if need be everybody
         if ending["person_key"].n_unique() <= few:
             return None
         with site.ledger.begin() as tx:
             believed = people.recognitions(tx, people=whose).filter(instance=row.instance)
-        held = holding(believed, [one.rows for one in unsettled], day)
-        ending = ending.join(held, on=held.columns, how="semi", maintain_order="left")
+        held = holding(believed, [one.rows for one in in_order(unsettled)], day)
+        ending = of_held(ending, held)
     judged = judge(
-        ending.with_columns(over=pl.lit(value=False)),
-        held,
+        ending.select(*KEY, over=pl.lit(value=False)),
+        held.select(KEY),
         delivery=row.id,
         mistrusted={},
         limits=guard_limits(limits),

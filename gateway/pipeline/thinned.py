@@ -165,7 +165,7 @@ def _without_undone(
     rows = resolutions.filter(pl.col("row").is_in(list(decided))).select(*names, person=_PERSON)
     doubts = []
     for row, rule, ruled_out, person_key in rows.iter_rows():
-        said = now.get(claims[decided[row]], Standing())
+        said = now.get(claims.get(decided[row], 0), Standing())
         was = [person_key] if person_key is not None else ruled_out or []
         if (rule != "decided" or said.same == person_key) if person_key is not None else not ruled_out:
             continue

@@ -212,7 +212,7 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
     if len(scopes) > 1:
         county = pl.col("area").str.slice(0, COUNTY_DIGITS)
         other = county.is_in(list(scopes)) & (county != pl.col("scope"))
-        share = entries.group_by("scope").agg(other=other.sum() / (county.str.len_chars() == COUNTY_DIGITS).sum())
+        share = entries.group_by("scope").agg(other=other.sum() / pl.len())
         found |= {scope: "wrong_county" for scope in share.filter(pl.col("other") > 1 / 2)["scope"]}
     return found
 

@@ -7,7 +7,7 @@ however often and in whatever order they came.
 """
 
 from gateway.settle.changes import changes, lists
-from gateway.settle.endings import endings, holding
+from gateway.settle.endings import endings, holding, of_held
 from gateway.settle.fold import Fold, fold
 from gateway.settle.guard import Limits, judge
 from gateway.settle.looks import LookLimits, looks, oddities
@@ -35,6 +35,7 @@ __all__ = [
     "may_mean",
     "nothing",
     "oddities",
+    "of_held",
     "statements",
     "subsidy_intervals",
     "timelines",

@@ -74,14 +74,12 @@ _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 def _last_words(rows: pl.DataFrame) -> pl.DataFrame:
     """Of each person and identity the last statement and the last stop of a delivery, and whether the stop comes
-    `after` the statement: it stands below it, and neither its day nor its recognition is before the statement
-    begins."""
+    `after` the statement: it stands below it, and is of no day before the statement begins."""
     said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
     said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
     stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
     said = said.join(stated, on=KEY, how="left", maintain_order="left")
-    of_before = (pl.col("last") < pl.col("begun")) | (pl.col("first") < pl.col("begun")).fill_null(value=False)
-    after = (pl.col("row") > pl.col("stated")) & ~of_before
+    after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
     return said.with_columns(after=after.fill_null(value=False))
 
 
@@ -259,11 +257,17 @@ class _Run:
         return stop.filter(~former).drop("begins"), stop.filter(former).drop("begins")
 
     def _replace_former(self, former: pl.DataFrame, delivery: int) -> None:
-        """A period that is over stands as a stop gives it, in the place of what it overlaps."""
+        """A period that is over stands as a stop gives it, in the place of what it overlaps; where that is nothing, the
+        stop is of an identity that nobody knew."""
+        if former.is_empty():
+            return
         spans = former.select(*KEY, "said_first", "stop")
         old = self.state.join(spans, on=KEY, how="left", maintain_order="left")
         overlaps = (pl.col("first") <= pl.col("stop")) & (pl.col("last") >= pl.col("said_first"))
-        self.state = old.filter(~overlaps.fill_null(value=False)).select(STATE)
+        overlaps = overlaps.fill_null(value=False)
+        unknown = former.join(old.filter(overlaps), on=KEY, how="anti")
+        self.unknown_stops.append(unknown.select(delivery=pl.lit(delivery, pl.Int64), row="row"))
+        self.state = old.filter(~overlaps).select(STATE)
         self._add_periods(former, delivery)
 
     def _own_period(self, unknown: pl.DataFrame, delivery: int) -> None:

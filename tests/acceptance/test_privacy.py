@@ -48,7 +48,7 @@ def test_nobody_of_a_city_is_readable(small_city: Path, tmp_path: Path, capfd: p
     keeps_quiet(small_city, 3, tmp_path, capfd)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="no ../shared/samples beside the checkout")
 def test_nobody_of_the_samples_is_readable(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The same for the samples."""

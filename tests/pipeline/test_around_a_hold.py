@@ -19,6 +19,8 @@ from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Rig
 from tests.pipeline.test_guard import _limited
 
+pytestmark = pytest.mark.long
+
 CIVIL = "civil_affairs"
 SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
 NOW = datetime(2026, 11, 3, 4, tzinfo=UTC)

@@ -115,3 +115,16 @@ def test_a_workbook_that_came_under_two_counties_names(listed: Rig) -> None:
     sums(folder)
     listed.run(3)
     assert before == listed.records()
+
+
+def test_workbooks_without_codes_are_of_the_counties_that_they_name(listed: Rig) -> None:
+    """Where no row says an area, no row says another county: nobody who leaves is held for it."""
+    before, folder = listed.records(), second_day(listed)
+    for path in books(folder).values():
+        header, rows = rows_of(path)
+        area = list(header).index("行政区划代码")
+        path.write_bytes(written(header, [[*row[:area], "", *row[area + 1 :]] for row in rows[1:]]))
+    sums(folder)
+    assert ExitCode.DONE == listed.run(2).exit_code
+    assert [] == listed.open_holds()
+    assert before != listed.records()

@@ -70,6 +70,7 @@ BOUNDARIES = (
     "out of settle in folding",
     "out of settle in wanted",
     "out of settle in standing",
+    "out of settle in suspicion",
     "out of deliver in push",
     "out of feedback in receipts",
 )

@@ -159,7 +159,8 @@ def test_a_roster_that_changes_around_a_hold_lets_nobody_through(civil_rig: Rig,
         else:
             raise AssertionError("released what nobody had seen")
     now = holds.shown(civil_rig.site, hold.id, actor="colleague")
-    assert hold.leaving - 5 == now.hold.leaving
+    # Whom a row meant by less than their number is kept in doubt, and is held still.
+    assert hold.leaving > now.hold.leaving
     for who in ("colleague", "second-colleague")[: now.hold.approvals]:
         holds.release(civil_rig.site, hold.id, digest=now.digest, actor=who, note="已核实", day=THIRD)
     kept = [record for record in civil_rig.records() if record[0] in away]

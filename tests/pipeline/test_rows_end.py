@@ -67,6 +67,7 @@ def rig(months: Path, tmp_path: Path) -> Iterator[Rig]:
         yield one
 
 
+@pytest.mark.long
 def test_no_flag_changes_when_rows_end(months: Path, tmp_path: Path) -> None:
     """Rows of two months end at one of two sites. Whatever comes then — everything derived anew, other limits, a list
     that is late, people who leave the roster or stand there under another name, an undone decision, another index key —

@@ -1,11 +1,12 @@
 """Whom a list's own rows take from what they hold."""
 
 from collections.abc import Mapping
+from datetime import date
 
 import polars as pl
 import pytest
 
-from gateway.settle import endings, holding, nothing
+from gateway.settle import endings, holding, nothing, of_held
 from tests.settle.said import ALLOWANCE, D1, POOR, UNSTABLE, row, said, stop
 
 Row = Mapping[str, object]
@@ -43,7 +44,24 @@ def test_held_is_what_is_believed_and_what_lists_say_that_are_in_use() -> None:
         [("", 1, POOR, None), ("", 2, POOR, D1), ("", 3, POOR, D1.replace(day=2))],
         schema={n: nothing().recognitions.schema[n] for n in ("scope", "person_key", "identity", "last")},
         orient="row",
-    )
+    ).with_columns(first=date(2024, 3, 1))
     rows = [row(4), row(5, last="2026-10-31"), stop(6, on=D1), row(7, stands=True), row(1)]
     held = holding(believed, [said(1, D1, *rows).rows], D1)
-    assert [1, 3, 4] == held["person_key"].to_list()
+    assert [1, 3, 4] == sorted(held["person_key"].to_list())
+
+
+def test_of_lists_that_come_together_the_last_word_counts() -> None:
+    """What one of them ended is not held when the next is looked at, which says so again: a backlog is judged as lists
+    that come one by one."""
+    first = said(1, D1, *map(row, range(9)))
+    second = said(2, D1, *(row(p, last="2026-10-31") for p in range(4)), *map(row, range(4, 9)))
+    held = holding(nothing().recognitions, [first.rows, second.rows], D1)
+    assert [4, 5, 6, 7, 8] == sorted(held["person_key"].to_list())
+
+
+def test_a_stop_of_a_former_period_ends_nothing_that_is_held() -> None:
+    """It says nothing of the period that began after it; without a period of its own it does."""
+    latest = said(1, D1, row(1, first="2026-01-01"), row(2, first="2026-01-01"))
+    held = holding(nothing().recognitions, [latest.rows], D1)
+    stops = [stop(1, first="2024-03-01", last="2025-06-30"), stop(2, last="2026-10-31")]
+    assert [2] == of_held(endings(said(2, D1, *stops).rows, D1), held)["person_key"].to_list()

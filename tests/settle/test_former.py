@@ -39,3 +39,11 @@ def test_a_stop_corrects_a_former_period() -> None:
     )
     expected = [(day("2024-03-01"), day("2025-03-31")), (day("2026-01-01"), None)]
     assert expected == [(p[3], p[4]) for p in periods(result)]
+    assert result.unknown_stops.is_empty()
+
+
+def test_a_stop_of_a_former_period_that_nobody_knew_is_told() -> None:
+    """Whose latest period stands though a stop came is a finding, as for a stop of an identity that nobody knew."""
+    latest = said(1, D1, row(1, first="2026-01-01"), full=True)
+    result = folded(latest, said(2, D2, stop(1, first="2024-03-01", last="2025-06-30")))
+    assert [(2, 1)] == result.unknown_stops.rows()

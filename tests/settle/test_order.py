@@ -80,8 +80,6 @@ def test_several_rows_of_one_person_in_a_delta(
     [
         (("2024-03-01", "2026-10-31"), [("B", BEFORE_D1)]),
         ((None, "2026-10-31"), [("B", BEFORE_D1)]),
-        # Until after the next one begins, which replaces it.
-        (("2024-03-01", "2026-11-30"), []),
     ],
 )
 def test_a_stop_of_an_earlier_period_does_not_end_the_next(
