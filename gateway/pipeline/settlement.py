@@ -192,11 +192,11 @@ def _looked_at(site: Site, scene: _Scene) -> tuple[list[Work], States]:
     held = {row.id for row in scene.rows if row.state == DeliveryState.HELD}
     apart = {number for number in held if scene.decided.get(Place(number, WHOLE)) != "released"}
     work = _resolved(site, scene, apart)
-    states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
+    states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds, scene.tips)
     more = {w.row.id for w in work if not states.applied(w.row.id)} - apart
     if more and len(work) > len(apart) + 1:
         work = _resolved(site, scene, apart | more)
-        states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds)
+        states = states_of(site, scene.rows, {w.row.id: w for w in work}, scene.decided, scene.holds, scene.tips)
     return work, states
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.holds import WHOLE, Breach, Place, set_digest
+from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.intake import outcome_counts
 from gateway.pipeline.limits import approvals
 from gateway.pipeline.suspicion import suspicions
@@ -40,9 +41,10 @@ def states_of(
     work: Mapping[int, Work],
     decided: Mapping[Place, str],
     held: Mapping[Place, HoldRow] | None = None,
+    tips: Mapping[str, Checkpoint] | None = None,
 ) -> States:
     """The state of every usable delivery. `work` has at least those that are not applied yet; `held`: the holds there
-    are, of which those that were released say what was approved.
+    are, of which those that were released say what was approved; `tips`: of instances, what is believed so far.
 
     What was applied once stays so: a changed roster may put rows in doubt, but holds no list back.
     """
@@ -60,7 +62,8 @@ def states_of(
     for row in (*fresh, *fresh):
         before = applied.setdefault(row.instance, [])
         if row.id not in states.of or (_waits(states, row) and _closed(row, before)):
-            states.of[row.id] = _fresh(site, work, row, before, decided, held or {}, states)
+            tip = (tips or {}).get(row.instance)
+            states.of[row.id] = _fresh(site, work, row, before, decided, held or {}, states, tip)
             if states.applied(row.id):
                 before.append(replace(row, outcomes=outcome_counts(work[row.id].resolutions)))
     return states
@@ -90,6 +93,7 @@ def _fresh(
     said: Mapping[Place, str],
     held: Mapping[Place, HoldRow],
     states: States,
+    tip: Checkpoint | None,
 ) -> tuple[DeliveryState, str, str]:
     work, whole = works[row.id], Place(row.id, WHOLE)
     decided, hold = said.get(whole), held.get(whole)
@@ -106,7 +110,7 @@ def _fresh(
     configured = site.settings.sources.get(row.instance)
     limits = configured.settings.limits if configured else LimitSettings()
     unsettled = [works[one.id].said for one in applied if one.state != DeliveryState.APPLIED]
-    found = suspicions(site, work, applied, limits, doubted=doubted, unsettled=unsettled)
+    found = suspicions(site, work, applied, limits, doubted=doubted, unsettled=unsettled, tip=tip)
     if found:
         needed = max(approvals(limits, one.breach(row.id)) for one in found)
         seal = digest or set_digest(whole, work.lets_through())

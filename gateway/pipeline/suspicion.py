@@ -17,6 +17,7 @@ import polars as pl
 from gateway.model.deliveries import Mode
 from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import roster
+from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.limits import guard_limits
 from gateway.pipeline.work import COUNTY_DIGITS, Work
 from gateway.settings import LimitSettings
@@ -60,17 +61,18 @@ def suspicions(
     *,
     doubted: AbstractSet[int],
     unsettled: Sequence[Said],
+    tip: Checkpoint | None,
 ) -> list[Suspicion]:
     """What speaks against a list, the gravest first. `applied`: its instance's deliveries in use; the `doubted` of
     them, whose departures wait for a person or were rejected, are no measure for others; of the `unsettled` the ledger
-    does not know yet what they come to."""
+    does not know yet what they come to; `tip`: what is believed so far, quicker than from the ledger."""
     row = work.row
     place = _place(row)
     earlier = sorted((one for one in applied if _place(one) < place), key=_place)
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
     history = {scope for one in applied if _overrules(one, row) for scope in one.scopes}
-    found.append(_endings(site, work, unsettled, limits, history))
+    found.append(_endings(site, work, unsettled, limits, history, tip))
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]
         alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
@@ -193,7 +195,12 @@ def _overrules(one: DeliveryRow, row: DeliveryRow) -> bool:
 
 
 def _endings(
-    site: Site, work: Work, unsettled: Sequence[Said], limits: LimitSettings, history: AbstractSet[str]
+    site: Site,
+    work: Work,
+    unsettled: Sequence[Said],
+    limits: LimitSettings,
+    history: AbstractSet[str],
+    tip: Checkpoint | None,
 ) -> Suspicion | None:
     """Its own rows end what more people hold than may leave by being left out, but for scopes that are `history`."""
     row, day = work.row, work.row.business_date or date.min
@@ -202,8 +209,11 @@ def _endings(
     for whose in (ending["person_key"].unique(), None):  # those of whom it speaks, and only if need be everybody
         if ending["person_key"].n_unique() <= few:
             return None
-        with site.ledger.begin() as tx:
-            believed = people.recognitions(tx, people=whose).filter(instance=row.instance)
+        if whose is None and tip:
+            believed = tip.recognitions(site)
+        else:
+            with site.ledger.begin() as tx:
+                believed = people.recognitions(tx, people=whose).filter(instance=row.instance)
         held = holding(believed, [one.rows for one in in_order(unsettled)], day)
         ending = of_held(ending, held)
     judged = judge(
