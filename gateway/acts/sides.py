@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.acts.explain import Origin, origin
 from gateway.acts.masks import masked_name, masked_number
+from gateway.model.frames import COUNTY_DIGITS
 from gateway.model.verdicts import Verdict
 from gateway.pipeline.beside import Agreement, Beside, Said, beside, said
 from gateway.pipeline.lookup import sentence
@@ -22,7 +23,6 @@ from gateway.store.verdicts import VerdictRow
 #: The fields that are set side by side, in this order.
 FIELDS = ("name", "number", "birth", "sex", "area", "household")
 _YEAR = 4
-_COUNTY = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +177,7 @@ def _shown(field: str, text: str, *, clear: bool, roster: bool = False) -> str:
         return masked_name(text)
     if field == "birth":
         return f"{text[:_YEAR]}****"
-    return f"{text[:_COUNTY]}****" if field == "area" else masked_number(text)
+    return f"{text[:COUNTY_DIGITS]}****" if field == "area" else masked_number(text)
 
 
 def _decided(row: VerdictRow) -> Decided:

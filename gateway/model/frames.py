@@ -6,6 +6,9 @@ import polars as pl
 PersonKey = pl.Int64
 PersonKeys = pl.List(pl.Int64())
 
+#: Digits of a county's code, with which an area's begins.
+COUNTY_DIGITS = 6
+
 #: One row per data row of a delivery, as normalise gives it.
 ENTRIES = pl.Schema(
     {

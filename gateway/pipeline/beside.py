@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from gateway.errors import SealBroken
+from gateway.model.frames import COUNTY_DIGITS
 from gateway.pipeline import roster
 from gateway.reconcile.names import agree
 from gateway.site import Site
@@ -26,7 +27,6 @@ _PERSON = [
     "covered",
 ]  # fmt: skip
 _NOTHING = dict.fromkeys(["name_key", "number", "birth_from", "birth_to", "sex", "area"])
-_COUNTY = 6
 _LENGTH = 18
 #: Digits of a number that a spreadsheet leaves as they were.
 _FRONT = 14
@@ -265,7 +265,7 @@ def _area(sent: str | None, person: Mapping[str, Any]) -> Agreement:
         return Agreement.SILENT
     if sent in (village, county):
         return Agreement.SAME
-    return Agreement.NEAR if sent[:_COUNTY] in (village[:_COUNTY], county) else Agreement.OTHER
+    return Agreement.NEAR if sent[:COUNTY_DIGITS] in (village[:COUNTY_DIGITS], county) else Agreement.OTHER
 
 
 def _household(mates: int, in_village: int) -> Agreement:

@@ -15,11 +15,12 @@ from datetime import date
 import polars as pl
 
 from gateway.model.deliveries import Mode
+from gateway.model.frames import COUNTY_DIGITS
 from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.limits import guard_limits
-from gateway.pipeline.work import COUNTY_DIGITS, Work
+from gateway.pipeline.work import Work
 from gateway.settings import LimitSettings
 from gateway.settle import LookLimits, Said, endings, holding, in_order, judge, looks, oddities, of_held
 from gateway.settle.looks import LOOKS, SEEN, Oddity

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gateway.model.frames import ENTRIES, RESOLUTIONS
+from gateway.model.frames import COUNTY_DIGITS, ENTRIES, RESOLUTIONS
 from gateway.pipeline import roster
 from gateway.pipeline.verdicts import Standing, claim_digest, standing
 from gateway.reconcile import KNOWN
@@ -23,8 +23,6 @@ from gateway.site import Site
 from gateway.store import people, verdicts
 from gateway.store.deliveries import DeliveryRow
 
-#: Digits of a county's code: more of an area says in which village somebody lives.
-_COUNTY = 6
 #: Columns of entries that stay of every row: its place, and what the guard counts.
 _COUNTED = ("row", "line", "part", "scope", "category", "level", "identity")
 #: Those that stay of rows that count.
@@ -85,7 +83,7 @@ def thin(site: Site, row: DeliveryRow, needed: Needed) -> tuple[str, str]:
     asked = own.is_in(needed.source_ids.implode()) | pl.col("person").is_in(needed.people.implode())
     rows = rows.select(
         *_COUNTED,
-        pl.col("area").str.slice(0, _COUNTY),
+        pl.col("area").str.slice(0, COUNTY_DIGITS),
         pl.when(pl.col("person").is_not_null() & asked & (own != "")).then(own).alias("raw_source_id"),
         *(pl.when("counts").then(name).alias(name) for name in _SAID),
         "decision",

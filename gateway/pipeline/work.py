@@ -10,7 +10,7 @@ from datetime import date
 import polars as pl
 
 from gateway.model.deliveries import INCOMPLETE, Mode
-from gateway.model.frames import ENTRIES, LINKS
+from gateway.model.frames import COUNTY_DIGITS, ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
 from gateway.model.verdicts import WHO, who_says
 from gateway.pipeline import roster, thinned
@@ -30,8 +30,6 @@ _OF_PAYMENTS = [
     "row", "scope", "number", "number_state", "name_key", "fault", "dup_key", "gives", "none_reason", "change",
     "remark", "said_dead",
 ]  # fmt: skip
-#: Digits of a county's code, with which an area's begins.
-COUNTY_DIGITS = 6
 #: Payments whose claims are cut at once.
 PAYMENTS_AT_ONCE = 1_000_000
 #: Cases of rows, with the scope of each, and what of the source could still tell whom they mean.

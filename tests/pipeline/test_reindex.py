@@ -1,7 +1,5 @@
 """All keyed digests pass to another key of the blind index, and everything answers as before."""
 
-import os
-import pkgutil
 import signal
 import threading
 from contextlib import AbstractContextManager
@@ -34,6 +32,7 @@ from tests.pipeline.digests import (
     reopened,
     told,
 )
+from tests.pipeline.dying import dies_after
 from tests.pipeline.rig import PLATFORM, Rig, later
 from tests.pipeline.test_guard import _wrong as wrong
 from tests.pipeline.test_guard import guarded as guarded
@@ -103,15 +102,7 @@ MOMENTS = {
 def _rotate_and_die(root: Path, moment: str) -> None:
     """In a process of its own: killed when that has been done."""
     site = open_site(root)
-    place, _dot, name = moment.rpartition(".")
-    owner = pkgutil.resolve_name(place)
-    done = getattr(owner, name)
-
-    def die(*args: object, **kwargs: object) -> None:
-        done(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    setattr(owner, name, die)
+    dies_after(moment)
     keys.rotate_index(site, actor=BY)
 
 

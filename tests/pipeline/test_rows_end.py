@@ -1,8 +1,6 @@
 """Rows of lists of people that were replaced long ago end, and no flag of anybody changes by it, then or later."""
 
 import gzip
-import os
-import pkgutil
 import signal
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -28,6 +26,7 @@ from tests.acts.lived import ask, here
 from tests.conftest import NewDatabase, on_both_databases
 from tests.pipeline import forge
 from tests.pipeline.digests import reopened
+from tests.pipeline.dying import dies_after
 from tests.pipeline.ending import (
     BY,
     DAYS,
@@ -277,15 +276,7 @@ MOMENTS = {
 def _end_and_die(root: Path, moment: str) -> None:
     """In a process of its own: killed when that has been done."""
     site = open_site(root)
-    place, _dot, name = moment.rpartition(".")
-    owner = pkgutil.resolve_name(place)
-    done = getattr(owner, name)
-
-    def die(*args: object, **kwargs: object) -> None:
-        done(*args, **kwargs)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    setattr(owner, name, die)
+    dies_after(moment)
     with later(days=DAYS + 1):
         retention.destroy(periods(site, people=DAYS), actor=BY)
 
