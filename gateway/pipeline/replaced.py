@@ -4,7 +4,7 @@ Takes an instance's usable lists. Everything that is derived begins at the first
 on, in the order in which the lists count, and nothing is put between them afterwards, or before what replaced them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date
 
 from gateway.errors import DeliveryRefused
@@ -18,28 +18,33 @@ from gateway.words import _
 _NEXT = 1 << 62
 
 
-def replaced(rows: Sequence[DeliveryRow]) -> list[tuple[DeliveryRow, Sequence[DeliveryRow]]]:
+def replaced(
+    rows: Sequence[DeliveryRow], doubted: Set[tuple[int, str]]
+) -> list[tuple[DeliveryRow, Sequence[DeliveryRow]]]:
     """The lists that were replaced for all that they speak for, each with those behind it up to the full list that was
-    the last to do so. From the first list on, as far as all of these are applied."""
+    the last to do so. From the first list on, as far as all of these are applied. None takes the place of another where
+    it is `doubted` (delivery and scope), as for `work.in_force`."""
     known = {row.id: row for row in rows}
     order = [known[one.delivery] for one in in_order([turn(row) for row in rows])]
     found = []
     for at, row in enumerate(order):
-        behind = _behind(row, order[at + 1 :])
+        behind = _behind(row, order[at + 1 :], doubted)
         if row.state != DeliveryState.APPLIED or not behind:
             break
         found.append((row, behind))
     return found
 
 
-def _behind(row: DeliveryRow, later: Sequence[DeliveryRow]) -> Sequence[DeliveryRow]:
+def _behind(
+    row: DeliveryRow, later: Sequence[DeliveryRow], doubted: Set[tuple[int, str]]
+) -> Sequence[DeliveryRow]:
     """The lists up to the last of those that replaced it; none where it is in force, or one of them is not applied."""
     in_force = set(row.scopes)
     for at, one in enumerate(later):
         if one.state != DeliveryState.APPLIED:
             return ()
         if one.mode == Mode.FULL:
-            in_force -= set(one.scopes)
+            in_force -= {scope for scope in one.scopes if (one.id, scope) not in doubted}
         if row.scopes and not in_force:
             return later[: at + 1]
     return ()

@@ -65,7 +65,7 @@ def ended(site: Site, at: datetime) -> list[Ended]:
         if days and row.arrived_at + timedelta(days=days) <= at and not destroyed.is_destroyed(row.landing, what)
     ]
     lists = _of_people(site, rows).values() if settled else ()
-    of_people = [one for some in lists for one in _replaced(site, some, waited_for, at)]
+    of_people = [one for some in lists for one in _replaced(site, some, waited_for, doubted, at)]
     return sorted([*by_arrival, *of_people], key=lambda one: (one.delivery, one.what))
 
 
@@ -86,10 +86,12 @@ def _of_people(site: Site, rows: Sequence[DeliveryRow]) -> dict[str, list[Delive
     return found
 
 
-def _replaced(site: Site, rows: Sequence[DeliveryRow], waited_for: Set[int], at: datetime) -> Iterator[Ended]:
+def _replaced(
+    site: Site, rows: Sequence[DeliveryRow], waited_for: Set[int], doubted: Set[tuple[int, str]], at: datetime
+) -> Iterator[Ended]:
     """Lists of people of one instance whose rows may go: from the first on, in the order in which they count."""
     days = timedelta(days=site.settings.retention.people)
-    for row, behind in replaced(rows) if days else ():
+    for row, behind in replaced(rows, doubted) if days else ():
         if row.ended:
             continue
         quiet = max(one.arrived_at for one in (row, *behind))

@@ -122,7 +122,8 @@ def _check(before: pl.DataFrame, people: pl.DataFrame, share: float) -> None:
     now = people.select("person_key", now="certno", here=pl.lit(value=True))
     both = before.join(now, on="person_key", how="left")
     lost = both["here"].null_count()
-    other = both.filter("here", pl.col("certno") != pl.col("now"))  # one that was not known may come
+    # One that was not known may come, and none may go.
+    other = both.filter("here", pl.col("certno").is_not_null(), pl.col("certno").ne_missing(pl.col("now")))
     # The same number may be written in another way.
     moved = (numbers_of(other["certno"]).ne_missing(numbers_of(other["now"]))).sum()
     if max(lost, moved) <= max(SHRINK_NUMBER, share * before.height):

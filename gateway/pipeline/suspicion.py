@@ -72,7 +72,9 @@ def suspicions(
     earlier = sorted((one for one in applied if _place(one) < place), key=_place)
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
-    history = {scope for one in applied if _overrules(one, row) for scope in one.scopes}
+    # Whose departures were not believed has ended nothing, and lets nobody be ended behind it.
+    believed = (one for one in applied if _overrules(one, row) and one.id not in doubted)
+    history = {scope for one in believed for scope in one.scopes}
     found.append(_endings(site, work, unsettled, limits, history, tip))
     if row.mode == Mode.FULL and work.resolutions.height:
         measures = [one for one in earlier if _is_measure(one, row) and one.id not in doubted]

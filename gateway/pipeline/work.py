@@ -209,9 +209,11 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
     found = {scope: "empty" for scope in row.scopes if scope not in said}
     if len(scopes) > 1:
         county = pl.col("area").str.slice(0, COUNTY_DIGITS)
-        other = county.is_in(list(scopes)) & (county != pl.col("scope"))
-        share = entries.group_by("scope").agg(other=other.sum() / pl.len())
-        found |= {scope: "wrong_county" for scope in share.filter(pl.col("other") > 1 / 2)["scope"]}
+        coded = (county.str.len_chars() == COUNTY_DIGITS).sum()
+        other = (county.is_in(list(scopes)) & (county != pl.col("scope"))).sum()
+        # Most of those that have a code, and no stray one where hardly any has.
+        wrong = entries.group_by("scope").agg(wrong=(other > coded / 2) & (other > pl.len() / 10))
+        found |= {scope: "wrong_county" for scope in wrong.filter("wrong")["scope"]}
     return found
 
 

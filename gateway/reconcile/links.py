@@ -80,10 +80,8 @@ def _pairs(
     """`weigh.weigh` of the residue and whom it may mean."""
     told = pl.col("claim").is_in(decided["claim"].implode())
     doubtful = pl.col("person_key").is_null() | (pl.col("rule") == "number+name_form") | told
-    # The head of household's number on another's row: somebody of the head's name may live there too, unless the row
-    # says whose birth date it is.
-    heads = (pl.col("number") == pl.col("head_number")) & pl.col("birth_from").is_null()
-    of_head = rest.claims.filter(heads)["claim"]
+    # The head of household's number on another's row: somebody of the head's name may live there too.
+    of_head = rest.claims.filter(pl.col("number") == pl.col("head_number"))["claim"]
     doubtful = doubtful | pl.col("claim").is_in(of_head.implode())
     left = links.filter(doubtful).select("claim", linked="person_key")
     by_name = links.filter(pl.col("rule") == "number+name").select("claim", "village")

@@ -15,7 +15,7 @@ from gateway.model.deliveries import Mode
 from gateway.model.frames import DEPARTURES, empty
 from gateway.model.holds import Approved, Breach, Place
 from gateway.settle.guard import Counties, Limits, judge, no_counties
-from gateway.settle.statements import may_mean
+from gateway.settle.statements import last_words, may_mean
 from gateway.settle.turns import KEY, STATE, Said, State, nothing
 
 #: (people who would depart, rows that may name them) -> person keys that may be named.
@@ -72,17 +72,6 @@ _NO_DEPARTURES = empty(DEPARTURES).select("delivery", *KEY)
 _NO_ROWS = pl.DataFrame(schema={"delivery": pl.Int64, "row": pl.UInt32})
 
 
-def _last_words(rows: pl.DataFrame) -> pl.DataFrame:
-    """Of each person and identity the last statement and the last stop of a delivery, and whether the stop comes
-    `after` the statement: it stands below it, and is of no day before the statement begins."""
-    said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
-    said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
-    stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
-    said = said.join(stated, on=KEY, how="left", maintain_order="left")
-    after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
-    return said.with_columns(after=after.fill_null(value=False))
-
-
 class _Run:
     """The state of one fold. Lives for one call."""
 
@@ -110,7 +99,7 @@ class _Run:
         """Applies one delivery: who leaves, what stops, what is stated."""
         if said.mode is Mode.FULL:
             self._depart(said)
-        last = _last_words(said.rows)
+        last = last_words(said.rows)
         self._stop(said, last.filter((pl.col("change") == "stop") & ~pl.col("after")))
         self._state(said, last.filter(pl.col("change") == "state"))
         self._stop(said, last.filter((pl.col("change") == "stop") & pl.col("after")))

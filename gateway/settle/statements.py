@@ -3,6 +3,7 @@
 import polars as pl
 
 from gateway.model.frames import PersonKey, PersonKeys
+from gateway.settle.turns import KEY
 
 #: One row per statement; `person_key` is sure. See `model.frames.ENTRIES` for the other columns.
 STATEMENTS = pl.Schema(
@@ -66,6 +67,18 @@ def _source_id() -> pl.Expr:
 
 #: Outcomes whose rows say something. A row in review counts only where its person is kept from before.
 COUNT = ("matched", "no_identity", "deceased", "review")
+
+
+def last_words(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each person and identity the last statement and the last stop of a delivery, and whether the stop comes
+    `after` the statement: it stands below it, and is of no day before the statement begins, whatever recognition it
+    names."""
+    said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
+    said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
+    stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
+    said = said.join(stated, on=KEY, how="left", maintain_order="left")
+    after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
+    return said.with_columns(after=after.fill_null(value=False))
 
 
 def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:

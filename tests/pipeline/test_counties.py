@@ -117,6 +117,22 @@ def test_a_workbook_that_came_under_two_counties_names(listed: Rig) -> None:
     assert before == listed.records()
 
 
+def test_mixed_up_workbooks_of_which_half_has_no_code_end_nobody(listed: Rig) -> None:
+    """Whose rows they are, those that have a code say."""
+    before, folder = listed.records(), second_day(listed)
+    *_more, one, other = books(folder).values()
+    (header, ones), (_header, others) = rows_of(one), rows_of(other)
+    area = list(header).index("行政区划代码")
+    for path, rows in ((one, others), (other, ones)):
+        half = len(rows) // 2 + 1
+        blank = [[*row[:area], "", *row[area + 1 :]] for row in rows[:half]]
+        path.write_bytes(written(header, [*blank, *rows[half:]]))
+    sums(folder)
+    assert ExitCode.HELD == listed.run(2).exit_code
+    assert {"wrong_county"} == {hold.kind for hold in holds.held(listed.site, actor="clerk")}
+    assert before == listed.records()
+
+
 def test_workbooks_without_codes_are_of_the_counties_that_they_name(listed: Rig) -> None:
     """Where no row says an area, no row says another county: nobody who leaves is held for it."""
     before, folder = listed.records(), second_day(listed)

@@ -76,11 +76,16 @@ def _others(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("psn_no").str.replace("^45", "99"), pl.col("certno").str.replace("^45", "99"))
 
 
-@pytest.mark.parametrize("wrong", [_shifted, _others])
+def _numberless(rows: pl.DataFrame) -> pl.DataFrame:
+    """Everybody, and nobody's number."""
+    return rows.with_columns(certno=pl.lit(None, pl.String))
+
+
+@pytest.mark.parametrize("wrong", [_shifted, _others, _numberless])
 def test_a_roster_of_other_people_is_not_taken(
     civil_rig: Rig, civil_csv: bytes, wrong: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> None:
-    """Of as many people, but others than before, or each with somebody else's number: the one in force stays, and
+    """Of as many people, but others than before, each with somebody else's number or none: the one in force stays, and
     nobody's flag moves to another."""
     civil(1, civil_csv).put(civil_rig.outbox)
     civil_rig.run()

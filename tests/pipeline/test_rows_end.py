@@ -205,7 +205,8 @@ def not_of_the_roster(rig: Rig) -> set[str]:
 
 def test_nothing_ends_that_anybody_waits_for(rig: Rig) -> None:
     """Rows end from the first list on; one with an open case, without its receipt, or before a list that is not applied
-    yet keeps its own, and those behind it too. In the periods of originals and payments nothing is due."""
+    yet keeps its own, and those behind it too; so does one that no list has replaced whose departures were believed,
+    and each while a decision is not settled. In the periods of originals and payments nothing is due."""
     whole = due(rig)
     assert {ROWS} == {one.what for one in whole}
     civil = [row for row in rig.rows() if row.instance == "civil_affairs" and row.state == "applied"]
@@ -222,6 +223,16 @@ def test_nothing_ends_that_anybody_waits_for(rig: Rig) -> None:
         assert [one for one in whole if one.instance != "civil_affairs"] == due(rig)
         ask(root, f"UPDATE {table} SET {over} WHERE {which}")
         assert whole == due(rig)
+    kept = "INSERT INTO holds (delivery_id, scope, state, leaving, holding, opened_at, opened_by) "
+    for row in civil[1:]:  # whose departures a person rejected: none has taken the place of the first
+        ask(root, f"{kept} VALUES ({row.id}, '', 'cancelled', 1, 1, '2026-11-01 00:00:00', 'li')")
+    assert [one for one in whole if one.instance != "civil_affairs"] == due(rig)
+    ask(root, "DELETE FROM holds WHERE opened_by = 'li'")
+    assert whole == due(rig)
+    ask(root, "UPDATE verdicts SET undone_at = '2026-11-01 00:00:00'")  # and nothing was settled since
+    assert [] == due(rig)
+    ask(root, "UPDATE verdicts SET undone_at = NULL")
+    assert whole == due(rig)
     with later(days=10_000):
         assert [] == retention.due(periods(rig.site, payments=1), actor=BY)
 

@@ -151,3 +151,21 @@ def test_stops_that_a_later_full_list_has_overruled_hold_nothing(listed: Rig, ci
     late.put(listed.outbox)
     assert ExitCode.DONE == listed.run(3).exit_code
     assert ("applied", before) == (listed.row(late.stem).state, listed.records())
+
+
+@pytest.mark.parametrize("decided", [True, False], ids=["rejected", "not decided"])
+def test_a_late_delta_behind_departures_that_nobody_believed_is_held(
+    listed: Rig, civil_csv: bytes, decided: bool
+) -> None:
+    """A full list whose departures were rejected, or wait, has ended nothing; so a delta of before it, which comes late
+    and stops these people, waits for a person too."""
+    before, rows = listed.records(), table(civil_csv)
+    civil(3, csv_of(rows.head(rows.height // 2)), day=THIRD).put(listed.outbox)
+    assert ExitCode.HELD == listed.run(3).exit_code
+    if decided:
+        holds.reject(listed.site, the_hold(listed).id, actor="colleague", note="名单不全")
+    late = civil(2, stopped(still(civil_csv), "2026-11-02"), day=SECOND, mode="D")
+    late.put(listed.outbox)
+    assert ExitCode.HELD == listed.run(3).exit_code
+    assert ("held", "many_endings") == (listed.row(late.stem).state, listed.row(late.stem).code)
+    assert before == listed.records()

@@ -76,18 +76,20 @@ def test_several_rows_of_one_person_in_a_delta(
 
 
 @pytest.mark.parametrize(
-    ("stopped", "before"),
+    ("stopped", "expected"),
     [
-        (("2024-03-01", "2026-10-31"), [("B", BEFORE_D1)]),
-        ((None, "2026-10-31"), [("B", BEFORE_D1)]),
+        (("2024-03-01", "2026-10-31"), [("B", BEFORE_D1), ("A", None)]),
+        ((None, "2026-10-31"), [("B", BEFORE_D1), ("A", None)]),
+        # Of a day after the next one begins it ends that, whatever recognition it names.
+        (("2024-03-01", "2026-11-30"), [("A", date(2026, 11, 30))]),
     ],
 )
 def test_a_stop_of_an_earlier_period_does_not_end_the_next(
-    stopped: tuple[str | None, str], before: list[tuple[str, date]]
+    stopped: tuple[str | None, str], expected: list[tuple[str, date | None]]
 ) -> None:
-    """A stop below a statement that begins after its day, or after the recognition that it ends, is of the period
-    before."""
+    """A stop below a statement that begins after its day is of the period before; one of a later day ends what was
+    stated."""
     anew = row(1, ALLOWANCE, "2026-11-03", level="A")
     old = {**stop(1, ALLOWANCE, *stopped), "row": 2}
     result = folded(said(1, D1, row(1, ALLOWANCE, level="B"), full=True), said(2, D3, anew, old))
-    assert [*before, ("A", None)] == [p[2::2] for p in periods(result)]
+    assert expected == [p[2::2] for p in periods(result)]
