@@ -9,6 +9,8 @@ _NOBODY = ("not_on_roster", "decided_nobody")
 #: What two rows of one person and category must share to be the same statement said twice.
 _ALIKE = ("identity", "level", "first", "last", "next_identity", "change", "gives", "said_dead")
 
+#: Rows that are put in their order at once: what is wide is not there twice.
+_AT_ONCE = 500_000
 #: Columns of an entry on which its outcome depends.
 RESOLVED = ("row", "fault", "dup_key", *_ALIKE, "birth_from", "number_state", "none_reason", "remark")
 
@@ -26,13 +28,20 @@ def resolve(
     frame = _born_later(entries.select(RESOLVED).hstack(links))
     plain = frame.select(_usable() & ~_said_again(frame, statements=statements) & _is_plain(statements=statements))
     mask = plain.to_series().fill_null(value=False)
+    odd = _looked_at(frame.filter(~mask), previous, statements=statements)
     told = [name for name in RESOLUTIONS if name in frame.columns]
-    plainly = frame.select(told).filter(mask).with_columns(outcome=pl.lit("matched"), reason=pl.lit(""), kept=None)
-    parts = [plainly, _looked_at(frame.filter(~mask), previous, statements=statements)]
-    del frame, plainly
-    return pl.concat(
-        [part.select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items()) for part in parts]
-    ).sort("row")
+    parts = [pl.DataFrame(schema=RESOLUTIONS)]
+    for at in range(0, frame.height, _AT_ONCE):
+        rows = frame.slice(at, _AT_ONCE)
+        plainly = rows.select(told).filter(mask.slice(at, _AT_ONCE))
+        plainly = plainly.with_columns(outcome=pl.lit("matched"), reason=pl.lit(""), kept=None)
+        others = odd.join(rows.select("row"), on="row", how="semi")
+        parts.append(pl.concat([_as_resolutions(plainly), _as_resolutions(others)]).sort("row"))
+    return pl.concat(parts)
+
+
+def _as_resolutions(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(pl.col(name).cast(kind) for name, kind in RESOLUTIONS.items())
 
 
 def _usable() -> pl.Expr:

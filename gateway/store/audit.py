@@ -6,7 +6,8 @@ commit or neither, and the chain has one order whoever writes. What an entry hol
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,6 +72,13 @@ def digest_of(frame: pl.DataFrame) -> str:
     for part in frame.iter_slices(_SLICE):
         running.update(part.write_csv(include_header=False).encode())
     return running.hexdigest()
+
+
+@contextmanager
+def digesting(frame: pl.DataFrame) -> Iterator[Callable[[], str]]:
+    """`digest_of`, beside what is done meanwhile: what is given waits for it."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(digest_of, frame).result
 
 
 def begin(tx: sa.Connection) -> None:

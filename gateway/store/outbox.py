@@ -111,10 +111,10 @@ def replace_queue(tx: Tx, wanted: pl.DataFrame, run: int, *, people: pl.Series |
     fresh = wanted.join(waiting, on=key, how="anti").join(flying, on=["person_key", "use"], how="anti")
     # In the order of the indexes: they grow at their end, now and when the platform confirms.
     fresh = fresh.select(key).sort("person_key", "use")
-    insert_frame(tx, t.changes, fresh, state="queued", run_id=run)
-    if fresh.height or stale.height:
-        digest = audit.digest_of(fresh)
-        record_event(tx, "changes.queued", queued=fresh.height, superseded=stale.height, digest=digest)
+    with audit.digesting(fresh) as digest:
+        insert_frame(tx, t.changes, fresh, state="queued", run_id=run)
+        if fresh.height or stale.height:
+            record_event(tx, "changes.queued", queued=fresh.height, superseded=stale.height, digest=digest())
     return fresh.height, stale.height
 
 

@@ -53,9 +53,11 @@ def replace_recognitions(
     key = RECOGNITIONS.names()
     ended = before.join(believed, on=key, how="anti", nulls_equal=True)
     added = believed.join(before, on=key, how="anti", nulls_equal=True).sort("person_key")
-    update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
-    insert_alike(tx, t.recognitions, added.select(key), ["person_key", "row"], known_from=run)
-    digests = {"added_digest": audit.digest_of(added.select(key)), "ended_digest": audit.digest_of(ended.select("id"))}
+    added = added.select(key)
+    with audit.digesting(added) as digest:
+        update_by_id(tx, t.recognitions, ended["id"].to_list(), known_to=run)
+        insert_alike(tx, t.recognitions, added, ["person_key", "row"], known_from=run)
+        digests = {"added_digest": digest(), "ended_digest": audit.digest_of(ended.select("id"))}
     record_event(tx, "settled", added=added.height, ended=ended.height, **digests)
     tx.execute(sa.update(t.runs).where(t.runs.c.id == run).values(settled_at=now()))
     return added.height, ended.height
