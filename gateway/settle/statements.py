@@ -74,11 +74,25 @@ def last_words(rows: pl.DataFrame) -> pl.DataFrame:
     `after` the statement: it stands below it, and is of no day before the statement begins, whatever recognition it
     names."""
     said = rows.filter(~pl.col("stands") & pl.col("identity").is_not_null())
-    said = said.unique([*KEY, "change"], keep="last", maintain_order=True)
-    stated = said.filter(pl.col("change") == "state").select(*KEY, begun="first", stated="row")
-    said = said.join(stated, on=KEY, how="left", maintain_order="left")
+    states, stops = (_last(said.filter(pl.col("change") == change)) for change in ("state", "stop"))
+    stated = states.select(*KEY, begun="first", stated="row")
+    stops = stops.join(stated, on=KEY, how="left", maintain_order="left")
     after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
-    return said.with_columns(after=after.fill_null(value=False))
+    return pl.concat(
+        [
+            states.with_columns(begun="first", stated="row", after=pl.lit(value=False)),
+            stops.with_columns(after=after.fill_null(value=False)),
+        ]
+    )
+
+
+def _last(said: pl.DataFrame) -> pl.DataFrame:
+    """The last row on each person and identity; hardly anybody has two, so they are looked for among those few."""
+    several = said.select(KEY).with_row_index("at").filter(pl.col("person_key").is_duplicated())
+    earlier = several.join(several.unique(KEY, keep="last"), on="at", how="anti")["at"]
+    if earlier.is_empty():
+        return said
+    return said.with_row_index("at").filter(~pl.col("at").is_in(earlier.implode())).drop("at")
 
 
 def unresolved(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:

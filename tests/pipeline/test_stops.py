@@ -29,6 +29,11 @@ def stopped(rows: pl.DataFrame, day: str | None) -> bytes:
     return csv_of(rows.with_columns(pl.lit(day, pl.String).alias("停止日期"), 变动类型=pl.lit("停发")))
 
 
+def until(csv: bytes, day: str) -> bytes:
+    """A full list that gives everybody this last day."""
+    return csv_of(table(csv).with_columns(pl.lit(day).alias("停止日期")))
+
+
 def the_hold(rig: Rig) -> HoldRow:
     """What waits for a person."""
     (hold,) = holds.held(rig.site, actor="clerk")
@@ -95,14 +100,24 @@ def test_a_delta_that_comes_with_its_full_list_is_held_too(
     assert quiet(CIVIL) == civil_rig.records()
 
 
-def test_a_full_list_in_which_everybody_has_ended_is_held(listed: Rig, civil_csv: bytes) -> None:
-    """A full list that names everybody, each with a last day that has come, ends nobody by itself."""
+@pytest.mark.parametrize("last", ["2026-10-31", "2026-11-30", "2027-10-31"])
+def test_a_full_list_in_which_everybody_ends_is_held(listed: Rig, civil_csv: bytes, last: str) -> None:
+    """A full list that names everybody, each with a last day, come or to come within a year, ends nobody by itself."""
     before = listed.records()
-    ended = csv_of(table(civil_csv).with_columns(pl.lit("2026-10-31").alias("停止日期")))
-    civil(2, ended, day=SECOND).put(listed.outbox)
+    civil(2, until(civil_csv, last), day=SECOND).put(listed.outbox)
     assert ExitCode.HELD == listed.run(2).exit_code
     assert "many_endings" == the_hold(listed).kind
     assert before == listed.records()
+
+
+@pytest.mark.parametrize("later", ["2026-12-31", "2027-01-31"], ids=["said again", "moved on"])
+def test_a_last_day_that_was_said_before_is_taken(civil_rig: Rig, civil_csv: bytes, later: str) -> None:
+    """A department that gives everybody until the year's end, and says so each month, is not held for it."""
+    for sequence, (day, last) in enumerate([(SECOND, "2026-12-31"), (THIRD, later)], 1):
+        delivery = civil(sequence, until(civil_csv, last), day=day)
+        delivery.put(civil_rig.outbox)
+        assert ExitCode.DONE == civil_rig.run(sequence + 1).exit_code
+        assert "applied" == civil_rig.row(delivery.stem).state
 
 
 def test_one_identity_of_a_county_is_enough(listed: Rig, civil_csv: bytes) -> None:

@@ -21,9 +21,13 @@ HELD = (1, ALLOWANCE)
         ([STOPPED], [HELD]),
         ([stop(1, ALLOWANCE, last="2026-11-30")], [HELD]),
         ([row(1, ALLOWANCE, last="2026-11-01")], [HELD]),
-        ([row(1, ALLOWANCE, last="2026-11-02")], []),
+        ([row(1, ALLOWANCE, last="2026-11-02")], [HELD]),
+        ([row(1, ALLOWANCE, last="2027-11-02")], [HELD]),
+        ([row(1, ALLOWANCE, last="2027-11-03")], []),
+        ([row(1, ALLOWANCE, last="2026-11-30"), row(1, POOR, last="2026-12-31")], [(1, POOR)]),
         ([row(1, ALLOWANCE)], []),
         ([STOPPED, row(1, POOR)], []),
+        ([STOPPED, row(1, POOR, last="2026-12-31")], [(1, POOR)]),
         ([STOPPED, row(1, POOR, last="2026-10-31")], [HELD, (1, POOR)]),
         ([row(1, UNSTABLE, last="2026-10-31", next_identity="稳定脱贫人口")], []),
         ([STOPPED, row(2, ALLOWANCE)], [HELD]),
@@ -34,9 +38,9 @@ HELD = (1, ALLOWANCE)
         ([row(1, ALLOWANCE, "2026-01-01", "2026-10-31"), {**FORMER, "row": 2}], [HELD]),
     ],
 )
-def test_a_stop_or_a_last_day_that_has_come_ends(rows: list[Row], expected: list[tuple[int, str]]) -> None:
-    """A stop, and a last day no later than the list's date, end an identity, unless the same list states one that goes
-    on for that person."""
+def test_a_stop_or_a_last_day_ends(rows: list[Row], expected: list[tuple[int, str]]) -> None:
+    """A stop, and a last day no later than a year after the list's date, end an identity, unless the same list states
+    one that goes on longer for that person."""
     found = endings(said(1, D1, *rows).rows, D1)
     assert sorted(expected) == sorted(found.select("person_key", "identity").rows())
 
@@ -71,3 +75,20 @@ def test_a_stop_of_a_former_period_ends_nothing_that_is_held() -> None:
     both = holding(nothing().recognitions, [latest.rows, said(2, D1, *stops).rows], D1)
     assert [1] == both["person_key"].to_list()
     assert [2] == of_held(endings(said(2, D1, *stops).rows, D1), held)["person_key"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ends"),
+    [
+        (None, "2026-11-30", True),
+        ("2026-12-31", "2026-11-30", True),
+        ("2026-11-30", "2026-11-30", False),
+        ("2026-11-30", "2026-12-31", False),
+        ("2026-11-30", "2026-10-31", True),
+    ],
+)
+def test_a_last_day_ends_what_was_to_last_longer(before: str | None, now: str, ends: bool) -> None:
+    """A list that says the same day again, or a later one, takes nothing from anybody."""
+    held = holding(nothing().recognitions, [said(1, D1, row(1, last=before)).rows], D1)
+    found = of_held(endings(said(2, D1, row(1, last=now)).rows, D1), held)
+    assert found.height == ends
