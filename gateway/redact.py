@@ -27,10 +27,12 @@ _MOBILE = f"(?:[+＋]?(?:86|８６){_GAP})?[1１][3-9３-９]{_D}{_GAP}{_D}{{4}}
 #: Area, date of birth, sequence: 18 characters in three or four groups, or without any; of old, 15.
 _NUMBER = f"{_D}{{6}}{_GAP}{_D}{{4}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}{_GAP}{_CHECK}"
 _OLD = f"{_D}{{6}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}"
+#: The same as a card's number is written, in groups of four.
+_FOURS = f"{_D}{{4}}(?:{_GAP}{_D}{{4}}){{3}}{_GAP}{_D}{_CHECK}"
 #: 15 digits and more, which nothing that a person need read has, but for message numbers.
 _LONG = f"{_D}{{15,}}{_CHECK}?"
 #: Look-arounds, since \b sees no boundary between a digit and a Chinese character.
-_SOMEBODY = re.compile(f"(?<!{_D})(?:{_NUMBER}|{_LONG}|{_OLD}|{_MOBILE})(?!{_D})")
+_SOMEBODY = re.compile(f"(?<!{_D})(?:{_NUMBER}|{_FOURS}|{_LONG}|{_OLD}|{_MOBILE})(?!{_D})")
 #: Digests and public keys: hexadecimal with letters, in the lengths that they have; no number with a word after it.
 _HEX = r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?![0-9]{15,18}[a-f]+(?![0-9a-f]))[0-9a-f]{%d}(?![0-9A-Za-z])"
 #: Organisation (12), time (14), sequence (4): the platform's contract.

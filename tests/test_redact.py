@@ -65,6 +65,13 @@ def test_however_its_check_character_is_written(check: str, gap: str) -> None:
     assert HIDDEN == redact(split(NUMBER[:17] + check, gap))
 
 
+@pytest.mark.parametrize("gap", [" ", "-", "\u00a0", "．"])
+def test_in_groups_of_four(gap: str) -> None:
+    """An identity number as a bank card's is written."""
+    written = gap.join(NUMBER[at : at + 4] for at in range(0, 18, 4))
+    assert f"证件{HIDDEN}号" == redact(f"证件{written}号")
+
+
 def test_a_number_with_a_word_is_no_digest() -> None:
     """What follows a number does not make it one of the forms that stay."""
     assert f"{HIDDEN}abcdef" == redact("451002199003071234abcdef")

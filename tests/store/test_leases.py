@@ -268,6 +268,7 @@ def test_who_stands_still_within_a_transaction_gives_its_turn_back(
     """A transaction that has a turn and says nothing for long is ended: the next has its turn, and whoever stood still
     commits nothing of it."""
     monkeypatch.setattr(dialect, "SILENT", "1s")
+    monkeypatch.setattr(dialect, "_TURN", "20s")
     frozen, other = another(), another()
     with pytest.raises(StoreFault), frozen.begin(turn=True) as tx:
         runs.start(tx, kind="run", actor="frozen", today=NOW.date())
