@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 from hypothesis import settings
 
+from tests import sqlite
 from tests.postgresql import Postgresql, migrated, postgresql, program
 
 TESTS = Path(__file__).parent
@@ -53,12 +54,13 @@ def template(server: Postgresql) -> str:
 
 @pytest.fixture
 def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDatabase]:
-    """Databases that are gone after the test: empty ones, or (PostgreSQL) at the newest schema."""
+    """Databases that are gone after the test: empty ones, or at the newest schema."""
     names: list[str] = []
 
     def make(kind: str, *, at_head: bool = False) -> str:
         if kind == "sqlite":
-            return f"sqlite:///{tmp_path_factory.mktemp('database')}/ledger.db"
+            file = tmp_path_factory.mktemp("database") / "ledger.db"
+            return f"sqlite:///{sqlite.at_head(file) if at_head else file}"
         at: Postgresql = request.getfixturevalue("server")
         names.append(at.new(request.getfixturevalue("template")) if at_head else at.new())
         return at.url(names[-1])

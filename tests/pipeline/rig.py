@@ -20,6 +20,7 @@ from gateway.store.deliveries import DeliveryRow
 from gateway.testing.carried import Carried
 from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, staff, write_site
+from tests import sqlite
 
 PLATFORM = "insurance_platform"
 #: Seconds that a site waits for its peers where a test makes one stall. All others wait as long as a real site: how
@@ -131,6 +132,8 @@ def open_rig(city: Path, folder: Path, *sources: str, database: str = "") -> Ite
         write_site(root, {name: peers.addresses[name] for name in peers.addresses if name in wanted})
         if database:
             keep_in(root / FILE, database)
+        else:
+            sqlite.at_head(root / "var" / "ledger.db")
         site = open_site(root)
         staff(site)
         try:
