@@ -58,9 +58,8 @@ def refresh_roster(site: Site, channel: PlatformChannel, today: date) -> None:
     people = normalise_roster(content)
     del content  # half a gigabyte
     people = _with_keys(site, people)
-    if newest is not None:
-        _check(_papers(site, ["person_key", "certno"], None), people, site.settings.site.roster_shrink)
-    files, left = _seal(site, people), _seal_former(site, _left(site, people))
+    gone = pl.DataFrame(schema=FORMER) if newest is None else _gone(site, newest, people)
+    files, left = _seal(site, people), _seal_former(site, _left(site, people, gone))
     with site.ledger.begin() as tx:
         rosters.add(tx, digest=digest, people=people.height, files=files, pulled_on=today, former=left)
 
@@ -72,13 +71,12 @@ def former(site: Site) -> pl.DataFrame:
     return site.read_frame(newest.former) if newest and newest.former else pl.DataFrame(schema=FORMER)
 
 
-def _left(site: Site, people: pl.DataFrame) -> pl.DataFrame:
-    """`FORMER`, once these people are the roster."""
-    before = pl.concat([former(site), _papers(site, list(FORMER), None)])
-    gone = before.join(people, on="psn_no", how="anti")
+def _left(site: Site, people: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """`FORMER`, once these people are the roster. `gone`: of the one before."""
+    left = pl.concat([former(site), gone]).join(people, on="psn_no", how="anti")
     with site.ledger.begin() as tx:
-        named = indexkeys.named(tx, gone["person_key"])
-    return gone.join(named.to_frame(), on="person_key", how="semi").unique("person_key")
+        named = indexkeys.named(tx, left["person_key"])
+    return left.join(named.to_frame(), on="person_key", how="semi").unique("person_key")
 
 
 def _seal_former(site: Site, left: pl.DataFrame) -> str | None:
@@ -116,23 +114,37 @@ def _seal_cut(site: Site, people: pl.DataFrame, cut: pl.Expr) -> list[str]:
         return list(pool.map(sealed, range(BUCKETS)))
 
 
-def _check(before: pl.DataFrame, people: pl.DataFrame, share: float) -> None:
-    """A roster that lost many people overnight, or that has other people's numbers for many, is rather a broken export;
-    the one in force stays. `before`: person_key and certno of that."""
+def _gone(site: Site, newest: rosters.RosterVersion, people: pl.DataFrame) -> pl.DataFrame:
+    """`FORMER` of those of the roster in force who are not among these people. Raises PeerBroken where that is many, or
+    many have other people's numbers now."""
+    bucket_of = people.select(by_key(pl.col("person_key"))).to_series()
     now = people.select("person_key", now="certno", here=pl.lit(value=True))
-    both = before.join(now, on="person_key", how="left")
-    lost = both["here"].null_count()
     # One that was not known may come, and none may go.
-    other = both.filter("here", pl.col("certno").is_not_null(), pl.col("certno").ne_missing(pl.col("now")))
-    # The same number may be written in another way.
-    moved = (numbers_of(other["certno"]).ne_missing(numbers_of(other["now"]))).sum()
-    if max(lost, moved) <= max(SHRINK_NUMBER, share * before.height):
+    other = pl.col("certno").is_not_null() & pl.col("certno").ne_missing(pl.col("now"))
+
+    def compared(bucket: int) -> tuple[pl.DataFrame, int]:
+        before = site.read_frame(newest.files[BUCKETS + bucket], [*FORMER, "certno"])
+        both = before.join(now.filter(bucket_of == bucket), on="person_key", how="left")
+        differ = both.filter("here", other)
+        # The same number may be written in another way.
+        moved = numbers_of(differ["certno"]).ne_missing(numbers_of(differ["now"]))
+        return both.filter(pl.col("here").is_null()).select(FORMER.names()), int(moved.sum())
+
+    with ThreadPoolExecutor(BUCKETS_AT_ONCE) as pool:
+        found = list(pool.map(compared, range(BUCKETS)))
+    gone = pl.concat([some for some, _moved in found])
+    _check(newest.people, gone.height, sum(moved for _some, moved in found), site.settings.site.roster_shrink)
+    return gone
+
+
+def _check(before: int, lost: int, moved: int, share: float) -> None:
+    """A roster that lost many people overnight, or that has other people's numbers for many, is rather a broken export;
+    the one in force stays."""
+    if max(lost, moved) <= max(SHRINK_NUMBER, share * before):
         return
     what = _("参保人名册与原名册相差过大:原 {before} 人中 {lost} 人不在新名册中,{moved} 人的证件号码换成了别的,未采用")
     step = _("沿用原名册;请向平台方核实,确属正常时调高 gateway.toml 中 [site] 的 roster_shrink,运行后改回")
-    raise PeerBroken(
-        what.format(before=before.height, lost=lost, moved=moved), where=_("医保平台 L101"), next_step=step
-    )
+    raise PeerBroken(what.format(before=before, lost=lost, moved=moved), where=_("医保平台 L101"), next_step=step)
 
 
 def _with_keys(site: Site, people: pl.DataFrame) -> pl.DataFrame:
