@@ -21,7 +21,7 @@ import python_calamine as calamine
 import xlsxwriter
 
 from gateway.errors import NotAllowed
-from gateway.model.archives import listed
+from gateway.model.archives import is_other_book, listed
 from gateway.plugin.forms import harmless
 from gateway.words import _
 
@@ -241,6 +241,8 @@ def _check(content: bytes) -> None:
         with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             if sum(member.file_size for member in book.infolist()) > _UNPACKED_LIMIT:
                 raise _refused(_("工作簿的内容异常巨大"))
+            if is_other_book(book.namelist()):
+                raise _refused(_("文件不是 xlsx 工作簿"))
             for member in book.infolist():
                 data = book.read(member)
                 if member.filename.lower().endswith((".xml", ".rels")) or b"sheetData" in data:

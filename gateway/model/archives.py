@@ -7,19 +7,27 @@ count the members: a list that is longer than any real one's is refused with `zi
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import IO, TypeVar
 
 #: Bytes of an archive's list of members, each of which takes 46 and its name. 200 members with long names take 60 KB.
 LIST_LIMIT = 1 << 20
 #: With what gzip, zlib and zstd begin, which polars unpacks by itself, without any bound, where it expects text.
 _PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
+#: Members of spreadsheets of other kinds. Who reads workbooks takes those too, whatever a file is called, and what a
+#: few bytes of them may fill is bounded nowhere.
+_OTHER_BOOKS = ("content.xml", "workbook.bin", "workbook.bin.rels")
 Z = TypeVar("Z")
 
 
 def is_packed(text: bytes) -> bool:
     """Whether polars would take this for a packed text; one that is none may begin so too."""
     return text.startswith(_PACKED)
+
+
+def is_other_book(members: Iterable[str]) -> bool:
+    """Whether an archive of these members may be read as a spreadsheet of another kind than xlsx: xlsb, or ods."""
+    return any(name.lower().endswith(_OTHER_BOOKS) for name in members)
 
 
 def listed(kind: Callable[["Listing"], Z], stream: IO[bytes]) -> Z:

@@ -7,10 +7,6 @@ each row, and the headers that nobody claims. Refuses a part that cannot be read
 import csv
 import io
 import json
-import re
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,19 +17,16 @@ import polars as pl
 import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
-from gateway.model.archives import is_packed, listed
+from gateway.model.archives import is_packed
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
+from gateway.normalise.bombs import check_workbook
 from gateway.normalise.sheets import cell_text, filled
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
 #: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.
 HEADER_WITHIN = 20
-#: Uncompressed bytes of one workbook; the largest county's has about 60 MB.
-WORKBOOK_LIMIT = 2 * 1024**3
-#: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
-RATIO_LIMIT = 500
 #: A header is looked for in so many bytes at a file's beginning.
 _HEADER_BYTES = 1 << 16
 _BOM = "\ufeff"
@@ -45,24 +38,6 @@ NUMERIC = "{}__numeric"
 _OF_PERSON = ("name", "number", "source_id")
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
-#: Texts of one workbook; a county's has some hundred thousand.
-MOST_TEXTS = 20_000_000
-#: Rows of a sheet: Excel's own limit.
-MOST_ROWS = 1_048_576
-#: Places of a cell that no list has: past column 104 (CZ), past Z and row 99 999, or past a row. The reader holds 32
-#: bytes for each place up to the farthest one, so that a few bytes of such a cell would fill the memory.
-_FAR_PLACE = rb"(?:(?:[A-Z]{3}|[D-Z][A-Z]|[A-C][A-Z][0-9]{5})[0-9]|[A-Z]{0,2}%s)"
-#: Rows that a sheet may have whatever stands in it; a longer one has at least half as many elements for them.
-_FREE_ROWS = 10_000
-#: As every office program writes it, searched at the speed of a literal; and as XML and the reader allow it.
-_USUAL, _ODD = rb' r="', rb"""\br\s*=\s*["']"""
-#: Signs that a part's places may be written oddly.
-_ODD_SIGNS = rb"""='| =|= |\t|\n|\r| r="[a-z]"""
-#: Bytes of a part that are searched in the slow way whatever they look like; and at its beginning, where an XML
-#: declaration looks odd.
-_SMALL_PART, _HEAD = 1 << 20, 4096
-#: How many texts a part says that it has.
-_TEXTS, _COUNT = re.compile(rb"sst\b[^>]*"), re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 _NUMERIC_TYPES = frozenset({int, float})
 
 
@@ -256,53 +231,8 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
     return frame.with_columns(absent + marks)
 
 
-def check_workbook_size(content: bytes, part: str) -> None:
-    """Refuses a workbook that would unpack to more than any real one."""
-    step = _("请来源单位重新导出 xlsx")
-    try:
-        with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
-            size = sum(info.file_size for info in book.infolist())
-            if size > WORKBOOK_LIMIT or size > RATIO_LIMIT * max(len(content), 1 << 16):
-                raise _refuse("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
-            # Sizes are what headers say, and the reader below does not stop at them: a lie shows in the check sum.
-            far = any(_promises_too_much(book.read(member)) for member in book.infolist())
-    except zipfile.LargeZipFile:
-        far = True
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
-        raise _refuse("unreadable", _("工作簿无法打开"), part, step) from fault
-    if far:
-        raise _refuse("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
-
-
-def _promises_too_much(content: bytes) -> bool:
-    """Whether a workbook's part names a cell far away, or more texts than any list has: the reader reserves memory for
-    all that lies between, and would take the process with it."""
-    if any(int(count) > MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
-        return True
-    if b"sheetData" not in content:
-        return False
-    place = _FAR_PLACE % _past(max(_FREE_ROWS, 2 * (content.count(b"<row") + content.count(b":row"))))
-    behind = content[max(content.find(b"<", _HEAD), 0) :]
-    closely = len(content) < _SMALL_PART or _holds(behind, _ODD_SIGNS + b"|" + _USUAL + place)
-    return bool(re.search(_ODD + place, content if closely else content[: 2 * _HEAD], re.IGNORECASE))
-
-
-def _holds(content: bytes, pattern: bytes) -> bool:
-    """Whether the pattern is found: by Polars, several times as fast as `re`, and beside other threads. What is no
-    UTF-8 is left to `re`."""
-    text = pl.Series([content], dtype=pl.Binary).cast(pl.String, strict=False)
-    return bool(re.search(pattern, content) if text.null_count() else text.str.contains(pattern.decode()).item())
-
-
-def _past(most: int) -> bytes:
-    """A pattern of numbers that are past the most, by their first digit and their length."""
-    digits = str(min(most, MOST_ROWS))
-    longer = rb"[0-9]{%d,}" % (len(digits) + 1)
-    return longer if digits[0] == "9" else rb"(?:%s|[%d-9][0-9]{%d})" % (longer, int(digits[0]) + 1, len(digits) - 1)
-
-
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    check_workbook_size(content, part)
+    check_workbook(content, part)
     try:
         book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
         if mapping.sheet not in book.sheet_names:

@@ -17,19 +17,21 @@ from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import DAY, LISTS, PLUGINS, answers, books, headers, texts
 
 SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
-#: As many bytes as make a part too large to be searched in the slow way.
+#: As many bytes as a sheet of some thousand rows has.
 LARGE = b"<!--" + b"a" * (2 << 20) + b"-->"
 
 
-def workbook(member: str, old: bytes, new: bytes, *, large: bool = False, parser: str = "xlsx") -> bytes:
-    """The sound workbook, of which one member says something else."""
+def workbook(
+    member: str, old: bytes, new: bytes, *, large: bool = False, every: bool = False, parser: str = "xlsx"
+) -> bytes:
+    """The sound workbook, of which one member says something else, once or in `every` place."""
     (sound,), memory = books()[parser].sounds, io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(sound)) as book, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
         for name in book.namelist():
             content = book.read(name)
             if name == member:
                 assert old in content
-                content = content.replace(old, new, 1) + LARGE * large
+                content = content.replace(old, new, -1 if every else 1) + LARGE * large
             other.writestr(name, content)
     return memory.getvalue()
 
@@ -47,6 +49,11 @@ def workbook(member: str, old: bytes, new: bytes, *, large: bool = False, parser
         (b'r="A3"', b'r\n=\t"A1048576"'),
         (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="1048576"><c'),
         (b'<row r="1"', b"<row r='1048576'"),
+        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/>" * 200 + b"<c"),  # 19 GB with 60 000 of them
+        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/><!--<row-->" * 200 + b"<c"),
+        (b'r="A3"', b'r="AAAA3"'),
+        (b'r="A3"', b'r="Xfd3"'),
+        (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
     ],
 )
 def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None:
@@ -58,9 +65,43 @@ def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None
     assert "bomb" == refused.value.code
 
 
-def test_more_texts_than_there_are_is_refused() -> None:
-    """A table of texts that says it has ten thousand million of them is a bomb, also where a comment stands before."""
-    bomb = workbook(TEXTS, b"<sst", b"<!--" + b"a" * 6000 + b'--><sst uniqueCount="9999999999"')
+@pytest.mark.parametrize(
+    "oddly", [b' s="1"r="A20001"', b' s="1"\x0cr="A20001"', b" r=A20001", b' r="A3" s="\xff"'], ids=ascii
+)
+def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
+    """Whatever the reader would make of it, a large sheet that is neither as programs write it nor XML is damaged."""
+    with pytest.raises(DeliveryRefused) as refused:
+        books()["xlsx"].read(workbook(SHEET, b' r="A3"', oddly, large=True))
+    assert "unreadable" == refused.value.code
+
+
+@pytest.mark.parametrize("member", ["xl/workbook.bin", "content.xml"])
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_a_workbook_of_another_kind_is_refused(parser: str, member: str) -> None:
+    """What the reader may take for xlsb or ods, and reserve half a terabyte for, is refused: of departments as of those
+    who fill in worklists."""
+    memory = io.BytesIO(books()[parser].sounds[0])
+    with zipfile.ZipFile(memory, "a") as book:
+        book.writestr(member, b"")
+    with pytest.raises(GatewayError, match="不是 xlsx"):
+        books()[parser].read(memory.getvalue())
+
+
+@pytest.mark.parametrize(("old", "new"), [(b"<row", b"\n <row"), (b"<c ", b"<c  "), (b' r="', b' r = "')])
+def test_a_workbook_that_is_written_otherwise_is_read(old: bytes, new: bytes) -> None:
+    """Blanks and lines between and within its elements change nothing of what a sheet says."""
+    (sound,) = books()["xlsx"].sounds
+    normal, other = (
+        normalise(book, LISTS["rural_revitalization"], part="part", scope="", business_date=DAY)
+        for book in (sound, workbook(SHEET, old, new, every=True))
+    )
+    assert normal.entries.equals(other.entries)
+
+
+@pytest.mark.parametrize("before", [b"<!--" + b"a" * 6000 + b"--><sst", b'<sst a=">"'], ids=["comment", "quoted"])
+def test_more_texts_than_there_are_is_refused(before: bytes) -> None:
+    """A table of texts that says it has ten thousand million of them is a bomb, whatever stands before."""
+    bomb = workbook(TEXTS, b"<sst", before + b' uniqueCount="9999999999"')
     with pytest.raises(DeliveryRefused) as refused:
         books()["xlsx"].read(bomb)
     assert "bomb" == refused.value.code
