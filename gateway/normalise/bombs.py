@@ -32,10 +32,11 @@ _MOST_COLUMNS, _NARROW, _ROWS_IF_WIDE = 104, 26, 99_999
 _FREE_ROWS = 10_000
 #: The same bounds as a pattern of places, of which the rows are filled in.
 _FAR_PLACE = r"(?:(?:[A-Z]{3,}|[D-Z][A-Z]|[A-C][A-Z][0-9]{5})[0-9]|[A-Z]{0,2}%s)"
-#: A place as every office program writes it, searched at the speed of a literal.
-_USUAL = r'\br="'
-#: Signs that places may be written otherwise, or that a cell has none and lies behind the one before it.
-_ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", r'\br="[A-Z]*[a-z]', "[<:]c(?:[>/]| [^r]| r[^=])")
+#: A far place as every office program writes it, or one in small letters.
+_USUAL = r'\br="(?:[A-Z]*[a-z]|%s)'
+#: Signs that places may be written otherwise, or that a cell has none and lies behind the one before it. Each is
+#: searched by itself, at the speed of a literal.
+_ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])")
 #: How many texts a part says that it has.
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']|"[^"]*"|'[^']*')*""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
@@ -81,10 +82,8 @@ def _promises_too_much(content: bytes) -> bool:
         text = pl.Series([cells], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:  # no UTF-8
         return _Cells().lie_far(content)
-    if any(text.str.contains(sign).item() for sign in _ODD_SIGNS):
-        return _Cells().lie_far(content)
-    far = _FAR_PLACE % _past(_most(cells.count(b"<row") + cells.count(b":row")))
-    return bool(text.str.contains(_USUAL + far).item())
+    far = _USUAL % (_FAR_PLACE % _past(_most(cells.count(b"<row") + cells.count(b":row"))))
+    return any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)) and _Cells().lie_far(content)
 
 
 def _most(rows: int) -> int:
