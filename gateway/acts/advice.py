@@ -21,7 +21,6 @@ _FINDINGS = {
     "damaged_column": _("有 {detail} 个证件号码像被表格软件改写过"),
     "not_covered": _("有 {count} 人已认定但参保关系全部停保"),
     "unknown_stop": _("有 {count} 行终止了此前没有的身份"),
-    "empty_list": _("名单为空"),
     "rows_differ": _("行数与清单不符({detail}),未列出的人先不停止"),
 }
 

@@ -138,15 +138,15 @@ def alarms(site: Site) -> list[tuple[Anchored, str]]:
 def _fingerprint(key: str) -> str:
     """Of a public key, a fingerprint, or a file with one of them."""
     text, path = key.strip(), Path(key)
+    what, step = _("不是公钥(128 位十六进制)或指纹(64 位),也不是写有其一的文件"), _("请用 gateway keys list 核对")
     if not _KEY.fullmatch(text):
         try:
             with path.open("rb") as file:
                 text = file.read(_KEY_FILE).decode("ascii", "replace")
         except OSError as fault:
-            raise _unreadable(path) from fault
+            raise NotFound(what, where="--key", next_step=step) from fault
     found = _KEY.findall(text)
     if len(found) != 1:
-        what, step = _("不是公钥(128 位十六进制),也不是指纹(64 位)"), _("请用 gateway keys list 核对")
         raise NotFound(what, where="--key", next_step=step)
     (said,) = found
     return fingerprint(said.lower()) if len(said) == 128 else said.lower()

@@ -39,7 +39,7 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise NotAllowed(_("文件已存在,不会覆盖"), where=out.name, next_step=_("请用 --out 换一个文件名")) from None
+        raise NotAllowed(_("文件已存在,不会覆盖"), where=out.name, next_step=_("请换一个文件名")) from None
     except OSError as fault:
         raise _not_written(out) from fault
     try:
@@ -56,5 +56,5 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
 
 
 def _not_written(out: Path) -> DiskFault:
-    step = _("请检查磁盘空间和目录权限,或用 --out 换一个位置;经 sudo 运行时用 --out - > 文件")
+    step = _("请检查磁盘空间和目录权限,或换一个位置;经 sudo 运行时文件名写 -,再用 > 文件 接收")
     return DiskFault(_("无法写入文件"), where=out.name, next_step=step)

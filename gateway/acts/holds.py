@@ -219,7 +219,7 @@ def _where(row: HoldRow) -> str:
 def _open(row: HoldRow) -> None:
     if row.state != "open":
         by = row.decided_by or "—"
-        what = _("已经处理过({state},{by})").format(state=row.state, by=by)
+        what = _("已经处理过({by})").format(by=by)
         raise NotAllowed(what, where=_where(row), next_step=_("可用 gateway holds show {n} 查看").format(n=row.id))
 
 

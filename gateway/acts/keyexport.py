@@ -80,7 +80,7 @@ def _standing(tx: Tx, number: int) -> _Request:
     """The request of this number, where it is the newest and neither used nor too old."""
     asked = acts(tx, "keys.export.ask")
     if not 1 <= number <= len(asked):
-        raise NotFound(_("没有编号为 {n} 的导出申请").format(n=number), next_step=_("可用 gateway audit list 查看"))
+        raise NotFound(_("没有编号为 {n} 的导出申请").format(n=number), next_step=_("请向申请人核对编号"))
     approved = _of(acts(tx, "keys.export.approve"), number)
     taken = bool(_of(acts(tx, "keys.export"), number))
     request = _Request(

@@ -57,7 +57,12 @@ def _plain(key: str, value: Any, lines: Mapping[str, int]) -> Iterator[Value]:  
     if isinstance(value, str) and value.startswith("env:"):
         there = _("已设置") if os.environ.get(value[4:]) else _("未设置")
         origin += _(",环境变量 {name}({there})").format(name=value[4:], there=there)
-    yield Value(key=key, value=_PASSWORD.sub(r"\1***@", str(value)), origin=origin)
+    yield Value(key=key, value=_PASSWORD.sub(r"\1***@", _written(value)), origin=origin)
+
+
+def _written(value: Any) -> str:  # any setting's type
+    """As it stands, or would stand, in `gateway.toml`; "" where nothing is set."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _lines(text: str) -> dict[str, int]:

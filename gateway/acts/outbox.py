@@ -273,6 +273,8 @@ def chosen(site: Site, which: Which) -> pl.DataFrame:
     if which.state not in (None, *STATES):
         what = _("没有名为 {state} 的状态").format(state=which.state)
         raise NotFound(what, next_step=_("可选:{states}").format(states=_("、").join(STATES)))
+    if which.instance is not None:
+        runs.check_instances(site, [which.instance])
     with site.ledger.begin() as tx:
         states = [which.state] if which.state else STATES
         found = pl.concat([_cancelled(tx) if state == CANCELLED else outbox.items(tx, state) for state in states])

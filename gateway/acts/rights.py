@@ -200,7 +200,9 @@ class May:
     def _refusal(self, text: str, tx: Tx, **about: str) -> NotAllowed:
         roles = RIGHTS[self._act].roles
         words: dict[str, Any] = {name: value or _("全部") for name, value in about.items()}
-        what = text.format(actor=self._actor, roles=_("或").join(ROLES[role] for role in roles), **words)
+        *some, last = (ROLES[role] for role in roles)
+        named = _("或").join([_("、").join(some), last] if some else [last])
+        what = text.format(actor=self._actor, roles=named, **words)
         step = _("请由有此角色的同事办理;授权由系统管理员用 gateway people grant 申请,安全管理员批准")
         if not grants.listed(tx):
             step = _("站点还没有设立人员:请先运行 gateway people found")

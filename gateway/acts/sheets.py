@@ -22,7 +22,7 @@ import xlsxwriter
 
 from gateway.errors import NotAllowed
 from gateway.model.archives import is_other_book, listed
-from gateway.plugin.forms import harmless
+from gateway.plugin.forms import PLAIN, harmless
 from gateway.words import _
 
 #: Lines of one worklist; more than a clerk answers before it is out of date.
@@ -118,13 +118,7 @@ def safe(texts: Sequence[str]) -> list[str]:
 def write(head: Head, lines: Sequence[Line], marks: Sequence[str]) -> bytes:
     """The workbook. `marks`: one for each line."""
     memory = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_numbers": False,
-        "strings_to_urls": False,
-    }
-    with xlsxwriter.Workbook(memory, options) as book:
+    with xlsxwriter.Workbook(memory, PLAIN) as book:
         page = book.add_worksheet(SHEET)
         _write_head(book, page, head, len(lines))
         styles = {mark: book.add_format({"bg_color": colour}) for mark, colour in _COLOURS.items()}

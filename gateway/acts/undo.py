@@ -197,7 +197,7 @@ def _find(tx: Tx, number: int) -> WithdrawalRow:
 def _may(row: WithdrawalRow, state: str, actor: str) -> None:
     where = _("撤回 {number}").format(number=row.id)
     if row.state == "rejected" or row.state == state:
-        what = _("已经处理过({state},{by})").format(state=row.state, by=row.decided_by or "—")
+        what = _("已经处理过({by})").format(by=row.decided_by or "—")
         raise NotAllowed(what, where=where, next_step=_("可用 gateway outbox undos --all 查看"))
     if state == "released" and row.asked_by == actor:
         what = _("提出撤回的人不能自己放行({actor})").format(actor=actor)

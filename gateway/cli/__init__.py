@@ -1,7 +1,8 @@
 """The command line `gateway`: one file per command, each a thin skin over `gateway.acts`.
 
 Takes the process's arguments. Gives data on stdout and talk on stderr, and an exit code (`gateway.errors.ExitCode`).
-The modules are imported in the order in which `gateway --help` lists the commands.
+The modules are imported in the order in which `gateway --help` lists the commands; words that have commands of their
+own come last.
 """
 
 # isort: off
@@ -10,9 +11,6 @@ from gateway.cli import (
     init,
     doctor,
     config,
-    keys,
-    retention,
-    people,
     plugins,
     run,
     serve,
@@ -20,15 +18,18 @@ from gateway.cli import (
     sources,
     runs,
     deliveries,
-    holds,
-    outbox,
-    verify,
-    cases,
-    worklist,
-    takebacks,
     explain,
     import_,
     resync,
+    verify,
+    retention,
+    people,
+    keys,
+    holds,
+    outbox,
+    cases,
+    worklist,
+    takebacks,
     audit,
 )
 # isort: on

@@ -1,6 +1,7 @@
 """`gateway audit list|export|verify`: what was done, by whom, and whether the record of it is whole."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from gateway.audit import Checked
 from gateway.cli.output import line, print_json, table, talk
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.errors import ExitCode, NotAllowed
+from gateway.plugin.forms import CHINA
 from gateway.words import _
 
 audit = group("audit", text=_("审计链:谁做了什么,以及记录是否完整"))
@@ -95,9 +97,9 @@ def _tell(found: Checked) -> None:
         return
     line(_("审计链完整:{said}").format(said=said))
     if found.last:
-        line(
-            _("最后的检查点:{n},签到第 {seq} 条,{at}").format(n=found.last.number, seq=found.last.seq, at=found.last.at)
-        )
+        last = _("最后的检查点:{n},签到第 {seq} 条,{at}")
+        at = datetime.fromisoformat(found.last.at).astimezone(CHINA)
+        line(last.format(n=found.last.number, seq=found.last.seq, at=f"{at:%Y-%m-%d %H:%M:%S}"))
     if found.unsigned:
         line(_("其后 {n} 条尚未签名").format(n=found.unsigned))
     if not found.anchors:

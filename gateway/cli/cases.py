@@ -60,7 +60,7 @@ def cases_list(
     as_json: AsJson = False,
 ) -> None:
     if state not in STATES:
-        raise typer.BadParameter(_("可选:{states}").format(states=_("、").join(STATES)), param_hint="--state")
+        raise typer.BadParameter(_("只能是 {states}").format(states=_("、").join(STATES)), param_hint="--state")
     with opened(ctx) as site:
         runs.check_instances(site, [instance] if instance else [])
         wanted = None if every else state

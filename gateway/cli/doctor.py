@@ -10,6 +10,24 @@ from gateway.cli.root import AsJson, command, folder
 from gateway.words import _
 
 _MARKS = {"ok": _("正常"), "warning": _("注意"), "fault": _("有误")}
+#: `acts.doctor.Finding.check`, but for the names of sources.
+_CHECKS = {
+    "settings": _("配置"),
+    "plugins": _("插件"),
+    "keys": _("密钥"),
+    "exposure": _("文件权限"),
+    "people": _("人员"),
+    "sharing": _("共享期限"),
+    "channels": _("通道"),
+    "secrets": _("口令"),
+    "disk": _("磁盘"),
+    "database": _("数据库"),
+    "clock": _("时间"),
+    "calendar": _("报送日历"),
+    "audit": _("审计"),
+    "peers": _("各方连接"),
+    "platform": _("医保平台"),
+}
 
 
 @command("doctor", text=_("检查站点:配置、密钥、口令、数据库、磁盘、时间、各方连接"))
@@ -28,7 +46,7 @@ def doctor(
     for finding in acts.examine(folder(ctx)):
         findings.append(finding)
         if not as_json:
-            line(f"[{_MARKS[finding.state]}] {finding.check}{_(':')}{finding.text}")
+            line(f"[{_MARKS[finding.state]}] {_CHECKS.get(finding.check, finding.check)}{_(':')}{finding.text}")
             if finding.next_step:
                 line(f"       → {finding.next_step}")
     code = acts.worst(findings)

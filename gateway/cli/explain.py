@@ -67,17 +67,18 @@ def explain(
         print_json(seen)
         return
     _person(seen)
-    line(_("认定:"))
+    told = seen.believed or seen.taken_back or seen.departures
+    line(_("认定:") if told else _("认定:无"))
     for believed in seen.believed:
         _believed(believed)
     for one in seen.taken_back:
         _taken_back(one)
     for departure in seen.departures:
         _departure(departure)
-    line(_("上传:"))
+    line(_("上传:") if seen.changes else _("上传:无"))
     for sent in seen.changes:
         _sent(sent)
-    line(_("平台现有(经确认):"))
+    line(_("平台现有(经确认):") if seen.confirmed else _("平台现有(经确认):无"))
     for confirmed in seen.confirmed:
         line(f"  {USES[confirmed.use]}  {_ORIGINS[confirmed.origin]}  {cell(confirmed.at)}")
         _records(confirmed.records)
@@ -94,9 +95,9 @@ def _explain_then(
     if as_json:
         print_json(seen)
         return
-    head = _("{name} {number} 人员键 {key}:{day} 的身份,按 {at} 时所知(运行 {run})")
+    head = _("{name} {number} 人员键 {key}:{day} 的身份,按 {at} 时所知({run})")
     at_text = f"{seen.known_at:%Y-%m-%d %H:%M:%S}"
-    run = seen.run or _("尚无")
+    run = _("运行 {run}").format(run=seen.run) if seen.run else _("尚无运行")
     line(
         head.format(name=seen.name, number=seen.number, key=shown(seen.person_key), day=seen.as_of, at=at_text, run=run)
     )

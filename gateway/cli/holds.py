@@ -84,7 +84,7 @@ def holds_show(
         line(_("  处理:{by} {at} {note}").format(by=seen.decided_by, at=cell(seen.decided_at), note=seen.note))
 
 
-@command("release", text=_("放行:名单说了算,不在名单上的人终止身份"), group=holds)
+@command("release", text=_("放行:按名单办,名单未列入或已停止的人终止身份"), group=holds)
 def holds_release(ctx: typer.Context, number: Number, digest: Digest, note: Note, as_json: AsJson = False) -> None:
     logs.configure(human=True)
     with opened(ctx) as site:
@@ -99,7 +99,7 @@ def holds_release(ctx: typer.Context, number: Number, digest: Digest, note: Note
     _decided(text.format(id=number), report, as_json)
 
 
-@command("reject", text=_("驳回:所有人保留身份"), group=holds)
+@command("reject", text=_("驳回:不按名单办,所有人保留身份"), group=holds)
 def holds_reject(ctx: typer.Context, number: Number, note: Note, as_json: AsJson = False) -> None:
     logs.configure(human=True)
     with opened(ctx) as site:

@@ -13,7 +13,6 @@ from gateway.cli.output import line, print_json, table, talk
 from gateway.cli.root import AsJson, command, folder, group, opened
 from gateway.pipeline.epochs import Passed
 from gateway.pipeline.reindex import Reindexed
-from gateway.plugin.forms import now
 from gateway.words import _
 
 _KINDS = {"epoch": _("封存"), "index": _("索引"), "gateway": _("签名(SM2)")}
@@ -57,9 +56,10 @@ def keys_status(ctx: typer.Context, as_json: AsJson = False) -> None:
 def keys_rotate(
     ctx: typer.Context,
     index: Annotated[bool, typer.Option("--index", help=_("换用新的索引密钥;其间没有别的运行"))] = False,
-    signing: Annotated[bool, typer.Option("--signing", help=_("生成下一把签名密钥"))] = False,
+    signing: Annotated[bool, typer.Option("--signing", help=_("生成下一把签名密钥,须同时写 --from"))] = False,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help=_("下一把签名密钥的启用日期"))
+        datetime | None,
+        typer.Option("--from", metavar="DAY", formats=["%Y-%m-%d"], help=_("下一把签名密钥的启用日期")),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -67,9 +67,11 @@ def keys_rotate(
         if files % _TELL_EVERY == 0:
             talk(_("已处理 {n} 个文件").format(n=files))
 
+    if signing != (first is not None) or (index and signing):
+        raise typer.BadParameter(_("--signing 须与 --from 同时写,且不与 --index 同用"), param_hint="--signing")
     with opened(ctx) as site:
-        if signing:
-            acts_signing.rotate_signing(site, (first or now()).date(), actor=actor())
+        if first is not None:
+            acts_signing.rotate_signing(site, first.date(), actor=actor())
             _show(sites.list_keys(folder(ctx)), as_json)
             return
         if index:
@@ -84,7 +86,7 @@ def keys_rotate(
     talk(_("请立即备份 keys/ring.json。旧密钥仍可打开内容;一小时后可用 gateway keys destroy 销毁"))
 
 
-@command("destroy", text=_("销毁一个旧的封存密钥或索引密钥;先逐一证明没有内容需要它"), group=keys)
+@command("destroy", text=_("销毁一个旧的封存、索引或签名密钥;先证明没有内容需要它"), group=keys)
 def keys_destroy(
     ctx: typer.Context,
     key_id: Annotated[str, typer.Argument(metavar="KEY", help=_("密钥编号,见 gateway keys list"))],

@@ -25,7 +25,7 @@ _KINDS = {"emptied": _("清空"), "restored": _("恢复"), "changed": _("改回"
 Number = Annotated[int, typer.Argument(metavar="UNDO", help=_("编号,见 gateway outbox undos"))]
 Note = Annotated[str, typer.Option("--note", help=_("理由,记入台账;不要写姓名和证件号码"))]
 Numbers = Annotated[
-    list[int] | None, typer.Argument(metavar="[CHANGE]...", help=_("变更编号,见 gateway outbox list;不写则按条件"))
+    list[int] | None, typer.Argument(metavar="CHANGE", help=_("变更编号,见 gateway outbox list;不写则按条件"))
 ]
 State = Annotated[str | None, typer.Option("--state", metavar="|".join(STATES), help=_("只看这一状态"))]
 Result = Annotated[int | None, typer.Option("--result", metavar="CODE", help=_("只看平台这一结果代码"))]
@@ -97,9 +97,9 @@ def outbox_show(
     words = {"name": one.name, "psn_no": platform_number(one.psn_no), "run": one.run}
     line(text.format(number=number, use=USES[one.use], state=_STATES[one.state], **words))
     if one.attempts:
-        told = _("  已试 {n} 次,最后结果 {result} {reason};报文 {msgid} 第 {seq} 项,{at}")
-        reason = {"result": "" if one.result is None else one.result, "reason": one.reason}
-        line(told.format(n=one.attempts, msgid=seen.msgid, seq=seen.seq, at=cell(seen.settled_at), **reason))
+        told = _("  已试 {n} 次,最后结果 {result};报文 {msgid} 第 {seq} 项,{at}")
+        result = f"{cell(one.result)} {one.reason}".strip()
+        line(told.format(n=one.attempts, msgid=seen.msgid, seq=seen.seq, at=cell(seen.settled_at), result=result))
     if one.next_try:
         line(_("  下次不早于 {at}").format(at=cell(one.next_try)))
     _records(_("  要上传的名单:"), seen.records)
@@ -193,7 +193,7 @@ def outbox_undo(
 @command("undos", text=_("列出撤回;写出编号则显示它要改的内容"), group=outbox)
 def outbox_undos(
     ctx: typer.Context,
-    number: Annotated[int | None, typer.Argument(metavar="[UNDO]", help=_("编号;不写则列出待放行的"))] = None,
+    number: Annotated[int | None, typer.Argument(metavar="UNDO", help=_("编号;不写则列出待放行的"))] = None,
     every: Annotated[bool, typer.Option("--all", help=_("也列出已处理的"))] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -23,6 +23,7 @@ from rich.table import Table
 
 from gateway.plugin.forms import CHINA
 from gateway.redact import redact, redacted
+from gateway.words import _
 
 #: What people look somebody up by, on the platform and here (a keyed digest), and whom they call: shown as they are.
 _SHOWN = frozenset({"psn_no", "person_key", "person", "contact"})
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Any:  # what JSON has no form for
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; numbers stand right."""
+    """A table on stdout; numbers stand right, and a table of nothing says so."""
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for at, name in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
@@ -84,6 +85,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in rows:
         made.add_row(*(cell(value) if isinstance(value, int) else _safe(cell(value)) for value in row))
     _console().print(made)
+    if not rows:
+        line(_("(无)"))
 
 
 def line(text: str = "") -> None:

@@ -12,12 +12,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from typer import rich_utils
-from typer.core import TyperCommand, TyperGroup
 
 from gateway.acts import audit, who
 from gateway.acts.exposure import not_somebody_else_s
 from gateway.bootstrap import open_site
 from gateway.cli import faults
+from gateway.cli.usage import COMMANDS, OPTIONS, Command, Group
 from gateway.errors import GatewayError
 from gateway.site import Site
 from gateway.vault.memory import keep_memory
@@ -38,27 +38,11 @@ rich_utils.RICH_HELP = _("用法见 [blue]'{command_path} {help_option}'[/]。")
 AsJson = Annotated[bool, typer.Option("--json", help=_("以 JSON 输出,供脚本读取"))]
 
 
-class _Helped:
-    """Says in Chinese what `--help` does."""
-
-    def get_help_option(self, ctx: Any) -> Any:  # the types of typer's own parser
-        option = super().get_help_option(ctx)  # type: ignore[misc]  # of the class it is mixed into
-        if option is not None:
-            option.help = _("显示帮助后退出")
-        return option
-
-
-class Command(_Helped, TyperCommand):
-    """One command."""
-
-
-class Group(_Helped, TyperGroup):
-    """Commands under one word."""
-
-
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
+    options_metavar=OPTIONS,
+    subcommand_metavar=COMMANDS,
     add_completion=False,
     pretty_exceptions_enable=False,
     help=_("身份交换网关:把各部门名单变成医保平台上的身份标识。先运行 gateway init 目录。"),
@@ -78,12 +62,14 @@ def _root(
 
 def command(name: str, *, text: str, group: typer.Typer = app) -> Callable[[F], F]:
     """Registers a command under its name with its help text."""
-    return group.command(name, cls=Command, help=text)
+    return group.command(name, cls=Command, help=text, options_metavar=OPTIONS)
 
 
 def group(name: str, *, text: str) -> typer.Typer:
     """Registers a word with commands of its own."""
-    below = typer.Typer(cls=Group, no_args_is_help=True, help=text)
+    below = typer.Typer(
+        cls=Group, no_args_is_help=True, help=text, options_metavar=OPTIONS, subcommand_metavar=COMMANDS
+    )
     app.add_typer(below, name=name)
     return below
 

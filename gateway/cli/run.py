@@ -18,7 +18,7 @@ from gateway.words import _
 def run(
     ctx: typer.Context,
     instances: Annotated[
-        list[str] | None, typer.Argument(metavar="INSTANCE…", help=_("来源名称,见 gateway sources"), show_default=False)
+        list[str] | None, typer.Argument(metavar="INSTANCE", help=_("来源名称,见 gateway sources"), show_default=False)
     ] = None,
     today: Annotated[
         datetime | None,

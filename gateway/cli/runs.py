@@ -7,7 +7,7 @@ import typer
 from gateway.acts import actor, look
 from gateway.cli.output import print_json, table
 from gateway.cli.root import AsJson, command, opened
-from gateway.cli.shown import RUN_STATES
+from gateway.cli.shown import RUN_KINDS, RUN_STATES
 from gateway.store.runs import RunRow
 from gateway.words import _
 
@@ -30,6 +30,6 @@ def runs(
 def _row(run: RunRow) -> tuple[object, ...]:
     seconds = f"{(run.ended_at - run.started_at).total_seconds():.1f}" if run.ended_at else ""
     faults = "\n".join(run.detail.get("faults", ()))
-    state = RUN_STATES.get(run.state, run.state)
+    kind, state = RUN_KINDS.get(run.kind, run.kind), RUN_STATES.get(run.state, run.state)
     sent = run.detail.get("sent", 0)
-    return (run.id, run.kind, run.today, state, run.started_at, seconds, sent, run.actor, faults)
+    return (run.id, kind, run.today, state, run.started_at, seconds, sent, run.actor, faults)

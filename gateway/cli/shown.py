@@ -29,6 +29,18 @@ RUN_STATES = {
     "failed": _("有错误"),
     "interrupted": _("中断"),
 }
+#: Of a run: what it was started for.
+RUN_KINDS = {
+    "run": _("手工运行"),
+    "scheduled": _("按计划"),
+    "outbox": _("续传"),
+    "import": _("导入名单"),
+    "resync": _("重新收取"),
+    "decision": _("作出决定"),
+    "retry": _("重试"),
+    "undo": _("撤回"),
+    "verify": _("核对"),
+}
 CHANGE_STATES = {
     "queued": _("待发"),
     "sending": _("已发,待确认"),

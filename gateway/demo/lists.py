@@ -24,7 +24,6 @@ _CIVIL_MIX = {
 }  # fmt: skip
 _RURAL_MIX = (0.82, 0.085, 0.065, 0.018, 0.012)
 _EARLIEST, _LATEST = date(2021, 1, 1), date(2026, 9, 30)
-_SPAN = (_LATEST - _EARLIEST).days
 #: Standing records, per thousand insured people; at least 15, at most 2000.
 _STANDING_PER_THOUSAND, _STANDING_LEAST, _STANDING_MOST = 5, 15, 2000
 

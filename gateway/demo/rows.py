@@ -10,14 +10,6 @@ from gateway.demo.city import Person, Roster
 
 CIVIL, RURAL, DISABLED, PLATFORM = "civil_affairs", "rural_revitalization", "disabled_federation", "platform"
 
-CIVIL_CATEGORIES = (
-    "特困人员",
-    "孤儿",
-    "事实无人抚养儿童",
-    "低保对象",
-    "低保边缘家庭成员",
-    "因病支出型困难家庭",
-)
 RURAL_CATEGORIES = ("稳定脱贫户", "脱贫不稳定户", "边缘易致贫户", "突发严重困难户", "返贫致贫户")
 HOLDER = "残疾人"
 ADDED, CHANGED, STOPPED = "新增", "变更", "停发"

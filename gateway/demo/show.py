@@ -107,7 +107,7 @@ def _rows(console: Console, story: Story) -> None:
     table = _table(
         _("一、收到的每一行到了哪里(三天合计,按部门回执的用语)"), _("来源"), _("收到"), *words, _("合计相符")
     )
-    for name in [*received, ""]:
+    for name in [*(name for name in story.site.settings.sources if name in received), ""]:
         counts = came[name] if name else sum(came.values(), Counter())
         rows = received[name] if name else received.total()
         if not name:

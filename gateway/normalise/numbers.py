@@ -104,12 +104,6 @@ def as_cut(number: pl.Expr) -> pl.Expr:
     return pl.when(number.str.slice(8, 2).is_in(_CENTURIES)).then(sent).otherwise(number)
 
 
-def sex_of(number: pl.Expr) -> pl.Expr:
-    """Sex inside an 18-character number: odd sequence male "1", even female "2"."""
-    odd = number.str.slice(16, 1).cast(pl.Int32, strict=False) % 2
-    return pl.when(number.str.contains(_EIGHTEEN)).then(pl.when(odd == 1).then(pl.lit("1")).otherwise(pl.lit("2")))
-
-
 def is_checked(number: pl.Expr) -> pl.Expr:
     """True where the last of 18 characters is the one that the first 17 digits call for."""
     return (number.str.slice(17) == check_character(number)).fill_null(value=False)

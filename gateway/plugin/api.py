@@ -149,7 +149,7 @@ class Session(Protocol):
         """A client of the address, closed with the session."""
 
     def secret(self, reference: str) -> SecretStr:
-        """The secret behind `file:…` or `env:…`. Raises KeyFault."""
+        """The secret behind `file:…`, `env:…` or `credential:…`. Raises KeyFault."""
 
     def part(self, name: str) -> AbstractContextManager[Sink]:
         """A sealed sink for one part; after an earlier try it holds what came then."""

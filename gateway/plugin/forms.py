@@ -16,6 +16,8 @@ from gateway.vault import Sm2PublicKey
 
 #: Characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+#: How a workbook is written: what is text stays text, and nothing touches the disk.
+PLAIN = {"in_memory": True, "strings_to_formulas": False, "strings_to_numbers": False, "strings_to_urls": False}
 #: China has one time zone, without daylight saving.
 CHINA = timezone(timedelta(hours=8))
 
@@ -72,13 +74,7 @@ def zip_aes(name: str, content: bytes, password: SecretStr) -> bytes:
 def sheet_receipt(sheet: str, header: Sequence[str], rows: pl.DataFrame) -> bytes:
     """A receipt as xlsx; texts stay texts, cells are harmless, nothing touches the disk."""
     memory = io.BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_numbers": False,
-        "strings_to_urls": False,
-    }
-    with xlsxwriter.Workbook(memory, options) as book:
+    with xlsxwriter.Workbook(memory, PLAIN) as book:
         page = book.add_worksheet(sheet)
         page.write_row(0, 0, header)
         for at, column in enumerate(harmless(rows).iter_columns()):

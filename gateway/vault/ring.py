@@ -1,6 +1,6 @@
 """The key ring, `keys/ring.json`: the keys of epochs and of the blind index, each wrapped, and which key signs.
 
-Of several keys of the blind index the ledger says which one is in force (`store.blindness`): its digests stand there.
+Of several keys of the blind index the ledger says which one is in force (`store.indexkeys`): its digests stand there.
 
 Takes the file and a provider; gives epochs, the newest of which seals. Nothing in the file is of use without the
 provider. It is replaced as a whole, by one process at a time, and a process that has it open sees another one's change

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.mappings import MappingFiles
 from gateway.model.deliveries import Mode
-from gateway.model.frames import RECOGNITIONS
+from gateway.model.frames import RECOGNITIONS, TIMELINES, empty
 from gateway.normalise import normalise, number_rows
 from gateway.reconcile import link, resolve
 from gateway.settle import (
@@ -84,17 +84,7 @@ def walk(slug: str) -> tuple[pl.DataFrame, list[str]]:
     recognised = known.with_columns(instance=pl.lit(slug)).select(RECOGNITIONS.names())
     people = pl.concat(list(CITY())).filter(~pl.col("dead"))
     living = recognised.join(people, on="person_key", how="semi")
-    nothing = pl.DataFrame(
-        schema={
-            "person_key": pl.Int64,
-            "use": pl.String,
-            "code": pl.String,
-            "level": pl.String,
-            "first": pl.Date,
-            "last": pl.Date,
-            "source": pl.String,
-        }
-    )
+    nothing = empty(TIMELINES)
     uses = {
         "1": benefit_intervals(living, nothing, POLICY, FLAGS_FROM),
         "2": subsidy_intervals(living, people, nothing, POLICY, FLAGS_FROM),

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.model.frames import LISTS, RECOGNITIONS
+from gateway.model.frames import LISTS, RECOGNITIONS, TIMELINES, empty
 from gateway.model.policy import OPEN_END
 from gateway.settle import Limits, Said, benefit_intervals, changes, timelines
 from tests.settle.said import (
@@ -118,17 +118,7 @@ def test_a_timeline_is_the_highest_of_every_day(held: list[Any]) -> None:
         ],
         schema={n: RECOGNITIONS[n] for n in ("instance", "person_key", "identity", "level", "first", "last")},
     )
-    nothing = pl.DataFrame(
-        schema={
-            "person_key": pl.Int64,
-            "use": pl.String,
-            "code": pl.String,
-            "level": pl.String,
-            "first": pl.Date,
-            "last": pl.Date,
-            "source": pl.String,
-        }
-    )
+    nothing = empty(TIMELINES)
     made = timelines({"1": benefit_intervals(frame, nothing, POLICY, FLAGS_FROM)})
     order = [code.identity for code in POLICY.codes]
     for person in (1, 2):

@@ -85,7 +85,7 @@ def test_an_edit_of_the_database_is_found(site: Path) -> None:
     ask(site, "UPDATE acts SET actor = 'nobody' WHERE id = 7")
     done = here(site, "audit", "verify")
     assert (1, True) == (done.code, "第 7 条与第 8 条不衔接" in done.out)
-    assert "[有误] audit:第 7 条与第 8 条不衔接" in here(site, "doctor").out
+    assert "[有误] 审计:第 7 条与第 8 条不衔接" in here(site, "doctor").out
 
 
 def test_an_end_that_was_cut_off_is_found_by_what_is_outside(site: Path, tmp_path: Path) -> None:
