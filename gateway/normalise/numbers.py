@@ -9,12 +9,12 @@ from functools import cache, reduce
 
 import polars as pl
 
-from gateway.normalise.text import DASHES, packed
+from gateway.normalise.text import DASHES, MARKS, no_word, packed
 
 #: Characters that people type for the check character X.
 _FALSE_X = ["x", "Ⅹ", "ⅹ", "Х", "х", "×", "*", "✕", "✖", "╳", "Χ", "χ"]
-#: Marks around a number that a hand left.
-_STOPS = r"^[,;:.、。'\"‘’“”]+|[,;:.、。'\"‘’“”]+$"
+#: Stops around a number that a hand left, with marks behind them.
+_STOPS = "[,;:.、。" + MARKS[1:]
 _CHECKS = pl.Series(list("10X98765432"))
 #: Disability certificate: the number, type and grade digits, and `B1`… for a reissue.
 _CERTIFICATE = r"^(\d{17}[\dX])[1-7][1-4](?:B\d)?$"
@@ -43,7 +43,7 @@ def _six_digits() -> pl.Series:
 
 
 def _bare(text: pl.Expr) -> pl.Expr:
-    text = text.str.replace_all(f"-|{DASHES}", "").str.replace_all(_STOPS, "")
+    text = no_word(text.str.replace_all(f"-|{DASHES}", "").str.replace_all(f"^{_STOPS}+|{_STOPS}+$", ""))
     return text.str.replace_many(_FALSE_X, ["X"] * len(_FALSE_X)).str.to_uppercase()
 
 

@@ -9,7 +9,7 @@ BLANKS = (
     r"\ufe00-\ufe0f\ufeff]"
 )
 #: Marks around a cell by which a spreadsheet or a hand kept it a text: `'2026`, `="2026"`.
-_MARKS = "['‘’`´′\"“”=]"
+MARKS = "['‘’`´′\"“”=]"
 #: Dashes that stand for a hyphen.
 DASHES = "[‐‑‒–—―−]"
 #: Words that mean an empty cell (contract: dirt).
@@ -41,4 +41,4 @@ def trimmed(column: pl.Expr) -> pl.Expr:
 def packed(column: pl.Expr) -> pl.Expr:
     """Half-width, without any blank inside or marks around; a word for «nothing» becomes null."""
     bare = half_width(column).str.replace_all(f"{BLANKS}+", "")
-    return no_word(bare.str.replace_all(f"^{_MARKS}+|{_MARKS}+$", ""))
+    return no_word(bare.str.replace_all(f"^{MARKS}+|{MARKS}+$", ""))
