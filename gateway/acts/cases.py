@@ -272,7 +272,10 @@ def _person(site: Site, answer: Answer, candidates: Sequence[int]) -> int | None
         return candidates[0]
     if named in map(str, candidates):
         return int(named)
-    if named.isascii() and named.isdigit() and len(named) < 3 and 1 <= int(named) <= min(len(candidates), SHOWN):
+    if named.isascii() and named.isdigit() and len(named) < 3:
+        if not 1 <= int(named) <= min(len(candidates), SHOWN):
+            what, step = _("没有第 {n} 名候选人").format(n=int(named)), _show(answer.case)
+            raise NotFound(what, where=_where(answer.case), next_step=step)
         return candidates[int(named) - 1]
     if not named:
         what = _("有 {n} 名候选人,须指明是哪一位").format(n=len(candidates))

@@ -1,11 +1,14 @@
 """What commands tell in passing: what is empty says so, checks and kinds have Chinese names, next steps exist."""
 
+import io
 import json
 from pathlib import Path
 
+import pytest
+
 from gateway.acts import actor
 from gateway.model.roles import Role
-from tests.acts.lived import Lived, copy, here, moved, opened
+from tests.acts.lived import Lived, ask, copy, here, moved, opened
 
 #: A day far enough ahead.
 DAY = "2099-01-01"
@@ -83,3 +86,16 @@ def test_what_is_decided_is_not_told_in_codes(lived: Lived, tmp_path: Path) -> N
     assert 0 == here(root, "holds", "reject", "1", "--note", "名单不全").code
     told = here(root, "holds", "reject", "1", "--note", "名单不全").err
     assert f"已经处理过({actor()}) → 可用 gateway holds show 1 查看" in told
+
+
+def test_nobody_is_not_the_only_candidate(lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision is about nobody whom an empty input, or a place that no candidate has, leaves open."""
+    root = copy(lived.site, tmp_path)
+    cases = [number for (number,) in ask(root, "SELECT id FROM cases WHERE state = 'open' ORDER BY id")]
+    shown = {number: json.loads(here(root, "cases", "show", str(number), "--json").out) for number in cases}
+    alone = next(number for number, case in shown.items() if 1 == len(case["candidates"]))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for named, told in (("-", "标准输入中没有人员"), ("2", "没有第 2 名候选人"), ("0", "没有第 0 名候选人")):
+        done = here(root, "cases", "decide", str(alone), "same", "--person", named, "--note", "核对")
+        assert (1, True) == (done.code, told in done.err), named
+    assert [(0,)] == ask(root, "SELECT COUNT(*) FROM verdicts")
