@@ -43,7 +43,7 @@ def rotate_signing(site: Site, first: date, *, actor: str) -> SigningEntry:
 def destroy_signing(site: Site, entry: SigningEntry, *, actor: str, note: str, may: May) -> str:
     """Destroys the private half of a key that another has taken the place of: the certificate's name."""
     if entry.public_key == site.keyring.signing_key.public.hex or (entry.first and entry.first > runs.today()):
-        step = _("请先用 gateway keys rotate --signing 换用新密钥,并等新密钥启用")
+        step = _("请先用 gateway keys rotate --signing --from 日期 换用新密钥,并等新密钥启用")
         raise NotAllowed(_("{key_id} 是正在使用的密钥,不能销毁").format(key_id=entry.key_id), next_step=step)
     told = {"key": entry.key_id, "public_key": entry.public_key}
     with site.ledger.begin() as tx:
