@@ -20,11 +20,11 @@ from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.limits import guard_limits
-from gateway.pipeline.work import Work
+from gateway.pipeline.work import Work, turn
 from gateway.settings import LimitSettings
 from gateway.settle import LookLimits, Said, endings, holding, in_order, judge, looks, oddities, of_held
 from gateway.settle.looks import LOOKS, SEEN, Oddity
-from gateway.settle.turns import KEY
+from gateway.settle.turns import KEY, Turn
 from gateway.site import Site
 from gateway.store import people
 from gateway.store.deliveries import DeliveryRow, landing_of
@@ -73,7 +73,7 @@ def suspicions(
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
     # Whose departures were not believed has ended nothing, and lets nobody be ended behind it.
-    believed = (one for one in applied if _overrules(one, row) and one.id not in doubted)
+    believed = [one for one in _overruling(row, applied) if one.delivery not in doubted]
     history = {scope for one in believed for scope in one.scopes}
     found.append(_endings(site, work, unsettled, limits, history, tip))
     if row.mode == Mode.FULL and work.resolutions.height:
@@ -188,13 +188,11 @@ def _bad(work: Work, *outcomes: str) -> int:
     return int(work.resolutions["outcome"].is_in(outcomes).sum())
 
 
-def _overrules(one: DeliveryRow, row: DeliveryRow) -> bool:
-    """Whether a full list in use has the word after this one, which is history then, as far as that speaks."""
-    if one.mode != Mode.FULL:
-        return False
-    if row.mode == Mode.DELTA and row.sequence and one.sequence:
-        return one.sequence > row.sequence
-    return _place(one) > _place(row)
+def _overruling(row: DeliveryRow, applied: Sequence[DeliveryRow]) -> list[Turn]:
+    """Full lists in use that have the word after this one, which is history then, as far as they speak."""
+    order = in_order([turn(one) for one in (*applied, row)])
+    place = [one.delivery for one in order].index(row.id)
+    return [one for one in order[place + 1 :] if one.mode is Mode.FULL]
 
 
 def _endings(

@@ -1,5 +1,5 @@
-"""Whom a list's own rows take from what they hold: a stop, or a last day that comes earlier than was said before, with
-nothing said to go on.
+"""Whom a list's own rows take from what they hold: a stop, a last day that comes earlier than was said before, or a
+first day that is still to come, with nothing said to go on.
 
 Takes a list's statements, its business date and who holds what; gives people and identities, to be judged by the
 limits that hold for those whom a list leaves out. Pure.
@@ -20,18 +20,29 @@ _WHOSE = ["scope", "person_key"]
 
 
 def endings(rows: pl.DataFrame, day: date) -> pl.DataFrame:
-    """KEY, first, last, change, gives of what `STATEMENTS` of a list of this business date end within `AHEAD` days of
-    it, whether somebody holds it or not; without those of people for whom the same list states an identity of the scope
-    that goes on after."""
-    words = _words(rows)
-    stops = pl.col("change") == "stop"
-    ending = words.filter(stops | (pl.col("last") <= day + timedelta(AHEAD)).fill_null(value=False))
-    forever, last = pl.lit(_ALWAYS), pl.col("last").fill_null(pl.lit(_ALWAYS))
-    goes_on = pl.when(pl.col("next_identity").is_not_null()).then(forever).otherwise(pl.when(~stops).then(last))
-    theirs = words.join(ending, on=_WHOSE, how="semi").group_by(_WHOSE).agg(goes_on=goes_on.max())
-    ending = ending.join(theirs, on=_WHOSE, how="left", maintain_order="left")
-    end = pl.max_horizontal("last", pl.lit(day))
-    return ending.filter(~(pl.col("goes_on") > end).fill_null(value=False)).drop("goes_on")
+    """What `STATEMENTS` of a list of this business date end within `AHEAD` days of it, or let begin only later, whether
+    somebody holds it or not: KEY, first, last, change, `own` (a stop that gives a period of its own), `late`, and
+    `goes_to`: until when the same list states an identity of the scope for that person, without a gap; null = no day.
+    Without those for whom that is longer than `AHEAD`."""
+    words, ahead = _words(rows), day + timedelta(AHEAD)
+    stops, until = pl.col("change") == "stop", pl.col("last").fill_null(pl.lit(_ALWAYS))
+    parted = words.filter("over").select(*KEY, parted="last")  # what was held ends where the list says so
+    words = words.join(parted, on=KEY, how="left", maintain_order="left")
+    parts = (pl.col("parted") < pl.col("first")).fill_null(value=False)
+    late = ~stops & ~parts & (pl.col("first") > day + timedelta(1))
+    ending = words.filter(stops | late | (pl.col("last") <= ahead).fill_null(value=False))
+    ending = ending.with_columns(late=late).with_row_index("at")
+    going = words.filter(~stops).select(
+        *_WHOSE, since="first", to=pl.when(pl.col("next_identity").is_null()).then(until).otherwise(pl.lit(_ALWAYS))
+    )
+    end = pl.when("late").then(pl.lit(day)).otherwise(pl.max_horizontal("last", pl.lit(day)))
+    on = ending.join(going, on=_WHOSE).filter(pl.col("since") <= end.dt.offset_by("1d"))
+    on = on.group_by("at").agg(goes_to=pl.col("to").max())
+    ending = ending.join(on, on="at", how="left", maintain_order="left")
+    bridged = pl.col("late") & (pl.col("goes_to") >= pl.col("first").dt.offset_by("-1d"))
+    goes_to = pl.when(bridged).then(pl.max_horizontal("goes_to", until)).otherwise("goes_to")
+    ending = ending.with_columns(goes_to=goes_to).filter(~(pl.col("goes_to") > ahead).fill_null(value=False))
+    return ending.select(*KEY, "first", "last", "change", "own", "late", "goes_to")
 
 
 def holding(believed: pl.DataFrame, said: Sequence[pl.DataFrame], day: date) -> pl.DataFrame:
@@ -42,28 +53,36 @@ def holding(believed: pl.DataFrame, said: Sequence[pl.DataFrame], day: date) -> 
     words = words.unique(KEY, keep="last", maintain_order=True)
     for rows in said:
         known = words.select(*KEY, begun="first")
-        new = _words(rows).join(known, on=KEY, how="left", maintain_order="left").filter(~_former())
+        new = _words(rows).filter(~pl.col("over"))
+        new = new.join(known, on=KEY, how="left", maintain_order="left").filter(~_former())
         words = pl.concat([words, new.select(names)]).unique(KEY, keep="last", maintain_order=True)
     still = words.filter(pl.col("last").is_null() | (pl.col("last") > day))
     return still.select(*KEY, begun="first", until="last")
 
 
 def of_held(ending: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """The `endings` of what is held (`holding`), earlier than it was to end."""
+    """The `endings` of what is held (`holding`), and was to end later, or to have begun."""
     both = ending.join(held, on=KEY, how="inner", maintain_order="left")
-    earlier = pl.col("until").is_null() | (pl.col("last") < pl.col("until")) | pl.col("last").is_null()
-    return both.filter(~_former(), earlier).select(ending.columns)
+    until = pl.col("until").fill_null(pl.lit(_ALWAYS))
+    takes = (pl.col("last") < until) | (pl.col("late") & (pl.col("begun") < pl.col("first")))
+    # What ends before a statement begins stays beside it.
+    beside = (pl.col("change") == "state") & (until < pl.col("first"))
+    goes_on = (pl.col("goes_to") >= until).fill_null(value=False)
+    return both.filter(takes.fill_null(value=False), ~_former(), ~beside, ~goes_on).select(ending.columns)
 
 
 def _words(rows: pl.DataFrame) -> pl.DataFrame:
-    """A list's last word on each person and identity, as it is folded: what it states, unless a stop comes after."""
-    last = last_words(rows)
-    stops = last.filter((pl.col("change") == "stop") & (pl.col("after") | pl.col("stated").is_null()))
-    states = last.filter(pl.col("change") == "state").join(stops, on=KEY, how="anti", maintain_order="left")
-    return pl.concat([states, stops]).select(*KEY, "first", "last", "change", "gives", "next_identity")
+    """A list's last word on each person and identity, as it is folded: what it states, unless a stop comes after; and
+    stops that are `over` before that begins."""
+    last, stop = last_words(rows), pl.col("change") == "stop"
+    stopped = last.filter(stop & pl.col("after"))
+    words = pl.concat([last.join(stopped, on=KEY, how="anti", maintain_order="left"), stopped])
+    before = stop & ~pl.col("after")
+    own = before & (pl.col("gives") != "none") & (pl.col("first") <= pl.col("last"))
+    words = words.with_columns(own=own.fill_null(value=False), over=before & pl.col("stated").is_not_null())
+    return words.select(*KEY, "first", "last", "change", "own", "over", "next_identity")
 
 
 def _former() -> pl.Expr:
     """A stop of a period of its own that was over before what is held had `begun`: it ends nothing of it."""
-    own = (pl.col("change") == "stop") & (pl.col("gives") != "none") & (pl.col("first") <= pl.col("last"))
-    return (own & (pl.col("last") < pl.col("begun"))).fill_null(value=False)
+    return (pl.col("own") & (pl.col("last") < pl.col("begun"))).fill_null(value=False)

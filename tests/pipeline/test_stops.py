@@ -184,3 +184,27 @@ def test_a_late_delta_behind_departures_that_nobody_believed_is_held(
     assert ExitCode.HELD == listed.run(3).exit_code
     assert ("held", "many_endings") == (listed.row(late.stem).state, listed.row(late.stem).code)
     assert before == listed.records()
+
+
+def test_a_delta_that_counts_after_a_full_list_of_an_older_date_is_held(listed: Rig, civil_csv: bytes) -> None:
+    """A full list of a larger number but an older date takes its place in history and overrules no delta of a later
+    date: what that stops is asked for."""
+    before = listed.records()
+    civil(3, civil_csv, day=date(2026, 10, 30)).put(listed.outbox)
+    assert ExitCode.DONE == listed.run(2).exit_code
+    late = civil(2, stopped(still(civil_csv), None), day=SECOND, mode="D")
+    late.put(listed.outbox)
+    assert ExitCode.HELD == listed.run(2).exit_code
+    assert ("many_endings", before) == (listed.row(late.stem).code, listed.records())
+
+
+def test_a_full_list_in_which_everybody_begins_later_is_held(listed: Rig, civil_csv: bytes) -> None:
+    """A first day that is still to come takes what is held today as a stop does."""
+    before = listed.records()
+    anew = table(civil_csv).with_columns(
+        pl.lit("2026-12-01").alias("认定日期"), pl.lit(None, pl.String).alias("停止日期")
+    )
+    civil(2, csv_of(anew), day=SECOND).put(listed.outbox)
+    assert ExitCode.HELD == listed.run(2).exit_code
+    assert "many_endings" == the_hold(listed).kind
+    assert before == listed.records()

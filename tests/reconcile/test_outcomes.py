@@ -2,7 +2,10 @@
 
 from datetime import date
 
+import pytest
+
 from gateway.model.outcomes import Outcome
+from gateway.reconcile import outcomes as room
 from tests.normalise.lists import number
 from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, settled
 
@@ -129,3 +132,23 @@ def test_payments() -> None:
     assert ["matched", "duplicate", "matched", "matched", "no_identity"] == [
         o[0] for o in outcomes(CITY, *rows, statements=False)
     ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 7])
+def test_slices_come_to_what_the_whole_comes_to(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """However few rows are put in their order at once, each comes to the same: also doubles, conflicts and links of
+    before that stand in another slice."""
+    said: list[dict[str, object]] = [
+        {"fault": "date_unreadable"},
+        {"name": "覃丽"},
+        {"dup_key": "x", "change": "stop"},
+        {**LI, "level": "A"},
+        {**LI, "level": "B"},
+        NOBODY,
+        {},
+    ]
+    rows = [WEI, *({**WEI, **one} for one in said)]
+    whole = settled(CITY, *rows, previous={3: 1})
+    monkeypatch.setattr(room, "_AT_ONCE", at_once)
+    assert whole.equals(settled(CITY, *rows, previous={3: 1}))
+    assert {"matched", "duplicate", "review", "unmatched", "invalid"} == set(whole["outcome"])

@@ -24,10 +24,10 @@ HELD = (1, ALLOWANCE)
         ([row(1, ALLOWANCE, last="2026-11-02")], [HELD]),
         ([row(1, ALLOWANCE, last="2027-11-02")], [HELD]),
         ([row(1, ALLOWANCE, last="2027-11-03")], []),
-        ([row(1, ALLOWANCE, last="2026-11-30"), row(1, POOR, last="2026-12-31")], [(1, POOR)]),
+        ([row(1, ALLOWANCE, "2027-11-01")], [HELD]),
+        ([row(1, ALLOWANCE, "2026-11-02")], []),
         ([row(1, ALLOWANCE)], []),
         ([STOPPED, row(1, POOR)], []),
-        ([STOPPED, row(1, POOR, last="2026-12-31")], [(1, POOR)]),
         ([STOPPED, row(1, POOR, last="2026-10-31")], [HELD, (1, POOR)]),
         ([row(1, UNSTABLE, last="2026-10-31", next_identity="稳定脱贫人口")], []),
         ([STOPPED, row(2, ALLOWANCE)], [HELD]),
@@ -39,10 +39,10 @@ HELD = (1, ALLOWANCE)
     ],
 )
 def test_a_stop_or_a_last_day_ends(rows: list[Row], expected: list[tuple[int, str]]) -> None:
-    """A stop, and a last day no later than a year after the list's date, end an identity, unless the same list states
-    one that goes on longer for that person."""
+    """A stop, a last day no later than a year after the list's date, and a first day to come end an identity, unless
+    the same list states one that goes on for that person."""
     found = endings(said(1, D1, *rows).rows, D1)
-    assert sorted(expected) == sorted(found.select("person_key", "identity").rows())
+    assert sorted(expected) == sorted(found.select("person_key", "identity").unique().rows())
 
 
 def test_held_is_what_is_believed_and_what_lists_say_that_are_in_use() -> None:
@@ -92,3 +92,39 @@ def test_a_last_day_ends_what_was_to_last_longer(before: str | None, now: str, e
     held = holding(nothing().recognitions, [said(1, D1, row(1, last=before)).rows], D1)
     found = of_held(endings(said(2, D1, row(1, last=now)).rows, D1), held)
     assert found.height == ends
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "ends"),
+    [
+        pytest.param([row(1)], [row(1, first="2026-12-01")], True, id="begins later"),
+        pytest.param([row(1)], [row(1, first="2026-11-02")], False, id="begins without a gap"),
+        pytest.param([row(1, first="2026-12-01")], [row(1, first="2026-11-15")], False, id="begins sooner"),
+        pytest.param(
+            [row(1, last="2026-12-31")], [row(1, first="2027-01-01", last="2027-12-31")], False, id="is renewed"
+        ),
+        pytest.param([row(1)], [stop(1, on=D1), {**row(1, first="2026-12-01"), "row": 2}], True, id="stops, and anew"),
+        pytest.param(
+            [row(1)], [stop(1, last="2026-11-30"), {**row(1, first="2026-12-01"), "row": 2}], False, id="stops, at once"
+        ),
+        pytest.param([row(1)], [stop(1, on=D1), row(1, ALLOWANCE, "2026-12-01")], True, id="another after a gap"),
+        pytest.param([row(1)], [stop(1, on=D1), row(1, ALLOWANCE, "2026-11-02")], False, id="another at once"),
+        pytest.param([row(1)], [stop(1, on=D1), row(1, ALLOWANCE, last="2026-11-10")], True, id="another for days"),
+        pytest.param(
+            [row(1, last="2026-12-31")],
+            [stop(1, on=D1), row(1, ALLOWANCE, last="2026-12-31")],
+            False,
+            id="another for as long",
+        ),
+        pytest.param(
+            [row(1, first="2026-12-01")],
+            [row(1), {**stop(1, POOR, "2026-11-02", "2026-11-10"), "row": 2}],
+            True,
+            id="stated sooner, and stopped",
+        ),
+    ],
+)
+def test_what_goes_on_leaves_no_gap(before: list[Row], now: list[Row], ends: bool) -> None:
+    """Whoever would hold nothing for a time, or not as long as before, has lost something."""
+    held = holding(nothing().recognitions, [said(1, D1, *before).rows], D1)
+    assert of_held(endings(said(2, D1, *now).rows, D1), held).is_empty() != ends
