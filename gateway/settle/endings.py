@@ -17,6 +17,8 @@ from gateway.settle.turns import KEY
 AHEAD = 366
 _ALWAYS = date(9999, 12, 31)
 _WHOSE = ["scope", "person_key"]
+_STOPS = pl.col("change") == "stop"
+_UNTIL = pl.col("last").fill_null(pl.lit(_ALWAYS))
 
 
 def endings(rows: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -24,25 +26,33 @@ def endings(rows: pl.DataFrame, day: date) -> pl.DataFrame:
     somebody holds it or not: KEY, first, last, change, `own` (a stop that gives a period of its own), `late`, and
     `goes_to`: until when the same list states an identity of the scope for that person, without a gap; null = no day.
     Without those for whom that is longer than `AHEAD`."""
-    words, ahead = _words(rows), day + timedelta(AHEAD)
-    stops, until = pl.col("change") == "stop", pl.col("last").fill_null(pl.lit(_ALWAYS))
+    words = _words(rows)
+    ending = _ending(words, day).with_row_index("at")
+    ending = ending.join(_going_on(ending, words, day), on="at", how="left", maintain_order="left")
+    beyond = (pl.col("goes_to") > day + timedelta(AHEAD)).fill_null(value=False)
+    return ending.filter(~beyond).select(*KEY, "first", "last", "change", "own", "late", "goes_to")
+
+
+def _ending(words: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The words that end something within `AHEAD` days, and those that let it begin only later: these are `late`."""
     parted = words.filter("over").select(*KEY, parted="last")  # what was held ends where the list says so
     words = words.join(parted, on=KEY, how="left", maintain_order="left")
     parts = (pl.col("parted") < pl.col("first")).fill_null(value=False)
-    late = ~stops & ~parts & (pl.col("first") > day + timedelta(1))
-    ending = words.filter(stops | late | (pl.col("last") <= ahead).fill_null(value=False))
-    ending = ending.with_columns(late=late).with_row_index("at")
-    going = words.filter(~stops).select(
-        *_WHOSE, since="first", to=pl.when(pl.col("next_identity").is_null()).then(until).otherwise(pl.lit(_ALWAYS))
-    )
+    late = ~_STOPS & ~parts & (pl.col("first") > day + timedelta(1))
+    ends = (pl.col("last") <= day + timedelta(AHEAD)).fill_null(value=False)
+    return words.filter(_STOPS | late | ends).with_columns(late=late)
+
+
+def _going_on(ending: pl.DataFrame, words: pl.DataFrame, day: date) -> pl.DataFrame:
+    """at, goes_to: until when the words state an identity for that person, from the day after the end on; and what
+    begins late goes on after that where no day is between."""
+    to = pl.when(pl.col("next_identity").is_null()).then(_UNTIL).otherwise(pl.lit(_ALWAYS))
+    states = words.filter(~_STOPS).select(*_WHOSE, since="first", to=to)
     end = pl.when("late").then(pl.lit(day)).otherwise(pl.max_horizontal("last", pl.lit(day)))
-    on = ending.join(going, on=_WHOSE).filter(pl.col("since") <= end.dt.offset_by("1d"))
-    on = on.group_by("at").agg(goes_to=pl.col("to").max())
-    ending = ending.join(on, on="at", how="left", maintain_order="left")
-    bridged = pl.col("late") & (pl.col("goes_to") >= pl.col("first").dt.offset_by("-1d"))
-    goes_to = pl.when(bridged).then(pl.max_horizontal("goes_to", until)).otherwise("goes_to")
-    ending = ending.with_columns(goes_to=goes_to).filter(~(pl.col("goes_to") > ahead).fill_null(value=False))
-    return ending.select(*KEY, "first", "last", "change", "own", "late", "goes_to")
+    on = ending.join(states, on=_WHOSE).filter(pl.col("since") <= end.dt.offset_by("1d"))
+    bridged = pl.col("late") & (pl.col("to") >= pl.col("first").dt.offset_by("-1d"))
+    goes_to = pl.when(bridged).then(pl.max_horizontal("to", _UNTIL)).otherwise("to")
+    return on.group_by("at").agg(goes_to=goes_to.max())
 
 
 def holding(believed: pl.DataFrame, said: Sequence[pl.DataFrame], day: date) -> pl.DataFrame:
@@ -74,10 +84,10 @@ def of_held(ending: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
 def _words(rows: pl.DataFrame) -> pl.DataFrame:
     """A list's last word on each person and identity, as it is folded: what it states, unless a stop comes after; and
     stops that are `over` before that begins."""
-    last, stop = last_words(rows), pl.col("change") == "stop"
-    stopped = last.filter(stop & pl.col("after"))
+    last = last_words(rows)
+    stopped = last.filter(_STOPS & pl.col("after"))
     words = pl.concat([last.join(stopped, on=KEY, how="anti", maintain_order="left"), stopped])
-    before = stop & ~pl.col("after")
+    before = _STOPS & ~pl.col("after")
     own = before & (pl.col("gives") != "none") & (pl.col("first") <= pl.col("last"))
     words = words.with_columns(own=own.fill_null(value=False), over=before & pl.col("stated").is_not_null())
     return words.select(*KEY, "first", "last", "change", "own", "over", "next_identity")
