@@ -18,8 +18,8 @@ from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_other_book, listed
 from gateway.words import _
 
-#: Uncompressed bytes of one workbook; the largest county's has about 60 MB.
-WORKBOOK_LIMIT = 2 * 1024**3
+#: Uncompressed bytes of one workbook, which are in memory up to three times; the largest county's has about 60 MB.
+WORKBOOK_LIMIT = 512 * 1024**2
 #: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
 RATIO_LIMIT = 500
 #: Texts of one workbook; a county's has some hundred thousand.
