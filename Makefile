@@ -23,11 +23,11 @@ demo: runtime
 	@$(PY) -m gateway.demo --people $(PEOPLE)
 
 test: check sshd postgresql sudo
-	@$(PY) -m pytest -n $(WORKERS) $(PYTEST)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
 # What `make test` leaves out, since it has a shorter one of its kind: some ten minutes.
 test-long: dev sshd postgresql sudo
-	@$(PY) -m pytest -n $(WORKERS) -m long $(PYTEST)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m long $(PYTEST)
 
 check: dev
 	@.venv/bin/ruff check .

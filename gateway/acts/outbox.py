@@ -269,12 +269,11 @@ def _record(tx: Tx, act: str, which: Which, found: pl.DataFrame, *, actor: str, 
 
 
 def chosen(site: Site, which: Which) -> pl.DataFrame:
-    """`ITEMS` that the filter chooses, oldest first. Raises NotFound for a state that is none."""
+    """`ITEMS` that the filter chooses, oldest first. Raises NotFound for a state that is none, and where nothing
+    is found, for a source that is none."""
     if which.state not in (None, *STATES):
         what = _("没有名为 {state} 的状态").format(state=which.state)
         raise NotFound(what, next_step=_("可选:{states}").format(states=_("、").join(STATES)))
-    if which.instance is not None:
-        runs.check_instances(site, [which.instance])
     with site.ledger.begin() as tx:
         states = [which.state] if which.state else STATES
         found = pl.concat([_cancelled(tx) if state == CANCELLED else outbox.items(tx, state) for state in states])
@@ -284,6 +283,8 @@ def chosen(site: Site, which: Which) -> pl.DataFrame:
             found = found.filter(pl.col("result") == which.result)
         if which.instance is not None:
             found = _of_instance(tx, found, which.instance)
+    if which.instance is not None and found.is_empty():  # of one that is configured no longer something may be there
+        runs.check_instances(site, [which.instance])
     if which.county is not None:
         there = _counties(site, found).filter(pl.col("county") == which.county)
         found = found.join(there, on="person_key", how="semi")

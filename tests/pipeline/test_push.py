@@ -222,11 +222,12 @@ def test_filters_choose_by_place_source_and_result(civil_rig: Rig, quiet: Callab
     (one, *more) = acts.listed(civil_rig.site, Which(), actor="clerk").items
     told = Which(state="refused", result=12, instance=CIVIL, county=one.county, numbers=[one.number])
     assert [one] == acts.listed(civil_rig.site, told, actor="clerk").items
-    for other in (Which(result=11), Which(instance="tax"), Which(county="000000"), Which(state="queued")):
+    for other in (Which(result=11), Which(county="000000"), Which(state="queued")):
         assert [] == acts.listed(civil_rig.site, other, actor="clerk").items
     assert one.number not in {other.number for other in more}
-    with pytest.raises(NotFound):
-        acts.listed(civil_rig.site, Which(state="done"), actor="clerk")
+    for none in (Which(state="done"), Which(instance="tax")):
+        with pytest.raises(NotFound):
+            acts.listed(civil_rig.site, none, actor="clerk")
     with pytest.raises(NotFound):
         acts.retry(civil_rig.site, Which(county="000000"), actor="clerk", note="again")
 
