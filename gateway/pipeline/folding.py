@@ -93,6 +93,11 @@ class Folded:
         }
 
 
+def months(site: Site) -> dict[str, int]:
+    """Identities that end by themselves, after so many months."""
+    return {code.identity: code.months for code in site.policy.codes if code.months}
+
+
 def fold_instance(
     site: Site,
     order: Sequence[Turn],
@@ -128,7 +133,7 @@ def fold_instance(
         approved=approved,
         may_name=_namer(site),
         counties=lambda keys: roster.people(site, ["person_key", "county"], keys),
-        months={code.identity: code.months for code in site.policy.codes if code.months},
+        months=months(site),
         released=released,
         taken_back=taken_back,
         since=_of(before, spoke) if partly else before,

@@ -9,7 +9,7 @@ month is wrong against the files' own names and the delivery before.
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -19,10 +19,11 @@ from gateway.model.frames import COUNTY_DIGITS
 from gateway.model.holds import WHOLE, Breach
 from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import Checkpoint
+from gateway.pipeline.folding import months
 from gateway.pipeline.limits import guard_limits
 from gateway.pipeline.work import Work, turn
 from gateway.settings import LimitSettings
-from gateway.settle import LookLimits, Said, endings, holding, in_order, judge, looks, oddities, of_held
+from gateway.settle import LookLimits, Said, held, in_order, judge, looks, lost, may_end, oddities, told
 from gateway.settle.looks import LOOKS, SEEN, Oddity
 from gateway.settle.turns import KEY, Turn
 from gateway.site import Site
@@ -204,22 +205,20 @@ def _endings(
     tip: Checkpoint | None,
 ) -> Suspicion | None:
     """Its own rows end what more people hold than may leave by being left out, but for scopes that are `history`."""
-    row, day = work.row, work.row.business_date or date.min
-    rows = work.said.rows.filter(~pl.col("scope").is_in(list(history)))
-    ending, few = endings(rows, day), min(limits.number, limits.identity_number)
-    for whose in (ending["person_key"].unique(), None):  # those of whom it speaks, and only if need be everybody
-        if ending["person_key"].n_unique() <= few:
-            return None
-        if whose is None and tip:
-            believed = tip.recognitions(site)
-        else:
-            with site.ledger.begin() as tx:
-                believed = people.recognitions(tx, people=whose).filter(instance=row.instance)
-        held = holding(believed, [one.rows for one in in_order(unsettled)], day)
-        ending = of_held(ending, held)
+    row, length = work.row, months(site)
+    said = replace(work.said, rows=work.said.rows.filter(~pl.col("scope").is_in(list(history))))
+    between, spoken = in_order(unsettled), may_end(said)
+    few = min(limits.number, limits.identity_number)
+    if spoken.len() <= few:
+        return None
+    before = told(_believed(site, row, spoken, tip), between, length, spoken)
+    ending = lost(before, told(before, [said], length), said)
+    if ending["person_key"].n_unique() <= few:
+        return None
+    holding = held(told(_believed(site, row, None, tip), between, length), said.business_date)
     judged = judge(
         ending.select(*KEY, over=pl.lit(value=False)),
-        held.select(KEY),
+        holding,
         delivery=row.id,
         mistrusted={},
         limits=guard_limits(limits),
@@ -235,6 +234,14 @@ def _endings(
     share = first.leaving / first.holding
     reason = text.format(where=where, of=first.holding, bad=first.leaving, share=share, step=_step())
     return Suspicion(code="many_endings", bad=first.leaving, of=first.holding, reason=reason)
+
+
+def _believed(site: Site, row: DeliveryRow, whose: pl.Series | None, tip: Checkpoint | None) -> pl.DataFrame:
+    """Recognitions of the instance, of these people or of all."""
+    if whose is None and tip:
+        return tip.recognitions(site)
+    with site.ledger.begin() as tx:
+        return people.recognitions(tx, people=whose).filter(instance=row.instance)
 
 
 def _unlike(site: Site, row: DeliveryRow, measures: Sequence[DeliveryRow], limits: LimitSettings) -> list[Suspicion]:

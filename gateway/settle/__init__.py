@@ -7,7 +7,7 @@ however often and in whatever order they came.
 """
 
 from gateway.settle.changes import changes, lists
-from gateway.settle.endings import endings, holding, of_held
+from gateway.settle.endings import held, lost, may_end, told
 from gateway.settle.fold import Fold, fold
 from gateway.settle.guard import Limits, judge
 from gateway.settle.looks import LookLimits, looks, oddities
@@ -25,19 +25,20 @@ __all__ = [
     "Turn",
     "benefit_intervals",
     "changes",
-    "endings",
     "fold",
-    "holding",
+    "held",
     "in_order",
     "judge",
     "lists",
     "looks",
+    "lost",
+    "may_end",
     "may_mean",
     "nothing",
     "oddities",
-    "of_held",
     "statements",
     "subsidy_intervals",
     "timelines",
+    "told",
     "unresolved",
 ]

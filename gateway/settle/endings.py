@@ -1,98 +1,77 @@
-"""Whom a list's own rows take from what they hold: a stop, a last day that comes earlier than was said before, or a
-first day that is still to come, with nothing said to go on.
+"""Whom a list's own rows take from what they hold: by stops, by last days, or by first days that are still to come.
 
-Takes a list's statements, its business date and who holds what; gives people and identities, to be judged by the
-limits that hold for those whom a list leaves out. Pure.
+Takes a list, what was believed before it, and lists in use between; folds them, and compares day by day. Gives people
+and identities, to be judged by the limits that hold for those whom a list leaves out. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import polars as pl
 
-from gateway.settle.statements import last_words
-from gateway.settle.turns import KEY
+from gateway.model.deliveries import Mode
+from gateway.settle.fold import fold
+from gateway.settle.guard import Limits
+from gateway.settle.turns import KEY, STATE, Said, State, nothing
 
-#: Days from a list's business date within which a last day is looked at; one further off will be said many times over.
+#: Days after a list's business date that are compared; what ends later will be said many times over.
 AHEAD = 366
 _ALWAYS = date(9999, 12, 31)
 _WHOSE = ["scope", "person_key"]
-_STOPS = pl.col("change") == "stop"
-_UNTIL = pl.col("last").fill_null(pl.lit(_ALWAYS))
+_DAY = timedelta(1)
 
 
-def endings(rows: pl.DataFrame, day: date) -> pl.DataFrame:
-    """What `STATEMENTS` of a list of this business date end within `AHEAD` days of it, or let begin only later, whether
-    somebody holds it or not: KEY, first, last, change, `own` (a stop that gives a period of its own), `late`, and
-    `goes_to`: until when the same list states an identity of the scope for that person, without a gap; null = no day.
-    Without those for whom that is longer than `AHEAD`."""
-    words = _words(rows)
-    ending = _ending(words, day).with_row_index("at")
-    ending = ending.join(_going_on(ending, words, day), on="at", how="left", maintain_order="left")
-    beyond = (pl.col("goes_to") > day + timedelta(AHEAD)).fill_null(value=False)
-    return ending.filter(~beyond).select(*KEY, "first", "last", "change", "own", "late", "goes_to")
+def may_end(said: Said) -> pl.Series:
+    """Person keys of those from whom a list's own rows may take something."""
+    day = said.business_date
+    ends = (pl.col("change") == "stop") | (pl.col("last") <= day + timedelta(AHEAD)) | (pl.col("first") > day + _DAY)
+    return said.rows.filter(ends.fill_null(value=False))["person_key"].unique()
 
 
-def _ending(words: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The words that end something within `AHEAD` days, and those that let it begin only later: these are `late`."""
-    parted = words.filter("over").select(*KEY, parted="last")  # what was held ends where the list says so
-    words = words.join(parted, on=KEY, how="left", maintain_order="left")
-    parts = (pl.col("parted") < pl.col("first")).fill_null(value=False)
-    late = ~_STOPS & ~parts & (pl.col("first") > day + timedelta(1))
-    ends = (pl.col("last") <= day + timedelta(AHEAD)).fill_null(value=False)
-    return words.filter(_STOPS | late | ends).with_columns(late=late)
+def told(
+    believed: pl.DataFrame, said: Sequence[Said], months: Mapping[str, int], people: pl.Series | None = None
+) -> pl.DataFrame:
+    """What the rows of these lists, in their order, make of what is `believed` (RECOGNITIONS), of all or of these
+    `people`; whom they leave out stays. `months`: see `fold`."""
+    since = State(recognitions=_of(believed.select(STATE), people), source_ids=nothing().source_ids)
+    rows_only = [replace(one, mode=Mode.DELTA, rows=_of(one.rows, people)) for one in said]
+    return fold(
+        rows_only, limits=Limits(), decided={}, may_name=lambda gone, _rows: gone, months=months, since=since
+    ).state.recognitions
 
 
-def _going_on(ending: pl.DataFrame, words: pl.DataFrame, day: date) -> pl.DataFrame:
-    """at, goes_to: until when the words state an identity for that person, from the day after the end on; and what
-    begins late goes on after that where no day is between."""
-    to = pl.when(pl.col("next_identity").is_null()).then(_UNTIL).otherwise(pl.lit(_ALWAYS))
-    states = words.filter(~_STOPS).select(*_WHOSE, since="first", to=to)
-    end = pl.when("late").then(pl.lit(day)).otherwise(pl.max_horizontal("last", pl.lit(day)))
-    on = ending.join(states, on=_WHOSE).filter(pl.col("since") <= end.dt.offset_by("1d"))
-    bridged = pl.col("late") & (pl.col("to") >= pl.col("first").dt.offset_by("-1d"))
-    goes_to = pl.when(bridged).then(pl.max_horizontal("to", _UNTIL)).otherwise("to")
-    return on.group_by("at").agg(goes_to=goes_to.max())
+def _of(frame: pl.DataFrame, people: pl.Series | None) -> pl.DataFrame:
+    if people is None:
+        return frame
+    return frame.join(people.to_frame("person_key"), on="person_key", how="semi", maintain_order="left")
 
 
-def holding(believed: pl.DataFrame, said: Sequence[pl.DataFrame], day: date) -> pl.DataFrame:
-    """KEY, `begun` and `until` (null = open) of what is held beyond `day`, by what is `believed` (`RECOGNITIONS`) and
-    then by lists `said` (`STATEMENTS`), in their order, that are in use and not settled yet: the last word counts."""
-    names = [*KEY, "first", "last"]
-    words = believed.select(names).sort("last", nulls_last=True, maintain_order=True)
-    words = words.unique(KEY, keep="last", maintain_order=True)
-    for rows in said:
-        known = words.select(*KEY, begun="first")
-        new = _words(rows).filter(~pl.col("over"))
-        new = new.join(known, on=KEY, how="left", maintain_order="left").filter(~_former())
-        words = pl.concat([words, new.select(names)]).unique(KEY, keep="last", maintain_order=True)
-    still = words.filter(pl.col("last").is_null() | (pl.col("last") > day))
-    return still.select(*KEY, begun="first", until="last")
+def held(recognitions: pl.DataFrame, day: date) -> pl.DataFrame:
+    """KEY of what is held, or will be, beyond a day."""
+    return recognitions.filter(pl.col("last").is_null() | (pl.col("last") > day)).select(KEY).unique()
 
 
-def of_held(ending: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """The `endings` of what is held (`holding`), and was to end later, or to have begun."""
-    both = ending.join(held, on=KEY, how="inner", maintain_order="left")
-    until = pl.col("until").fill_null(pl.lit(_ALWAYS))
-    takes = (pl.col("last") < until) | (pl.col("late") & (pl.col("begun") < pl.col("first")))
-    # What ends before a statement begins stays beside it.
-    beside = (pl.col("change") == "state") & (until < pl.col("first"))
-    goes_on = (pl.col("goes_to") >= until).fill_null(value=False)
-    return both.filter(takes.fill_null(value=False), ~_former(), ~beside, ~goes_on).select(ending.columns)
+def lost(before: pl.DataFrame, after: pl.DataFrame, said: Said) -> pl.DataFrame:
+    """KEY of what recognitions of `before` the list hold on any day, within `AHEAD` days of its business date, on which
+    those `after` it have neither that nor any identity that it states for that person."""
+    stated = said.rows.filter(pl.col("change") == "state")
+    stated = pl.concat([stated.select(KEY), stated.select(*_WHOSE, identity="next_identity")]).drop_nulls().unique()
+    periods = _ahead(before, said.business_date).with_row_index("at").rename({"first": "from", "last": "to"})
+    goes_on = _ahead(after, said.business_date)
+    others = goes_on.join(stated, on=KEY, how="semi").select(*_WHOSE, "first", "last")
+    itself = periods.join(goes_on, on=KEY).select(*periods.columns, "first", "last")
+    parts = pl.concat([itself, periods.join(others, on=_WHOSE)]).sort("at", "first")
+    reached = pl.max_horizontal(pl.col("last").cum_max().shift(1).over("at"), pl.col("from") - 1)
+    gap = (pl.col("first") > reached + 1) & (reached < pl.col("to"))
+    whole = parts.group_by("at").agg(gap=gap.any(), last=pl.col("last").max(), to=pl.col("to").first())
+    whole = whole.filter(~pl.col("gap"), pl.col("last") >= pl.col("to"))
+    return periods.join(whole, on="at", how="anti").select(KEY).unique(maintain_order=True)
 
 
-def _words(rows: pl.DataFrame) -> pl.DataFrame:
-    """A list's last word on each person and identity, as it is folded: what it states, unless a stop comes after; and
-    stops that are `over` before that begins."""
-    last = last_words(rows)
-    stopped = last.filter(_STOPS & pl.col("after"))
-    words = pl.concat([last.join(stopped, on=KEY, how="anti", maintain_order="left"), stopped])
-    before = _STOPS & ~pl.col("after")
-    own = before & (pl.col("gives") != "none") & (pl.col("first") <= pl.col("last"))
-    words = words.with_columns(own=own.fill_null(value=False), over=before & pl.col("stated").is_not_null())
-    return words.select(*KEY, "first", "last", "change", "own", "over", "next_identity")
-
-
-def _former() -> pl.Expr:
-    """A stop of a period of its own that was over before what is held had `begun`: it ends nothing of it."""
-    return (pl.col("own") & (pl.col("last") < pl.col("begun"))).fill_null(value=False)
+def _ahead(recognitions: pl.DataFrame, day: date) -> pl.DataFrame:
+    """KEY, first, last of the days that are compared, as numbers of days."""
+    first = pl.max_horizontal("first", pl.lit(day + _DAY))
+    last = pl.min_horizontal(pl.col("last").fill_null(pl.lit(_ALWAYS)), pl.lit(day + timedelta(AHEAD)))
+    frame = recognitions.select(*KEY, first=first.cast(pl.Int32), last=last.cast(pl.Int32))
+    return frame.filter(pl.col("first") <= pl.col("last"))

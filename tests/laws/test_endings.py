@@ -1,58 +1,75 @@
-"""The law of lists that end many: nobody is asked too little, by what the fold makes of a list day by day."""
+"""The law of lists that end many: who counts is who loses something, by the fold of all lists, day by day."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
+from random import Random
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import polars as pl
+import pytest
 
-from gateway.settle import Fold, Said, endings, holding, of_held
-from tests.settle.said import ALLOWANCE, D1, POOR, folded, row, said, stop
+from gateway.settle import Said, lost, may_end, told
+from tests.settle.said import ALLOWANCE, D1, MONTHS, POOR, folded, row, said, stop
 
-Row = Mapping[str, object]
-IDENTITIES = [POOR, ALLOWANCE]
+PEOPLE = 1500
 #: Days around a list's date, most of them near enough to touch each other.
-OFFSETS = st.sampled_from([-300, -40, -10, -1, 0, 1, 2, 9, 30, 90, 300])
+OFFSETS = [-300, -40, -10, -1, 0, 1, 2, 9, 30, 90, 300]
 
 
-@st.composite
-def statements(draw: st.DrawFn, on: date, *, stops: bool) -> Row:
-    """Something said of the one person."""
-    identity = draw(st.sampled_from(IDENTITIES))
-    days = sorted(on + timedelta(draw(OFFSETS)) for _ in range(2))
-    first, last = (str(day) for day in days)
-    if stops and draw(st.booleans()):
-        return stop(1, identity, draw(st.sampled_from([None, first])), last)
-    return row(1, identity, first, draw(st.sampled_from([None, last])))
+def statement(draw: Random, person: int, on: date, *, stops: bool) -> dict[str, object]:
+    """Something said of somebody."""
+    identity = draw.choice([POOR, ALLOWANCE])
+    first, last = (str(day) for day in sorted(on + timedelta(draw.choice(OFFSETS)) for _time in range(2)))
+    if stops and draw.random() < 0.5:
+        return stop(person, identity, draw.choice([None, first]), last)
+    return row(person, identity, first, draw.choice([None, last]))
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[Said]:
-    """A full list, and deltas of one or two rows after it."""
-    made, on = [said(1, D1, draw(statements(D1, stops=False)), full=True)], D1
-    for number in range(2, draw(st.integers(2, 4)) + 1):
-        on += timedelta(draw(st.sampled_from([0, 1, 30])))
-        rows = draw(st.lists(statements(on, stops=True), min_size=1, max_size=2))
-        made.append(said(number, on, *({**one, "row": at} for at, one in enumerate(rows, 1))))
+def history(seed: int) -> list[Said]:
+    """A full list of everybody, and deltas of one or two rows for each."""
+    draw, on, made = Random(seed), D1, list[Said]()
+    for number in range(1, draw.randint(2, 4) + 1):
+        rows = [
+            statement(draw, person, on, stops=number > 1)
+            for person in range(PEOPLE)
+            for _time in range(draw.randint(1, 2) if number > 1 else 1)
+        ]
+        made.append(said(number, on, *({**one, "row": at} for at, one in enumerate(rows)), full=number == 1))
+        on += timedelta(draw.choice([0, 1, 30]))
     return made
 
 
-def held_on(result: Fold, days: Sequence[date]) -> list[set[str]]:
-    """The identities that the person holds, day by day."""
-    periods = result.state.recognitions.select("identity", "first", "last").rows()
-    return [{name for name, first, last in periods if first <= day <= (last or date.max)} for day in days]
+def periods(recognitions: pl.DataFrame) -> dict[int, list[tuple[str, date, date]]]:
+    found = defaultdict(list)
+    for person, identity, first, last in recognitions.select("person_key", "identity", "first", "last").rows():
+        found[person].append((identity, first, last or date.max))
+    return found
 
 
-@settings(max_examples=60)
-@given(histories())
-def test_whoever_loses_something_counts(history: list[Said]) -> None:
-    """On whatever day within a year of a delta its own rows leave somebody without what they held, and with nothing
-    that it states: they count."""
-    *earlier, last = history
-    before, after, day = folded(*earlier), folded(*history), last.business_date
-    found = of_held(endings(last.rows, day), holding(before.state.recognitions, [], day))
-    stated = set(last.rows.filter(change="state")["identity"])
-    lost, days = set[str](), [day + timedelta(ahead) for ahead in range(1, 367)]
-    for had, has in zip(held_on(before, days), held_on(after, days), strict=True):
-        lost |= had - has if not stated & has else set()
-    assert lost <= set(found["identity"])
+def losses(before: pl.DataFrame, after: pl.DataFrame, last: Said) -> set[tuple[int, str]]:
+    """Who has nothing on a day within a year on which they had something: neither that nor what the list states."""
+    had, has, found = periods(before), periods(after), set[tuple[int, str]]()
+    stated = defaultdict(set)
+    for person, identity in last.rows.filter(change="state").select("person_key", "identity").rows():
+        stated[person].add(identity)
+    for day in (last.business_date + timedelta(ahead) for ahead in range(1, 367)):
+        for person, theirs in had.items():
+            now = {identity for identity, first, end in has[person] if first <= day <= end}
+            if not now & stated[person]:
+                found |= {(person, name) for name, first, end in theirs if first <= day <= end and name not in now}
+    return found
+
+
+@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_who_loses_something_counts_and_nobody_else(seed: int, settled: bool) -> None:
+    """Where the lists before are settled, and where all but the first still are in use only."""
+    *earlier, last = history(seed)
+    believed: Sequence[Said] = earlier if settled else earlier[:1]
+    known, between = folded(*believed).state.recognitions, earlier[len(believed) :]
+    spoken = may_end(last)
+    before = told(known, between, MONTHS, spoken)
+    counted = set(lost(before, told(before, [last], MONTHS), last).select("person_key", "identity").rows())
+    expected = losses(folded(*earlier).state.recognitions, folded(*earlier, last).state.recognitions, last)
+    assert expected == counted
+    assert len(counted) > PEOPLE / 10
