@@ -66,9 +66,10 @@ def test_however_its_check_character_is_written(check: str, gap: str) -> None:
 
 
 @pytest.mark.parametrize("gap", [" ", "-", "\u00a0", "．"])
-def test_in_groups_of_four(gap: str) -> None:
-    """An identity number as a bank card's is written."""
-    written = gap.join(NUMBER[at : at + 4] for at in range(0, 18, 4))
+@pytest.mark.parametrize("digits", [NUMBER, "451002900307123", "6222021001122334", "6222021001122334559"])
+def test_in_groups_of_four(digits: str, gap: str) -> None:
+    """An identity number, new or old, as a bank card's is written, and a bank card's."""
+    written = gap.join(digits[at : at + 4] for at in range(0, len(digits), 4))
     assert f"证件{HIDDEN}号" == redact(f"证件{written}号")
 
 

@@ -21,7 +21,7 @@ import python_calamine as calamine
 import xlsxwriter
 
 from gateway.errors import NotAllowed
-from gateway.model.archives import is_other_book, listed
+from gateway.model.archives import is_other_book, listed, stored
 from gateway.plugin.forms import PLAIN, harmless
 from gateway.words import _
 
@@ -186,9 +186,9 @@ def _write_guide(book: Any) -> None:
 
 def read(content: bytes) -> list[Filled]:
     """The lines of a workbook that came back, those that are not wholly empty. Raises NotAllowed."""
-    _check(content)
+    checked = _checked(content)
     try:
-        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        book = calamine.CalamineWorkbook.from_filelike(checked)
         rows = book.get_sheet_by_name(SHEET).to_python(skip_empty_area=False) if SHEET in book.sheet_names else []
     except calamine.CalamineError:
         raise _refused(_("工作簿无法打开")) from None
@@ -228,19 +228,20 @@ def _refused(what: str) -> NotAllowed:
     return NotAllowed(what, where=_("清单文件"), next_step=_("请经办人交来由本系统导出、只填了黄色两列的那份文件"))
 
 
-def _check(content: bytes) -> None:
-    """Refuses what unpacks to more than a worklist, is damaged, or has cells far apart. Reads every member whole, since
-    a false size shows only in the check sum."""
+def _checked(content: bytes) -> io.BytesIO:
+    """The workbook, as an archive of what was looked at and nothing else. Refuses what unpacks to more than a worklist,
+    is damaged, or has cells far apart."""
     try:
         with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             if sum(member.file_size for member in book.infolist()) > _UNPACKED_LIMIT:
                 raise _refused(_("工作簿的内容异常巨大"))
             if is_other_book(book.namelist()):
                 raise _refused(_("文件不是 xlsx 工作簿"))
-            for member in book.infolist():
-                data = book.read(member)
-                if member.filename.lower().endswith((".xml", ".rels")) or b"sheetData" in data:
+            parts = {member.filename: book.read(member) for member in book.infolist()}
+            for name, data in parts.items():
+                if name.lower().endswith((".xml", ".rels")) or b"sheetData" in data:
                     _Part().check(data)
+            return stored(parts.items())
     except zipfile.LargeZipFile:
         raise _refused(_("工作簿的内容异常巨大")) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, ValueError, OSError):
@@ -266,7 +267,7 @@ class _Part:
         raise _refused(_("工作簿已损坏"))
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        kind, place = name.rpartition(" ")[2], attributes.get("r")
+        kind, place, at = name.rpartition(" ")[2], attributes.get("r"), 0
         promised = [int(attributes.get(name, "0")) for name in ("count", "uniqueCount")]
         if kind == "row":
             self._row, self._column = int(place) if place else self._row + 1, 0
@@ -275,10 +276,10 @@ class _Part:
             if found is None:
                 raise _refused(_("工作簿已损坏"))
             letters, digits = found.groups()
-            self._row, self._column = int(digits), _column(letters)
+            at, self._column = int(digits), _column(letters)  # it leaves the count of rows as it is
         elif kind == "c":
             self._column += 1
-        if self._row > _ROWS or self._column > _COLUMNS or max(promised) > _COUNT:
+        if max(self._row, at) > _ROWS or self._column > _COLUMNS or max(promised) > _COUNT:
             raise _refused(_("工作簿的内容异常巨大"))
 
 

@@ -49,6 +49,8 @@ def _sentence(fault: UsageError, ctx: Any) -> str:
         if fault.param is None:  # ours
             return f"{fault.param_hint}{_(':')}{fault.message}"
         return _("{name} 的值不对").format(name=_named(fault.param)) + _expected(fault.param)
+    if isinstance(ctx.command, TyperGroup):
+        return _("缺少命令,可选:{values}").format(values=_("、").join(ctx.command.commands))
     return _("参数比需要的多")
 
 

@@ -30,6 +30,18 @@ def is_other_book(members: Iterable[str]) -> bool:
     return any(name.lower().endswith(_OTHER_BOOKS) for name in members)
 
 
+def stored(members: Iterable[tuple[str, bytes]]) -> io.BytesIO:
+    """An archive of these members and nothing else, not compressed. Who looks into an archive, and who reads it, may
+    find different members in the same bytes: another list of them, something before the first; in this one they
+    cannot. Of two of a name the last one stays."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in dict(members).items():
+            archive.writestr(name, content)
+    stream.seek(0)
+    return stream
+
+
 def listed(kind: Callable[["Listing"], Z], stream: IO[bytes]) -> Z:
     """The archive, as `kind` opens it. Raises as that does, and LargeZipFile."""
     listing = Listing(stream)

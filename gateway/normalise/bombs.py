@@ -15,7 +15,7 @@ from xml.parsers import expat
 import polars as pl
 
 from gateway.errors import DeliveryRefused
-from gateway.model.archives import is_other_book, listed
+from gateway.model.archives import is_other_book, listed, stored
 from gateway.words import _
 
 #: Uncompressed bytes of one workbook, which are in memory up to three times; the largest county's has about 60 MB.
@@ -28,6 +28,8 @@ MOST_TEXTS = 20_000_000
 MOST_ROWS = 1_048_576
 #: Columns that a list may have: CZ. Past Z only so many rows.
 _MOST_COLUMNS, _NARROW, _ROWS_IF_WIDE = 104, 26, 99_999
+#: Elements of a sheet that is looked at one by one, in some seconds; a county's list of 60 000 rows has three million.
+_MOST_ELEMENTS = 4_000_000
 #: Rows that a sheet may have whatever stands in it; a longer one has at least half as many elements for them.
 _FREE_ROWS = 10_000
 #: The same bounds as a pattern of places, of which the rows are filled in.
@@ -43,8 +45,8 @@ _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 _PLACE = re.compile("([A-Za-z]*)([0-9]+)")
 
 
-def check_workbook(content: bytes, part: str) -> None:
-    """Raises DeliveryRefused: bomb, unreadable."""
+def checked_workbook(content: bytes, part: str) -> io.BytesIO:
+    """The workbook, as an archive of what was looked at and nothing else. Raises DeliveryRefused: bomb, unreadable."""
     step = _("请来源单位重新导出 xlsx")
     try:
         with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
@@ -53,16 +55,17 @@ def check_workbook(content: bytes, part: str) -> None:
                 raise _refused("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
             if is_other_book(book.namelist()):
                 raise _refused("unreadable", _("文件不是 xlsx 工作簿"), part, step)
-            # Sizes are what headers say, and the reader does not stop at them: a lie shows in the check sum.
-            far = any(_promises_too_much(book.read(member)) for member in book.infolist())
+            parts = {member.filename: book.read(member) for member in book.infolist()}
+            far = any(_promises_too_much(content) for content in parts.values())
+            if not far:
+                return stored(parts.items())
     except zipfile.LargeZipFile:
-        far = True
+        pass
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
         raise _refused("unreadable", _("工作簿无法打开"), part, step) from fault
     except expat.ExpatError as fault:
         raise _refused("unreadable", _("工作簿已损坏"), part, step) from fault
-    if far:
-        raise _refused("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
+    raise _refused("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
 
 
 def _refused(code: str, what: str, part: str, next_step: str) -> DeliveryRefused:
@@ -98,28 +101,37 @@ def _past(most: int) -> str:
     return longer if digits[0] == "9" else f"(?:{longer}|[{int(digits[0]) + 1}-9][0-9]{{{len(digits) - 1}}})"
 
 
+class _Far(Exception):
+    """A cell is where no list has any, or there are more elements than of any list."""
+
+
 class _Cells:
     """Where the cells of a sheet lie, by what they say and, where they say nothing, by their order."""
 
     def __init__(self) -> None:
-        self._rows = self._row = self._column = 0
-        #: The farthest row; and of the cells past column Z.
-        self._last = self._last_wide = self._widest = 0
+        #: Elements; of them rows; the row and column that are read.
+        self._elements = self._rows = self._row = self._column = 0
+        #: The farthest row.
+        self._last = 0
 
     def lie_far(self, sheet: bytes) -> bool:
         """Whether one is where no list has any. Raises ExpatError."""
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.StartDoctypeDeclHandler = self._doctype
-        parser.Parse(sheet, True)
-        wide = self._widest > _MOST_COLUMNS or self._last_wide > _ROWS_IF_WIDE
-        return wide or self._last > _most(self._rows)
+        try:
+            parser.Parse(sheet, True)
+        except _Far:
+            return True
+        return self._last > _most(self._rows)
 
     def _doctype(self, *_what: object) -> None:
         raise expat.ExpatError("no sheet declares what it is made of")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
         kind = name.rpartition(":")[2]
+        at, wide = 0, False
         if kind == "row":
             self._rows += 1
             self._row, self._column = int(attributes.get("r", self._row + 1)), 0
@@ -127,11 +139,13 @@ class _Cells:
             self._column += 1
             if place := _PLACE.fullmatch(attributes.get("r", "")):
                 letters, digits = place.groups()
-                self._row, self._column = int(digits), _column(letters)
-            self._widest = max(self._widest, self._column)
-            if self._column > _NARROW:
-                self._last_wide = max(self._last_wide, self._row)
-        self._last = max(self._last, self._row)
+                at, self._column = int(digits), _column(letters)
+            wide = self._column > _NARROW
+        # A place that a cell gives leaves the count of rows as it is.
+        self._last = max(self._last, self._row, at)
+        far = self._column > _MOST_COLUMNS or max(self._row, at) > (_ROWS_IF_WIDE if wide else MOST_ROWS)
+        if far or self._elements > _MOST_ELEMENTS:
+            raise _Far
 
 
 def _column(letters: str) -> int:

@@ -20,7 +20,7 @@ from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_packed
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.bombs import check_workbook
+from gateway.normalise.bombs import checked_workbook
 from gateway.normalise.sheets import cell_text, filled
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
@@ -232,9 +232,9 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    check_workbook(content, part)
+    checked = checked_workbook(content, part)
     try:
-        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        book = calamine.CalamineWorkbook.from_filelike(checked)
         if mapping.sheet not in book.sheet_names:
             what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
             raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))

@@ -13,6 +13,7 @@ WRONG = {
     "explain A B": "参数比需要的多",
     f"explain A {SOMEBODY}": "参数比需要的多",
     f"{SOMEBODY}": "没有命令 ***",
+    "keys --": "缺少命令,可选:init、list、status、rotate、destroy、passphrase、export",
     "runz": "没有命令 runz;是否要用 run、runs",
     "keys nothing": "没有命令 nothing",
     "sources --jsn": "没有选项 --jsn;是否要用 --json",

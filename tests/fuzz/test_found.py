@@ -2,11 +2,14 @@
 
 import gzip
 import io
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
+import python_calamine
 
+from gateway.acts import sheets
 from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SettingsFault
 from gateway.mappings import MappingFiles
 from gateway.normalise import normalise
@@ -54,6 +57,8 @@ def workbook(
         (b'r="A3"', b'r="AAAA3"'),
         (b'r="A3"', b'r="Xfd3"'),
         (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
+        # A row counts on from the row before, whatever a cell between says: 3.4 GB.
+        (b"</sheetData>", b'<row r="19999"><c r="A1"/></row><row/><row/><row><c/></row></sheetData>'),
     ],
 )
 def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None:
@@ -73,6 +78,89 @@ def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
     with pytest.raises(DeliveryRefused) as refused:
         books()["xlsx"].read(workbook(SHEET, b' r="A3"', oddly, large=True))
     assert "unreadable" == refused.value.code
+
+
+def test_elements_without_end_are_no_list() -> None:
+    """A sheet of 78 MB of elements that say nothing, in 76 kB, was looked at for twenty seconds."""
+    bomb = workbook(SHEET, b'<row r="3" spans="1:13">', b"<row><c/>" + b"<f/>" * 4_000_000 + b'</row><row r="3">')
+    with pytest.raises(DeliveryRefused) as refused:
+        books()["xlsx"].read(bomb)
+    assert "bomb" == refused.value.code
+
+
+@pytest.mark.parametrize(("at", "number"), [(4, 1), (6, 1), (8, 0), (10, 0), (12, 0)])
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_only_what_was_looked_at_is_read(parser: str, at: int, number: int) -> None:
+    """Of two workbooks one behind the other, whose end is such that one reader of archives finds the first and another
+    the second, none is read that was not looked at: a bomb stood before a sound one, and took the process with it."""
+    (sound,) = books()[parser].sounds
+    other = bytearray(sound)
+    struct.pack_into("<H", other, other.rfind(b"PK\5\6") + at, number)
+    first = workbook(TEXTS, "甲".encode(), "丙".encode(), parser=parser)
+    read = said(parser, first + other)
+    assert read is None or said(parser, sound) == read
+
+
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_what_stands_before_a_workbook_is_not_read(parser: str) -> None:
+    """What begins as an old Excel's file is one to who reads spreadsheets, and fills any memory; to who looks into
+    archives it is nothing."""
+    (sound,) = books()[parser].sounds
+    assert said(parser, sound) == said(parser, old_excel() + sound)
+
+
+def said(parser: str, content: bytes) -> object:
+    """What the rows of a workbook say; None where it is refused."""
+    try:
+        if parser == "worklist":
+            return sheets.read(content)
+        normal = normalise(content, LISTS["rural_revitalization"], part="part", scope="", business_date=DAY)
+        return normal.entries.rows()
+    except GatewayError:
+        return None
+
+
+def old_excel() -> bytes:
+    """A workbook of Excel 97 with one sheet, and in it one number: [MS-CFB] 2, [MS-XLS] 2.4."""
+    begin = struct.pack("<HHHH12x", 0x0809, 16, 0x0600, 0x0005)
+    sheet = struct.pack("<HHHH12x", 0x0809, 16, 0x0600, 0x0010)
+    end = struct.pack("<HH", 0x000A, 0)
+    name = struct.pack("<HHIHBB", 0x0085, 14, len(begin) + 18 + len(end), 0, 6, 0) + b"Sheet1"
+    cell = struct.pack("<HHHHHd", 0x0203, 14, 0, 0, 0, 1.5)
+    stream = (begin + name + end + sheet + cell + end).ljust(8 * 512, b"\0")
+    free, last = 0xFFFFFFFF, 0xFFFFFFFE
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + struct.pack("<16xHHHHH6x", 0x3E, 3, 0xFFFE, 9, 6)
+    head += struct.pack("<9I", 0, 1, 1, 0, 4096, last, 0, last, 0)
+    table = [0xFFFFFFFD, last, *range(3, 10), last]
+
+    def entry(of: str, kind: int, child: int, start: int, size: int) -> bytes:
+        text = of.encode("utf-16-le")
+        return text.ljust(64, b"\0") + struct.pack(
+            "<HBBIII16x4x16xIQ", len(text) + 2, kind, 1, free, free, child, start, size
+        )
+
+    entries = entry("Root Entry", 5, 1, last, 0) + entry("Workbook", 2, free, 2, len(stream))
+    return b"".join(
+        [
+            (head + struct.pack("<I", 0)).ljust(512, b"\xff"),
+            struct.pack("<10I", *table).ljust(512, b"\xff"),
+            entries.ljust(512, b"\0"),
+            stream,
+        ]
+    )
+
+
+def test_an_old_excel_file_is_one() -> None:
+    """What stands before the workbook above is read by itself: it is no mere noise."""
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(old_excel()))
+    assert [[1.5]] == book.get_sheet_by_name("Sheet1").to_python()
+
+
+@pytest.mark.parametrize("place", [b'r="A20001"', b'r="XFD2"'])
+def test_a_worklist_with_a_cell_far_away_is_refused(place: bytes) -> None:
+    """As of a department's list."""
+    with pytest.raises(GatewayError, match="异常巨大"):
+        books()["worklist"].read(workbook(SHEET, b'r="A2"', place, parser="worklist"))
 
 
 @pytest.mark.parametrize("member", ["xl/workbook.bin", "content.xml"])

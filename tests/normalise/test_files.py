@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import DeliveryRefused
 from gateway.normalise import number_rows
-from gateway.normalise.bombs import check_workbook
+from gateway.normalise.bombs import checked_workbook
 from gateway.normalise.entries import ROWS_AT_ONCE
 from tests.normalise.lists import CIVIL, HOLDER, RURAL, Cell, civil_csv, number, read, rural_rows, workbook
 
@@ -306,7 +306,7 @@ def test_workbooks_that_unpack_without_end() -> None:
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", b"0" * (100 << 20))
     with pytest.raises(DeliveryRefused) as caught:
-        check_workbook(memory.getvalue(), "a part")
+        checked_workbook(memory.getvalue(), "a part")
     assert "bomb" == caught.value.code
 
 
