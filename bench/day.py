@@ -21,6 +21,7 @@ LIMITS = {"first": (45.0, 3072.0), "again": (15.0, float("inf")), "delta": (4.0,
 ONE_PERSON = 0.3
 OF_ONE = ("explain", "resync")
 TITLES = {
+    "bare": "other tools on the same files, for comparison",
     "roster": "the roster: read, cleaned, sealed",
     "first": "the departments' files, to the queue",
     "accepted": "the queue out, to a platform that costs nothing",
@@ -66,14 +67,16 @@ def _all_steps(folder: Path, runs: int) -> dict[str, Measured]:
 
 
 def print_steps(done: dict[str, Measured], limits: dict[str, tuple[float, float]]) -> None:
-    """A line for each step, with its limits, and lines for its parts."""
-    print(f"\n  {'':<52}{'seconds':>9}{'limit':>7}{'CPU':>8}{'MiB':>7}{'limit':>7}")
+    """A line for each step, with its limits and its ratio to other tools in the same run, and lines for its parts."""
+    bare = done["bare"].total
+    print(f"\n  {'':<52}{'seconds':>9}{'limit':>7}{'ratio':>7}{'CPU':>8}{'MiB':>7}{'limit':>7}")
     for name, step in done.items():
         seconds, memory = limits.get(name, (None, None))
-        numbers = f"{step.total:9.2f}{_limit(seconds):>7}{step.worked:8.2f}{step.peak:7.0f}{_limit(memory):>7}"
+        ratio = f"{step.total / bare:7.2f}{step.worked:8.2f}"
+        numbers = f"{step.total:9.2f}{_limit(seconds):>7}{ratio}{step.peak:7.0f}{_limit(memory):>7}"
         print(f"  {TITLES[name]:<52}{numbers}  {_found(name, step)}".rstrip())
         for part in step.seconds if len(step.seconds) > 1 else ():
-            print(f"    {part:<50}{step.seconds[part]:9.2f}{'':>7}{step.processor[part]:8.2f}")
+            print(f"    {part:<50}{step.seconds[part]:9.2f}{'':>14}{step.processor[part]:8.2f}")
         for source, took in step.found.get("visits", {}).items():
             print(f"      {source:<22}{took:6.2f} s, beside the others; {step.found['rows'][source]:,} rows")
 
