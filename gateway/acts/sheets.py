@@ -237,17 +237,18 @@ def _checked(content: bytes) -> io.BytesIO:
                 raise _refused(_("工作簿的内容异常巨大"))
             if is_other_book(book.namelist()):
                 raise _refused(_("文件不是 xlsx 工作簿"))
-            parts = {member.filename: book.read(member) for member in book.infolist()}
-            for name, data in parts.items():
-                if name.lower().endswith((".xml", ".rels")) or b"sheetData" in data:
-                    _Part().check(data)
-            return stored(parts.items())
+            return stored(book, _look)
     except zipfile.LargeZipFile:
         raise _refused(_("工作簿的内容异常巨大")) from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, ValueError, OSError):
         raise _refused(_("工作簿已损坏")) from None
     except expat.ExpatError:
         raise _refused(_("工作簿已损坏")) from None
+
+
+def _look(name: str, content: bytes) -> None:
+    if name.lower().endswith((".xml", ".rels")) or b"sheetData" in content:
+        _Part().check(content)
 
 
 class _Part:

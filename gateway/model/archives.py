@@ -30,14 +30,16 @@ def is_other_book(members: Iterable[str]) -> bool:
     return any(name.lower().endswith(_OTHER_BOOKS) for name in members)
 
 
-def stored(members: Iterable[tuple[str, bytes]]) -> io.BytesIO:
-    """An archive of these members and nothing else, not compressed. Who looks into an archive, and who reads it, may
-    find different members in the same bytes: another list of them, something before the first; in this one they
-    cannot. Of two of a name the last one stays."""
+def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], None]) -> io.BytesIO:
+    """An archive of the same members, not compressed, each of which was looked at. Who looks into an archive, and who
+    reads it, may find different members in the same bytes: another list of them, something before the first; in this
+    one they cannot. Of two of a name the last one stays. Raises as `look` and `ZipFile.read` do."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in dict(members).items():
-            archive.writestr(name, content)
+    with zipfile.ZipFile(stream, "w") as found:
+        for name, member in {member.filename: member for member in archive.infolist()}.items():
+            content = archive.read(member)
+            look(name, content)
+            found.writestr(name, content)
     stream.seek(0)
     return stream
 

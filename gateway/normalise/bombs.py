@@ -55,38 +55,36 @@ def checked_workbook(content: bytes, part: str) -> io.BytesIO:
                 raise _refused("bomb", _("工作簿解压后异常巨大"), part, _("请来源单位检查文件后重新提供"))
             if is_other_book(book.namelist()):
                 raise _refused("unreadable", _("文件不是 xlsx 工作簿"), part, step)
-            parts = {member.filename: book.read(member) for member in book.infolist()}
-            far = any(_promises_too_much(content) for content in parts.values())
-            if not far:
-                return stored(parts.items())
-    except zipfile.LargeZipFile:
-        pass
+            return stored(book, _keeps_its_bounds)
+    except (zipfile.LargeZipFile, _Far):
+        raise _refused("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供")) from None
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
         raise _refused("unreadable", _("工作簿无法打开"), part, step) from fault
     except expat.ExpatError as fault:
         raise _refused("unreadable", _("工作簿已损坏"), part, step) from fault
-    raise _refused("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供"))
 
 
 def _refused(code: str, what: str, part: str, next_step: str) -> DeliveryRefused:
     return DeliveryRefused(what, where=part, next_step=next_step, code=code)
 
 
-def _promises_too_much(content: bytes) -> bool:
-    """Whether a workbook's part has a cell far away, or says that it has more texts than any list."""
+def _keeps_its_bounds(_name: str, content: bytes) -> None:
+    """Raises `_Far` where a workbook's part has a cell far away, or says that it has more texts than any list."""
     if any(int(count) > MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
-        return True
+        raise _Far
     begin = content.find(b"sheetData")
     if begin < 0:
-        return False
+        return
     cells = content[begin:]  # what stands above is often written otherwise, and is no cell
     try:
         # By Polars, several times as fast as `re`, and beside other threads.
         text = pl.Series([cells], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:  # no UTF-8
-        return _Cells().lie_far(content)
+        _Cells().look(content)
+        return
     far = _USUAL % (_FAR_PLACE % _past(_most(cells.count(b"<row") + cells.count(b":row"))))
-    return any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)) and _Cells().lie_far(content)
+    if any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)):
+        _Cells().look(content)
 
 
 def _most(rows: int) -> int:
@@ -102,7 +100,7 @@ def _past(most: int) -> str:
 
 
 class _Far(Exception):
-    """A cell is where no list has any, or there are more elements than of any list."""
+    """A cell is where no list has any, or a part has, or promises, more than any list."""
 
 
 class _Cells:
@@ -114,16 +112,14 @@ class _Cells:
         #: The farthest row.
         self._last = 0
 
-    def lie_far(self, sheet: bytes) -> bool:
-        """Whether one is where no list has any. Raises ExpatError."""
+    def look(self, sheet: bytes) -> None:
+        """Raises `_Far` where one is where no list has any, and ExpatError."""
         parser = expat.ParserCreate()
         parser.StartElementHandler = self._start
         parser.StartDoctypeDeclHandler = self._doctype
-        try:
-            parser.Parse(sheet, True)
-        except _Far:
-            return True
-        return self._last > _most(self._rows)
+        parser.Parse(sheet, True)
+        if self._last > _most(self._rows):
+            raise _Far
 
     def _doctype(self, *_what: object) -> None:
         raise expat.ExpatError("no sheet declares what it is made of")
