@@ -21,7 +21,7 @@ LIMITS = {"first": (45.0, 3072.0), "again": (15.0, float("inf")), "delta": (4.0,
 ONE_PERSON = 0.3
 OF_ONE = ("explain", "resync")
 TITLES = {
-    "bare": "other tools on the same files, for comparison",
+    "bare": "other tools on the same files: the machine's speed",
     "roster": "the roster: read, cleaned, sealed",
     "first": "the departments' files, to the queue",
     "accepted": "the queue out, to a platform that costs nothing",
@@ -67,7 +67,7 @@ def _all_steps(folder: Path, runs: int) -> dict[str, Measured]:
 
 
 def print_steps(done: dict[str, Measured], limits: dict[str, tuple[float, float]]) -> None:
-    """A line for each step, with its limits and its ratio to other tools in the same run, and lines for its parts."""
+    """A line for each step, with its limits and its ratio to `bare`, and lines for its parts."""
     bare = done["bare"].total
     print(f"\n  {'':<52}{'seconds':>9}{'limit':>7}{'ratio':>7}{'CPU':>8}{'MiB':>7}{'limit':>7}")
     for name, step in done.items():

@@ -16,6 +16,7 @@ from contextlib import closing
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
@@ -56,8 +57,8 @@ def _make(folder: Path, clock: Clock) -> object:
 
 
 def _bare(folder: Path, clock: Clock) -> object:
-    """Other tools on the same files, by which to know the machine's hour: Polars joins every payment with the roster,
-    SQLite takes a million lines of it, by number, and gives them back."""
+    """Other tools on the same files, by which to know the machine's hour: Polars unpacks the payments and joins each
+    with the roster, SQLite takes a million lines of that, by number, and gives them back."""
     clock.start()
     columns = ["certno", "psn_no", "psn_name"]
     roster = pl.read_csv(folder / "roster.csv", columns=columns, infer_schema=False).unique("certno")
@@ -65,13 +66,13 @@ def _bare(folder: Path, clock: Clock) -> object:
     paid = payments.join(roster, left_on="证件号码", right_on="certno").height
     clock.done("polars")
     lines = roster.select(columns).head(1_000_000).rows()
-    with closing(sqlite3.connect(folder / "bare.db")) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS roster (certno PRIMARY KEY, psn_no, psn_name) WITHOUT ROWID")
-        connection.execute("DELETE FROM roster")
+    with TemporaryDirectory(dir=folder) as name, closing(sqlite3.connect(Path(name) / "bare.db")) as connection:
+        clock.start()
+        connection.execute("CREATE TABLE roster (certno PRIMARY KEY, psn_no, psn_name) WITHOUT ROWID")
         connection.executemany("INSERT INTO roster VALUES (?, ?, ?)", lines)
         connection.commit()
         back = len(connection.execute("SELECT * FROM roster").fetchall())
-    clock.done("sqlite")
+        clock.done("sqlite")
     assert back == len(lines)
     return {"paid": paid}
 

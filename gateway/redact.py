@@ -27,8 +27,9 @@ _MOBILE = f"(?:[+＋]?(?:86|８６){_GAP})?[1１][3-9３-９]{_D}{_GAP}{_D}{{4}}
 #: Area, date of birth, sequence: 18 characters in three or four groups, or without any; of old, 15.
 _NUMBER = f"{_D}{{6}}{_GAP}{_D}{{4}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}{_GAP}{_CHECK}"
 _OLD = f"{_D}{{6}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{2}}{_GAP}{_D}{{3}}"
-#: The same, and a bank card's 16 or 19 digits, in groups of four.
-_FOURS = f"{_D}{{4}}(?:{_GAP}{_D}{{4}}){{2}}{_GAP}(?:{_D}{{4}}(?:{_GAP}{_D}(?:{_CHECK}|{_D}{{2}}))?|{_D}{{3}})"
+#: The same, and a bank card's 16 or 19 digits, in groups of four; what begins with 19 or 20 is neither, but years.
+_CARD = f"{_D}{{4}}(?:{_GAP}{_D}(?:{_CHECK}|{_D}{{2}}))?"
+_FOURS = f"(?![1１][9９]|[2２][0０]){_D}{{4}}(?:{_GAP}{_D}{{4}}){{2}}{_GAP}(?:{_CARD}|{_D}{{3}})"
 #: 15 digits and more, which nothing that a person need read has, but for message numbers.
 _LONG = f"{_D}{{15,}}{_CHECK}?"
 #: Look-arounds, since \b sees no boundary between a digit and a Chinese character.

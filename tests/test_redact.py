@@ -73,6 +73,12 @@ def test_in_groups_of_four(digits: str, gap: str) -> None:
     assert f"证件{HIDDEN}号" == redact(f"证件{written}号")
 
 
+@pytest.mark.parametrize("text", ["2023/2024/2025/2026", "2026 1105 0821 1200", "2026-1105-0821-121"])
+def test_years_and_times_are_nobodys(text: str) -> None:
+    """Groups of four that begin with a year are no number of a person or a card."""
+    assert text == redact(text)
+
+
 def test_a_number_with_a_word_is_no_digest() -> None:
     """What follows a number does not make it one of the forms that stay."""
     assert f"{HIDDEN}abcdef" == redact("451002199003071234abcdef")

@@ -7,10 +7,8 @@ Chinese whatever language the operator reads: a county's clerk fills it in, and 
 """
 
 import io
-import re
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,7 +19,8 @@ import python_calamine as calamine
 import xlsxwriter
 
 from gateway.errors import NotAllowed
-from gateway.model.archives import is_other_book, listed, stored
+from gateway.model.archives import BROKEN, is_other_book, listed, stored
+from gateway.model.cells import Cells
 from gateway.plugin.forms import PLAIN, harmless
 from gateway.words import _
 
@@ -54,7 +53,6 @@ _UNPACKED_LIMIT = 128 * 1024**2
 _ROWS, _COLUMNS, _COUNT = 10_000, 256, 1_000_000
 #: What a cell cannot hold, or hands back as something else: controls, Office's own escapes.
 _UNFIT = r"_x[0-9A-Fa-f]{4}_|[\p{Cc}\p{Cf}\s\x{FFFE}\x{FFFF}]+"
-_PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,53 +238,22 @@ def _checked(content: bytes) -> io.BytesIO:
             return stored(book, _look)
     except zipfile.LargeZipFile:
         raise _refused(_("工作簿的内容异常巨大")) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, LookupError, ValueError, OSError):
-        raise _refused(_("工作簿已损坏")) from None
-    except expat.ExpatError:
+    except (*BROKEN, expat.ExpatError):
         raise _refused(_("工作簿已损坏")) from None
 
 
 def _look(name: str, content: bytes) -> None:
     if name.lower().endswith((".xml", ".rels")) or b"sheetData" in content:
-        _Part().check(content)
+        _Bounds().walk(content)
 
 
-class _Part:
-    """An XML part: how much it promises, and where the cells of a sheet lie, by what they say and, where they say
-    nothing, by their order."""
+class _Bounds(Cells):
+    """An XML part: how much it promises, and how far its cells lie."""
 
-    def __init__(self) -> None:
-        self._row = self._column = 0
-
-    def check(self, data: bytes) -> None:
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.StartElementHandler = self._start
-        parser.StartDoctypeDeclHandler = self._doctype
-        parser.Parse(data, True)
-
-    def _doctype(self, *_what: object) -> None:
-        raise _refused(_("工作簿已损坏"))
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        kind, place, at = name.rpartition(" ")[2], attributes.get("r"), 0
-        promised = [int(attributes.get(name, "0")) for name in ("count", "uniqueCount")]
-        if kind == "row":
-            self._row, self._column = int(place) if place else self._row + 1, 0
-        elif kind == "c" and place:
-            found = _PLACE.fullmatch(place)
-            if found is None:
-                raise _refused(_("工作簿已损坏"))
-            letters, digits = found.groups()
-            at, self._column = int(digits), _column(letters)  # it leaves the count of rows as it is
-        elif kind == "c":
-            self._column += 1
-        if max(self._row, at) > _ROWS or self._column > _COLUMNS or max(promised) > _COUNT:
+    def element(self, _kind: str, attributes: Mapping[str, str]) -> None:
+        if max(int(attributes.get(name, "0")) for name in ("count", "uniqueCount")) > _COUNT:
             raise _refused(_("工作簿的内容异常巨大"))
 
-
-def _column(letters: str) -> int:
-    """`A` is 1, `AA` is 27."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number
+    def place(self, row: int, column: int) -> None:
+        if row > _ROWS or column > _COLUMNS:
+            raise _refused(_("工作簿的内容异常巨大"))

@@ -6,7 +6,9 @@ count the members: a list that is longer than any real one's is refused with `zi
 """
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from typing import IO, TypeVar
 
@@ -17,6 +19,10 @@ _PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd"
 #: Members of spreadsheets of other kinds. Who reads workbooks takes those too, whatever a file is called, and what a
 #: few bytes of them may fill is bounded nowhere.
 _OTHER_BOOKS = ("content.xml", "workbook.bin", "workbook.bin.rels")
+#: How the members of a workbook are packed; `zipfile` knows more ways, each with faults of its own.
+_WAYS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: What a broken archive in memory raises.
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError, OSError)
 Z = TypeVar("Z")
 
 
@@ -33,10 +39,12 @@ def is_other_book(members: Iterable[str]) -> bool:
 def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], None]) -> io.BytesIO:
     """An archive of the same members, not compressed, each of which was looked at. Who looks into an archive, and who
     reads it, may find different members in the same bytes: another list of them, something before the first; in this
-    one they cannot. Of two of a name the last one stays. Raises as `look` and `ZipFile.read` do."""
+    one they cannot. Of two of a name the last one stays. Raises `BROKEN`, and what `look` does."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as found:
         for name, member in {member.filename: member for member in archive.infolist()}.items():
+            if member.compress_type not in _WAYS:
+                raise zipfile.BadZipFile("packed as no workbook is")
             content = archive.read(member)
             look(name, content)
             found.writestr(name, content)

@@ -7,18 +7,19 @@ few bytes of such a cell would take the process with it.
 
 import io
 import re
-import struct
 import zipfile
-import zlib
+from collections.abc import Mapping
 from xml.parsers import expat
 
 import polars as pl
 
 from gateway.errors import DeliveryRefused
-from gateway.model.archives import is_other_book, listed, stored
+from gateway.model.archives import BROKEN, is_other_book, listed, stored
+from gateway.model.cells import Cells
 from gateway.words import _
 
-#: Uncompressed bytes of one workbook, which are in memory up to three times; the largest county's has about 60 MB.
+#: Uncompressed bytes of one workbook, which are in memory once, and those of one part three times more; the largest
+#: county's has about 60 MB.
 WORKBOOK_LIMIT = 512 * 1024**2
 #: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; real ones reach about 40.
 RATIO_LIMIT = 500
@@ -42,7 +43,6 @@ _ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])")
 #: How many texts a part says that it has.
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']|"[^"]*"|'[^']*')*""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
-_PLACE = re.compile("([A-Za-z]*)([0-9]+)")
 
 
 def checked_workbook(content: bytes, part: str) -> io.BytesIO:
@@ -58,7 +58,7 @@ def checked_workbook(content: bytes, part: str) -> io.BytesIO:
             return stored(book, _keeps_its_bounds)
     except (zipfile.LargeZipFile, _Far):
         raise _refused("bomb", _("工作簿的内容异常巨大"), part, _("请来源单位检查文件后重新提供")) from None
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, LookupError, ValueError) as fault:
+    except BROKEN as fault:
         raise _refused("unreadable", _("工作簿无法打开"), part, step) from fault
     except expat.ExpatError as fault:
         raise _refused("unreadable", _("工作簿已损坏"), part, step) from fault
@@ -80,11 +80,11 @@ def _keeps_its_bounds(_name: str, content: bytes) -> None:
         # By Polars, several times as fast as `re`, and beside other threads.
         text = pl.Series([cells], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:  # no UTF-8
-        _Cells().look(content)
+        _Bounds().walk(content)
         return
     far = _USUAL % (_FAR_PLACE % _past(_most(cells.count(b"<row") + cells.count(b":row"))))
     if any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)):
-        _Cells().look(content)
+        _Bounds().walk(content)
 
 
 def _most(rows: int) -> int:
@@ -103,50 +103,26 @@ class _Far(Exception):
     """A cell is where no list has any, or a part has, or promises, more than any list."""
 
 
-class _Cells:
-    """Where the cells of a sheet lie, by what they say and, where they say nothing, by their order."""
+class _Bounds(Cells):
+    """A sheet, element by element: raises `_Far` where a cell is where no list has any."""
 
     def __init__(self) -> None:
-        #: Elements; of them rows; the row and column that are read.
-        self._elements = self._rows = self._row = self._column = 0
-        #: The farthest row.
-        self._last = 0
+        super().__init__()
+        #: Elements; of them rows; the farthest row of all.
+        self._elements = self._rows = self._last = 0
 
-    def look(self, sheet: bytes) -> None:
-        """Raises `_Far` where one is where no list has any, and ExpatError."""
-        parser = expat.ParserCreate()
-        parser.StartElementHandler = self._start
-        parser.StartDoctypeDeclHandler = self._doctype
-        parser.Parse(sheet, True)
+    def element(self, kind: str, _attributes: Mapping[str, str]) -> None:
+        self._elements += 1
+        self._rows += kind == "row"
+        if self._elements > _MOST_ELEMENTS:
+            raise _Far
+
+    def place(self, row: int, column: int) -> None:
+        self._last = max(self._last, row)
+        if column > _MOST_COLUMNS or row > (_ROWS_IF_WIDE if column > _NARROW else MOST_ROWS):
+            raise _Far
+
+    def walk(self, part: bytes) -> None:
+        super().walk(part)
         if self._last > _most(self._rows):
             raise _Far
-
-    def _doctype(self, *_what: object) -> None:
-        raise expat.ExpatError("no sheet declares what it is made of")
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._elements += 1
-        kind = name.rpartition(":")[2]
-        at, wide = 0, False
-        if kind == "row":
-            self._rows += 1
-            self._row, self._column = int(attributes.get("r", self._row + 1)), 0
-        elif kind == "c":
-            self._column += 1
-            if place := _PLACE.fullmatch(attributes.get("r", "")):
-                letters, digits = place.groups()
-                at, self._column = int(digits), _column(letters)
-            wide = self._column > _NARROW
-        # A place that a cell gives leaves the count of rows as it is.
-        self._last = max(self._last, self._row, at)
-        far = self._column > _MOST_COLUMNS or max(self._row, at) > (_ROWS_IF_WIDE if wide else MOST_ROWS)
-        if far or self._elements > _MOST_ELEMENTS:
-            raise _Far
-
-
-def _column(letters: str) -> int:
-    """`A` is 1, `AA` is 27; what has more letters than any column is far."""
-    number = 0
-    for letter in letters[:4].upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number

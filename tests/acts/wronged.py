@@ -75,8 +75,10 @@ class Town:
         return [seen for seen in takebacks.listed(self.rig.site, actor="clerk") if seen.person_key == one.key][-1]
 
     def is_flagged(self, one: Somebody) -> bool:
-        """The platform holds a benefit of somebody."""
-        return any(record[:2] == (one.psn_no, "1") for record in self.rig.records())
+        """The platform holds a benefit of somebody by civil affairs. One that the bureau itself entered comes back when
+        that goes."""
+        said = (one.psn_no, "1", "civil_affairs")
+        return any((*record[:2], record[-1]) == said for record in self.rig.records())
 
     def roster(self, one: Somebody, *rows: dict[str, str]) -> None:
         """The platform's roster from now on has these rows in the place of somebody's, each with what differs."""

@@ -57,6 +57,8 @@ def workbook(
         (b'r="A3"', b'r="AAAA3"'),
         (b'r="A3"', b'r="Xfd3"'),
         (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
+        # A column counts on where a row lies within another: 8.6 GB, and the end of the process.
+        (b"</sheetData>", (b"<row>" + b"<c/>" * 100) * 2 + b"</row>" * 2 + b"</sheetData>"),
         # A row counts on from the row before, whatever a cell between says: 3.4 GB.
         (b"</sheetData>", b'<row r="9999"><c r="A1"/></row><row/><row/><row><c/></row></sheetData>'),
     ],
@@ -156,11 +158,39 @@ def test_an_old_excel_file_is_one() -> None:
     assert [[1.5]] == book.get_sheet_by_name("Sheet1").to_python()
 
 
-@pytest.mark.parametrize("place", [b'r="A20001"', b'r="XFD2"'])
-def test_a_worklist_with_a_cell_far_away_is_refused(place: bytes) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'r="A2"', b'r="A20001"'),
+        (b'r="A2"', b'r="XFD2"'),
+        (b"</sheetData>", (b"<row>" + b"<c/>" * 200) * 2 + b"</row>" * 2 + b"</sheetData>"),
+    ],
+)
+def test_a_worklist_with_a_cell_far_away_is_refused(old: bytes, new: bytes) -> None:
     """As of a department's list."""
     with pytest.raises(GatewayError, match="异常巨大"):
-        books()["worklist"].read(workbook(SHEET, b'r="A2"', place, parser="worklist"))
+        books()["worklist"].read(workbook(SHEET, old, new, parser="worklist"))
+
+
+@pytest.mark.parametrize("way", [12, 14, 93])
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_members_that_are_packed_as_no_workbook_is_are_refused(parser: str, way: int) -> None:
+    """bzip2, LZMA, zstd: each has faults of its own, of which some are no archive's."""
+    sound = bytearray(books()[parser].sounds[0])
+    for signature, at in ((b"PK\1\2", 10), (b"PK\3\4", 8)):
+        struct.pack_into("<H", sound, sound.find(signature) + at, way)
+    with pytest.raises(GatewayError):
+        books()[parser].read(bytes(sound))
+
+
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_a_name_that_grows_when_it_is_written_is_refused(parser: str) -> None:
+    """A name of 30 000 bytes in an old code page has 90 000 in UTF-8, and no archive holds it."""
+    memory = io.BytesIO(books()[parser].sounds[0])
+    with zipfile.ZipFile(memory, "a") as book:
+        book.writestr("Q" * 30_000, b"")
+    with pytest.raises(GatewayError):
+        books()[parser].read(memory.getvalue().replace(b"Q" * 30_000, b"\xc4" * 30_000))
 
 
 @pytest.mark.parametrize("member", ["xl/workbook.bin", "content.xml"])

@@ -1,0 +1,64 @@
+"""Where the cells of a spreadsheet's part lie, as its reader counts them: by what they say, or behind the one before.
+
+Takes a part's XML; calls `element` for each element, and `place` for each row and each cell. Who is interested says
+there what it thinks of them, by raising.
+"""
+
+import re
+from collections.abc import Mapping
+from xml.parsers import expat
+
+_PLACE = re.compile("([A-Za-z]*)([0-9]+)")
+
+
+class Cells:
+    """One part, once. A column begins anew where a row ends, not where one begins: rows may lie within rows."""
+
+    def __init__(self) -> None:
+        #: The row that is read, and the column of its last cell; from 1.
+        self._row, self._column = 1, 0
+
+    def walk(self, part: bytes) -> None:
+        """Raises ExpatError, ValueError, and what the calls raise."""
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.Parse(part, True)
+
+    def element(self, kind: str, attributes: Mapping[str, str]) -> None:
+        """An element's name without its prefix, and what it says."""
+
+    def place(self, row: int, column: int) -> None:
+        """A cell's place; that of a row is its column 0."""
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        kind, said = name.rpartition(":")[2], attributes.get("r")
+        self.element(kind, attributes)
+        if kind == "row":
+            self._row = int(said) if said else self._row
+            self.place(self._row, 0)
+        elif kind == "c":
+            row, self._column = self._row, self._column + 1
+            if said:
+                found = _PLACE.fullmatch(said)
+                if found is None:
+                    raise expat.ExpatError("a cell's place is none")
+                # It leaves the row that is read as it is.
+                row, self._column = int(found[2]), _column(found[1]) or self._column
+            self.place(row, self._column)
+
+    def _end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "row":
+            self._row, self._column = self._row + 1, 0
+
+    def _doctype(self, *_what: object) -> None:
+        raise expat.ExpatError("no part declares what it is made of")
+
+
+def _column(letters: str) -> int:
+    """`A` is 1, `AA` is 27; what has more letters than any column is far."""
+    number = 0
+    for letter in letters[:4].upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
