@@ -12,7 +12,8 @@ CHECKED := $(wildcard gateway plugins tests bench)
 export LANG := C.UTF-8
 export LC_ALL := C.UTF-8
 export PYTHONUTF8 := 1
-unexport PYTHONPATH
+# What a process compiles of ours is kept for the next one: tests start a thousand.
+unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-long check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime sshd postgresql sudo
 

@@ -7,8 +7,6 @@ unreadable mark or pinyin in place of a character, as long as that is not the wh
 import re
 from functools import lru_cache
 
-from pypinyin import Style, pinyin
-
 #: The mark that stands for one unreadable character in a name key.
 UNREADABLE = "?"
 #: How `ü` is typed: on keyboards, in passports since 2012, and before.
@@ -20,6 +18,9 @@ TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
 @lru_cache(maxsize=30_000)
 def syllables(character: str) -> frozenset[str]:
     """Every reading of a Han character without tone (`lü` written `lv`); empty for other characters."""
+    # Not before: its dictionaries take a quarter of the time in which a command starts, and few commands look.
+    from pypinyin import Style, pinyin
+
     readings = pinyin(character, style=Style.NORMAL, heteronym=True, errors="ignore")
     return frozenset(r.replace("ü", "v") for group in readings for r in group)
 

@@ -196,7 +196,7 @@ class _Drive:
         self._behave()
         score.faults.update(self._happened() - before)
         score.faults.update(_of_machine(each))
-        owed = {kind(one.server, one.name): one for one in (*later, *each.wrongs, *again)}
+        owed = {kind(one.server, one.name): one.sooner() for one in (*later, *each.wrongs, *again)}
         self._owed = [one for name, one in owed.items() if name not in score.faults]
 
     def _away(self, outage: Outage | None, lives: float) -> list[str]:
