@@ -29,6 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 #: A test of a whole site that is worth its time on each database.
 on_both_databases = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+#: One that does nothing with the second that shorter ones do not: it is for `make test-long` there.
+on_the_other_if_long = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+)
 
 
 class NewDatabase(Protocol):

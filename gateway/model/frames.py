@@ -41,7 +41,7 @@ ENTRIES = pl.Schema(
         "none_reason": pl.String,  # reason code when it gives no current identity
         "stands": pl.Boolean,  # names the person without a new statement: what they hold stands
         "said_dead": pl.Boolean,
-        "remark": pl.String,  # reason code of a remark that opens a case: moved_away, lost_contact
+        "remark": pl.String,  # reason code of a remark that opens a case: moved_away, lost_contact, life_unknown
         "dup_key": pl.String,  # rows of one person with one such key are the same statement
         "fault": pl.String,  # reason code; null = usable
     }

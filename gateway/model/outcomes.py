@@ -30,7 +30,7 @@ DEPARTMENT_WORDS = {
 UNRESOLVED = (Outcome.INVALID, Outcome.REVIEW, Outcome.UNMATCHED)
 
 #: Reason codes of rows whose person is known, and of whom somebody must find out what became.
-REMARKS = ("moved_away", "lost_contact", "dead_by_row")
+REMARKS = ("moved_away", "lost_contact", "life_unknown", "dead_by_row")
 
 #: Stable reason codes of single rows, and what the department or the clerk reads.
 REASONS = {
@@ -79,6 +79,7 @@ REASONS = {
     "not_covered": "参保关系已全部停保,请跟进续保",
     "moved_away": "来源单位标注迁出,待核实",
     "lost_contact": "来源单位标注失联,待核实",
+    "life_unknown": "来源单位标注的自然变更不在约定的范围内,待核实",
     "paid": "",
 }
 

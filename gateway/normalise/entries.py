@@ -127,8 +127,8 @@ def _fault(rows: pl.LazyFrame, mapping: ListMapping) -> pl.Expr:
     dates_bad = [c for c in unreadable if _kind(mapping, c).startswith("date")]
     # A head's or a footer's broken cell counts; a date column that says nothing was made null by `derive`.
     nobody = pl.col("name_key").is_null() & pl.col("number").is_null()
-    sound = pl.col("number_state").is_in(["sound", "suspect"])
-    born = pl.coalesce(pl.col("birth_from"), pl.when(sound).then(pl.col("number__born")))
+    # A number that may be rounded is worth what its name says, which nobody knows here: then the roster's date counts.
+    born = pl.coalesce(pl.col("birth_from"), pl.when(pl.col("number_state") == "sound").then(pl.col("number__born")))
     checks: list[tuple[str, pl.Expr]] = [
         ("row_broken", pl.col("broken")),
         ("nobody_named", nobody),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 
@@ -32,6 +33,8 @@ class Seen:
     withdrawn: pl.DataFrame
     #: What of the platform's own records was newly seen.
     standing: Standing
+    #: The day from which on records are ours.
+    flags_from: date
 
 
 def look(
@@ -63,6 +66,7 @@ def look(
         refused=refused,
         withdrawn=withdrawn,
         standing=standing,
+        flags_from=site.settings.site.flags_from,
     )
 
 
@@ -71,7 +75,7 @@ def wanted(seen: Seen | None) -> tuple[pl.DataFrame, Standing]:
     if seen is None:
         return empty(LISTS), NOTHING
     own, theirs, alive = seen.own, seen.theirs, seen.alive
-    listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}))
+    listed = lists(timelines({use: pl.concat([own[use], theirs[use]]) for use in own}, seen.flags_from))
     # Of somebody who is not on the roster today nothing is wanted, which says nothing about what was withdrawn.
     listed, cancelled, lapsed = _without(seen.withdrawn.join(alive, on="person_key", how="semi"), listed)
     queue = _said_by_us(changes(listed, seen.confirmed.drop("origin")), seen.confirmed, own, alive)
@@ -90,7 +94,8 @@ def beside(site: Site, before: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFra
     stood = lines.select("person_key", "use", fields).unnest("records")
     stood = stood.with_columns(pl.col("first", "last").str.slice(0, 10).str.to_date("%Y-%m-%d"))
     both = pl.concat([stood.select(TIMELINES.names()), theirs.select(TIMELINES.names())]).unique()
-    there = lists(timelines(_intervals(site, empty(RECOGNITIONS), both, empty(_ALIVE))))
+    intervals = _intervals(site, empty(RECOGNITIONS), both, empty(_ALIVE))
+    there = lists(timelines(intervals, site.settings.site.flags_from))
     every = before.select("person_key", "use").join(there, on=["person_key", "use"], how="left")
     return every.with_columns(pl.col("records").fill_null(""))
 

@@ -112,9 +112,7 @@ def _judge(joined: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("number_missing"))
         .when(exact & pl.col("twofold"))
         .then(pl.lit("several_persons"))
-        .when(
-            exact & (usable | (pl.col("number").str.len_chars() >= 6) & (pl.col("number_state") == "damaged") & alone)
-        )
+        .when(exact & usable)
         .then(None)
         .when(~usable | (suspect & (~found | pl.col("name_key").is_null())))
         .then(pl.lit("number_damaged"))

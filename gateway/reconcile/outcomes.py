@@ -86,20 +86,23 @@ def _looked_at(frame: pl.DataFrame, previous: pl.DataFrame | None, *, statements
         .otherwise(pl.lit("matched"))
     )
     frame = frame.with_columns(outcome.alias("outcome"))
-    # Whom a row means that cannot be used, or that contradicts another, is known all the same: it holds them back.
+    # Whom a row means that cannot be used, or that contradicts another, is known all the same: it holds them back. One
+    # with neither number nor name holds nobody back, but by the source's own number.
     doubtful = pl.col("outcome").is_in(["invalid", "unmatched", "review"])
+    named = (pl.col("fault") != "nobody_named").fill_null(value=True)
     return frame.with_columns(
         _reason().alias("reason"),
-        pl.coalesce("candidate", pl.when(doubtful).then("person_key")).alias("candidate"),
+        pl.when(named).then(pl.coalesce("candidate", pl.when(doubtful).then("person_key"))).alias("candidate"),
+        pl.when(named).then("candidates").alias("candidates"),
         pl.when(~doubtful).then("person_key").alias("person_key"),
     )
 
 
 def _born_later(frame: pl.DataFrame) -> pl.DataFrame:
-    """Recognised before birth by the roster, where neither the row nor its number says a birth date."""
+    """Recognised before birth by the roster, where neither the row nor a sound number says a birth date."""
     early = pl.col("fault").is_null() & pl.col("birth_from").is_null() & (pl.col("first") < pl.col("birth"))
     rows = frame.select(early.arg_true()).to_series()  # a few; their states are text
-    silent = ~frame["number_state"].gather(rows).is_in(["sound", "suspect"])
+    silent = frame["number_state"].gather(rows) != "sound"
     return frame.with_columns(frame["fault"].scatter(rows.filter(silent), "before_birth"))
 
 

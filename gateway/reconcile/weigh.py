@@ -37,6 +37,8 @@ BITS = {
 }
 #: Any of these, and a person must decide.
 AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
+#: Fewer characters are no number.
+_SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
 _SAID_TWICE = BITS["birth_same"] - 1
 SETTLED_AT = 30
@@ -66,7 +68,7 @@ def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(
         score=pl.sum_horizontal(*bits, twice).cast(pl.Float32),
         evidence=pl.concat_str([pl.col(c) for c in columns], separator=",", ignore_nulls=True),
-        against=pl.any_horizontal(pl.col(c).is_in(AGAINST) for c in columns).fill_null(value=False),
+        against=pl.any_horizontal(*(pl.col(c).is_in(AGAINST) for c in columns), _elsewhere()).fill_null(value=False),
         named=pl.col("kind_1").is_in(_NAMED).fill_null(value=False),
         spelt=(pl.col("kind_1") == "name_same").fill_null(value=False),
     )
@@ -116,6 +118,12 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
 
 
+def _elsewhere() -> pl.Expr:
+    """Another county, but for a row with the person's very number, or the source's own of them: people move."""
+    very_one = (pl.col("kind_0") == "number_same") | (pl.col("kind_6") == "source_same")
+    return (pl.col("kind_4") == "area_other") & ~very_one.fill_null(value=False)
+
+
 def _twin() -> pl.Expr:
     return _same_name() & (pl.col("dated") == pl.col("p_birth")).fill_null(value=False)
 
@@ -130,7 +138,7 @@ def _number(near: pl.Series) -> pl.Expr:
     front = pl.col("front")
     begins = theirs.str.starts_with(front)
     return (
-        pl.when(number.is_null() | is_heads | theirs.is_null())
+        pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
         .when(number == theirs)
         .then(pl.lit("number_same"))

@@ -77,6 +77,8 @@ def last_words(rows: pl.DataFrame) -> pl.DataFrame:
     states, stops = (_last(said.filter(pl.col("change") == change)) for change in ("state", "stop"))
     stated = states.select(*KEY, begun="first", stated="row")
     stops = stops.join(stated, on=KEY, how="left", maintain_order="left")
+    # What never gave an identity takes none away that another row of the list gives.
+    stops = stops.filter((pl.col("gives") != "none") | pl.col("stated").is_null())
     after = (pl.col("row") > pl.col("stated")) & (pl.col("last") >= pl.col("begun"))
     return pl.concat(
         [

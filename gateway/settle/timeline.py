@@ -79,13 +79,15 @@ def adopted_intervals(adopted: pl.DataFrame, use: str, order: tuple[str, ...], p
     )
 
 
-def timelines(uses: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """`TIMELINES`: per use and person the periods, in order, without overlap, equal neighbours merged."""
-    parts = [_one_use(intervals).with_columns(use=pl.lit(use)) for use, intervals in uses.items()]
+def timelines(uses: Mapping[str, pl.DataFrame], flags_from: date) -> pl.DataFrame:
+    """`TIMELINES`: per use and person the periods, in order, without overlap, equal neighbours merged; what was over
+    before `flags_from` is somebody else's, and stays as it stands."""
+    parts = [_one_use(intervals, flags_from).with_columns(use=pl.lit(use)) for use, intervals in uses.items()]
     return pl.concat(parts).select(pl.col(n).cast(t) for n, t in TIMELINES.items())
 
 
-def _one_use(intervals: pl.DataFrame) -> pl.DataFrame:
+def _one_use(intervals: pl.DataFrame, flags_from: date) -> pl.DataFrame:
+    intervals = intervals.with_columns(over=pl.col("last") < flags_from)
     alone = pl.len().over("person_key") == 1
     simple = intervals.filter(alone)
     several = intervals.filter(~alone)
@@ -113,17 +115,19 @@ def _highest(intervals: pl.DataFrame) -> pl.DataFrame:
     return (
         covering.sort("person_key", "start", "rank", "begun", "source")
         .unique(["person_key", "start"], keep="first", maintain_order=True)
-        .select("person_key", "code", "level", "begun", "source", first="start", last="stop")
+        .select("person_key", "code", "level", "begun", "source", "over", first="start", last="stop")
     )
 
 
 def _merge(pieces: pl.DataFrame) -> pl.DataFrame:
-    """Neighbours of one identity and level become one; its source is the one whose recognition began first."""
+    """Neighbours of one identity and level become one; its source is the one whose recognition began first. What was
+    `over` before our first day stays as it stands."""
     same = (
         (pl.col("person_key") == pl.col("person_key").shift())
         & (pl.col("code") == pl.col("code").shift())
         & (pl.col("level") == pl.col("level").shift())
         & (pl.col("first") == pl.col("last").shift().dt.offset_by("1d"))
+        & ~(pl.col("over") | pl.col("over").shift())
     ).fill_null(value=False)
     return (
         pieces.sort("person_key", "first")

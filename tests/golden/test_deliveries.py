@@ -91,7 +91,7 @@ def walk(slug: str) -> tuple[pl.DataFrame, list[str]]:
     }
     held = [
         f"{PEOPLE[key][0]}|{use}|{record}"
-        for key, use, records in lists(timelines(uses)).rows()
+        for key, use, records in lists(timelines(uses, FLAGS_FROM)).rows()
         for record in records.split("\n")
     ]
     return found, held

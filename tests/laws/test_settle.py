@@ -119,7 +119,7 @@ def test_a_timeline_is_the_highest_of_every_day(held: list[Any]) -> None:
         schema={n: RECOGNITIONS[n] for n in ("instance", "person_key", "identity", "level", "first", "last")},
     )
     nothing = empty(TIMELINES)
-    made = timelines({"1": benefit_intervals(frame, nothing, POLICY, FLAGS_FROM)})
+    made = timelines({"1": benefit_intervals(frame, nothing, POLICY, FLAGS_FROM)}, FLAGS_FROM)
     order = [code.identity for code in POLICY.codes]
     for person in (1, 2):
         line = made.filter(pl.col("person_key") == person).select("first", "last", "code", "level").rows()

@@ -17,7 +17,7 @@ from gateway.pipeline.settlement import Settled, settle_dry, settle_site
 from gateway.settle import nothing
 from gateway.settle.turns import STATE
 from gateway.store import checkpoints, decisions, outbox, people
-from tests.conftest import on_both_databases
+from tests.conftest import on_both_databases, on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, sums, table, without
 from tests.pipeline.rig import PLATFORM, Rig, flagged, later
@@ -91,7 +91,7 @@ def test_a_delta_is_folded_alone(civil_rig: Rig, civil_csv: bytes) -> None:
     assert [] == settle(civil_rig).work
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_many_deltas_are_as_if_derived_anew(civil_rig: Rig, civil_csv: bytes) -> None:
     """More deltas than lie upon a whole frame, come to what all
     deliveries come to anew; after so many the frame is whole again."""

@@ -11,7 +11,7 @@ from tests.pipeline.months import first_of, write_months
 from tests.pipeline.rig import Rig, open_rig
 
 #: Enough for lists whose ordinary leavers are more than the number of each limit.
-PEOPLE, MONTHS = 12_000, 12
+PEOPLE, MONTHS = 8_000, 12
 SOURCES = ("civil_affairs", "rural_revitalization", "disabled_federation")
 
 

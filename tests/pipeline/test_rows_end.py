@@ -23,7 +23,7 @@ from gateway.store import tables as t
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.destroyed import ROWS
 from tests.acts.lived import ask, here
-from tests.conftest import NewDatabase, on_both_databases
+from tests.conftest import NewDatabase, on_the_other_if_long
 from tests.pipeline import forge
 from tests.pipeline.digests import reopened
 from tests.pipeline.dying import dies_after
@@ -304,7 +304,7 @@ def _end_and_die(root: Path, moment: str) -> None:
         retention.destroy(periods(site, people=DAYS), actor=BY)
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_whoever_is_killed_on_the_way_leaves_the_rest_to_the_next(
     months: Path, tmp_path: Path, database: str, new_database: NewDatabase
 ) -> None:

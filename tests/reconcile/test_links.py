@@ -1,5 +1,7 @@
 """Whom a row means, beyond reasonable doubt: every sentence of the identity rules on an example."""
 
+from datetime import date
+
 import pytest
 
 from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, rounded, settled
@@ -122,6 +124,28 @@ def test_old_and_opaque_numbers_of_the_roster() -> None:
         city, {"number": A, "name": "韦卫"}, {"number": "e1234 5678", "name": "Anna Maria"}
     )
     assert [("review", "number_damaged", None)] == outcomes(city, {"number": "E12345678", "name": "ANNA"})
+
+
+def test_a_damaged_number_of_the_roster_needs_the_rest() -> None:
+    """A wrong number that stands so on the roster too is sure by its name, unless birth date or sex speak against; one
+    of a few characters says nothing. In whose county they live is no word against the very number."""
+    wrong = A[:17] + ("1" if A[17] != "1" else "2")
+    city = roster(person(1, "韦伟", wrong), person(2, "覃丽", "12345"))
+    row: dict[str, object] = {"number": wrong, "name": "韦伟"}
+    other = {"birth_from": date(1985, 1, 1), "birth_to": date(1985, 1, 1)}
+    assert [SURE] == outcomes(city, row) == outcomes(city, {**row, "area": "451081101201"})
+    assert [("review", "number_damaged", None)] * 3 == outcomes(
+        city, {**row, **other}, {**row, "sex": "2"}, {"number": "12345", "name": "覃丽"}
+    )
+
+
+def test_a_damaged_number_of_another_place_is_for_a_person() -> None:
+    """One digit wrong and the very name are not enough where the row says that they live in another county."""
+    wrong = A[:16] + str((int(A[16]) + 1) % 10) + A[17]
+    row = {"number": wrong, "name": "韦伟"}
+    for village in ("451022101201", "451022101202"):
+        assert [SURE] == outcomes(CITY, {**row, "area": village})
+    assert [("review", "number_damaged", None)] == outcomes(CITY, {**row, "area": "451081101201"})
 
 
 def test_a_certificate_number_is_its_persons() -> None:

@@ -7,7 +7,7 @@ import pytest
 from gateway.model.outcomes import Outcome
 from gateway.reconcile import outcomes as room
 from tests.normalise.lists import number
-from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, settled
+from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, rounded, settled
 
 CITY = roster(person(1, "韦伟", A), person(2, "覃丽", B, dead=True), person(3, "黄国强", ELSE, covered=False))
 WEI: dict[str, object] = {"number": A, "name": "韦伟"}
@@ -111,6 +111,22 @@ def test_before_birth_by_the_roster() -> None:
     old = roster(person(1, "韦伟", A))
     damaged = {**early, "number": A, "numeric": True}
     assert [("invalid", "before_birth", None)] == outcomes(old, damaged)
+
+
+def test_before_birth_by_a_number_that_may_be_rounded() -> None:
+    """A number that ends in 000 says a birth date only where its name agrees: else it makes no row invalid."""
+    number = rounded()
+    city = roster(person(1, "韦伟", number))
+    early: dict[str, object] = {"number": number, "name": "韦伟", "first": date(1980, 1, 1)}
+    assert [("invalid", "before_birth", None)] == outcomes(city, early)
+    assert [("review", "number_damaged", None)] == outcomes(city, {**early, "name": "覃丽"})
+
+
+def test_a_row_that_names_nobody_means_nobody() -> None:
+    """Neither number nor name: whoever was born on that day in that village is no candidate."""
+    born = {"birth_from": date(1990, 3, 7), "birth_to": date(1990, 3, 7), "fault": "nobody_named"}
+    found = settled(CITY, {**born, "number": None, "name": None})
+    assert [("invalid", None, None)] == found.select("outcome", "candidate", "candidates").rows()
 
 
 def test_who_an_unusable_row_means_is_known() -> None:

@@ -291,7 +291,8 @@ def test_the_sources_own_number() -> None:
     assert [(1, "number+name"), (1, "weighed")] == found(CITY, sure, row)
     assert [(None, "number_missing")] == found(CITY, {**sure, "instance": "tax"}, row)[1:]
     before = pl.DataFrame([("civil", "S1", 1)], schema=KNOWN, orient="row")
-    assert [(1, "weighed")] == found(CITY, row, known=before)
+    moved = {**row, "area": "451081101201"}
+    assert [(1, "weighed")] == found(CITY, row, known=before) == found(CITY, moved, known=before)
     two = pl.concat([before, before.with_columns(person_key=pl.lit(2, pl.Int64))])
     assert [(None, "number_missing")] == found(CITY, row, known=two)
     assert [(None, "number_missing")] == found(CITY, {**row, "name": "覃国"}, known=before)

@@ -51,7 +51,8 @@ def line(
         {
             "1": benefit_intervals(known, others, POLICY, FLAGS_FROM),
             "2": subsidy_intervals(known, births, others, POLICY, FLAGS_FROM),
-        }
+        },
+        FLAGS_FROM,
     )
     return made.filter(pl.col("use") == use).select("code", "level", "first", "last", "source").rows()
 
@@ -143,6 +144,16 @@ def test_adopted_records_are_not_clipped() -> None:
     assert [("7019", "B", day("2025-03-01"), day("06-30"), "old"), ("7200", "", day("07-01"), OPEN_END, "mz")] == line(
         holds(STABLE, "2021-01-01"), adopted=old
     )
+
+
+def test_adopted_records_that_were_over_stay_as_they_stand() -> None:
+    """One that ended before flags_from is sent back as it is, beside another and beside what goes on with the same."""
+    old = [stands(CODE[POOR], "2025-01-01", "2025-05-31", source="a"), stands(CODE[POOR], "2025-06-01", "2025-12-31")]
+    assert [
+        ("7131", "", day("2025-01-01"), day("2025-05-31"), "a"),
+        ("7131", "", day("2025-06-01"), day("2025-12-31"), "old"),
+        ("7131", "", FLAGS_FROM, OPEN_END, "mz"),
+    ] == line(holds(POOR, "2021-01-01"), adopted=old)
 
 
 def test_adopted_records_count_for_their_use_only() -> None:

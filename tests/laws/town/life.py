@@ -54,7 +54,7 @@ STEPS = frozenset({
     "full list", "full list of an older day", "broken export", "delta", "delta behind a gap", "delta fills a gap",
     "list again", "workbooks", "dies", "leaves the roster", "comes back", "hold released", "hold rejected",
     "case decided: the same", "case decided: another", "decision taken back", "plain run", "misled run", "killed run",
-    "dry run",
+    "dry run", "rows end",
 })  # fmt: skip
 
 
@@ -332,14 +332,20 @@ class Life(RuleBasedStateMachine):
         assert [] == self.town.rig.applied_twice()
 
     def teardown(self) -> None:
-        """At the end everything is asked once more."""
+        """At the end rows that are past their time go, and everything is asked once more."""
         self.lived.update(self.met)
         try:
             self.plain()
+            self._rows_end()
             self._nothing_new()
             self._fresh_site()
         finally:
             self.town.close()
+
+    def _rows_end(self) -> None:
+        """What was replaced for good is kept no longer; all that follows is as if it were."""
+        if self.town.rows_end():
+            self.lived["rows end"] += 1
 
     def _nothing_new(self) -> None:
         """Without news nothing is sent; derived anew nothing is otherwise; and the platform holds what it confirmed."""

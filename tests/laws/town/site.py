@@ -10,7 +10,7 @@ import polars as pl
 import time_machine
 
 from gateway import pipeline
-from gateway.acts import cases, holds
+from gateway.acts import cases, holds, retention
 from gateway.bootstrap import open_site
 from gateway.model.verdicts import Verdict
 from gateway.pipeline import RunReport
@@ -25,6 +25,7 @@ from tests.laws.town.kill import Killed, dies_at
 from tests.laws.town.model import Books, Listed, Record
 from tests.laws.town.people import TOWN, civil_csv, enrol, psn_no, workbook
 from tests.pipeline import forge
+from tests.pipeline.ending import BY, DAYS, periods
 from tests.pipeline.rig import Rig, open_rig
 
 CIVIL, RURAL = "civil_affairs", "rural_revitalization"
@@ -180,6 +181,16 @@ class TownSite:
         """Where the platform holds something else than it confirmed."""
         with open_channel(self.site, self.today) as channel:
             return compare(self.site, channel).differences
+
+    def rows_end(self) -> int:
+        """Rows of lists that were replaced for good are past their time; of how many lists they ended now."""
+        self.clock.shift(timedelta(days=DAYS + 1))
+        before = self._ended()
+        retention.destroy(periods(self.site, people=DAYS), actor=BY)
+        return self._ended() - before
+
+    def _ended(self) -> int:
+        return sum(1 for row in self.rig.rows() if row.ended)
 
     def close(self) -> None:
         """The town is over."""
