@@ -35,7 +35,9 @@ class Cells:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         kind, said = name.rpartition(":")[2], attributes.get("r")
         self.element(kind, attributes)
-        if kind == "row":
+        if kind == "sheetData":  # its reader counts from here
+            self._row, self._column = 1, 0
+        elif kind == "row":
             self._row = int(said) if said else self._row
             self.place(self._row, 0)
         elif kind == "c":

@@ -89,7 +89,7 @@ def thin(site: Site, row: DeliveryRow, needed: Needed) -> tuple[str, str]:
         "decision",
     )
     stays = rows.select(pl.col(name).cast(kind) for name, kind in THINNED.items())
-    return site.write_frame(stays), site.write_frame(_resolutions(site, row, resolutions))
+    return site.write_frame(stays), site.write_frame(_resolutions(site, row, entries, resolutions))
 
 
 def _decisions(site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
@@ -102,18 +102,20 @@ def _decisions(site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions:
     return pl.DataFrame(found, schema={"row": ENTRIES["row"], "decision": pl.Int64}, orient="row")
 
 
-def _resolutions(site: Site, row: DeliveryRow, resolutions: pl.DataFrame) -> pl.DataFrame:
-    """The resolutions; whom rows in doubt may mean is no longer said row by row, but for who waits at the list: the
-    first such row may mean them."""
+def _resolutions(site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
+    """The resolutions; whom rows in doubt may mean is no longer said row by row, but for who waits at the list: a row
+    of their scope may mean them, the first that stays in doubt whoever comes back to the roster."""
     with site.ledger.begin() as tx:
-        waiting = people.departures_at(tx, [row.id]).filter(pl.col("state") == "waiting")["person_key"].unique().sort()
+        waiting = people.departures_at(tx, [row.id]).filter(pl.col("state") == "waiting")
     doubtful = pl.col("outcome").is_in(_DOUBTFUL)
     nobody = (pl.col("outcome") == "unmatched") & (pl.col("reason") == "decided_nobody")
-    doubts = resolutions.filter(doubtful & ~nobody)["row"]
-    assert waiting.is_empty() or not doubts.is_empty(), row.id  # who waits, waits for such a row
-    first = pl.DataFrame({"row": [doubts.min()], "waits": [waiting]}, schema_overrides={"row": ENTRIES["row"]})
-    who = first.filter(pl.col("waits").list.len() > 0)
-    return resolutions.join(who, on="row", how="left", maintain_order="left").with_columns(
+    returns = (pl.col("outcome") == _AWAY) & pl.col("kept").is_not_null()
+    doubts = resolutions.filter(doubtful & ~nobody).select("row", returns=returns)
+    doubts = doubts.join(entries.select("row", "scope"), on="row").sort("returns", "row")
+    first = doubts.group_by("scope").agg(pl.col("row").first())
+    who = waiting.group_by("scope").agg(waits=pl.col("person_key").unique().sort()).join(first, on="scope")
+    assert who.height == waiting["scope"].n_unique(), row.id  # who waits, waits for such a row
+    return resolutions.join(who.select("row", "waits"), on="row", how="left", maintain_order="left").with_columns(
         candidate=pl.when(~doubtful).then("candidate"),
         candidates=pl.when(doubtful).then("waits").otherwise("candidates"),
     ).select(resolutions.columns)

@@ -8,6 +8,7 @@ candidate within ten bits (a thousand to one). Source: contract «Beyond reasona
 
 import polars as pl
 
+from gateway.model.frames import COUNTY_DIGITS
 from gateway.reconcile.exact import OF_PERSON
 from gateway.reconcile.names import agree
 
@@ -37,6 +38,8 @@ BITS = {
 }
 #: Any of these, and a person must decide.
 AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
+#: A code that stands for one county: neither for a city nor for what a city has besides its counties.
+_COUNTY = r"^\d{4}(?:0[1-9]|[1-8]\d|9[0-8])$"
 #: Fewer characters are no number.
 _SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
@@ -119,9 +122,12 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _elsewhere() -> pl.Expr:
-    """Another county, but for a row with the person's very number, or the source's own of them: people move."""
+    """The row itself names another county than the roster's home, but for a row with the person's very number, or the
+    source's own of them: people move."""
     very_one = (pl.col("kind_0") == "number_same") | (pl.col("kind_6") == "source_same")
-    return (pl.col("kind_4") == "area_other") & ~very_one.fill_null(value=False)
+    said, theirs = (pl.col(name).str.slice(0, COUNTY_DIGITS) for name in ("area", "p_village"))
+    counties = said.str.contains(_COUNTY) & theirs.str.contains(_COUNTY)
+    return counties & (said != theirs) & ~very_one.fill_null(value=False)
 
 
 def _twin() -> pl.Expr:

@@ -170,8 +170,7 @@ class _Run:
         )
 
     def _maybe_named(self, gone: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
-        """(scope, person_key) of those whom an unresolved row may name: by the source's own number or as candidate a
-        row of any scope of the list, since people move; by name and number one of the same.
+        """(scope, person_key) of those whom an unresolved row of the same scope may name.
 
         Who stands on the list under another identity waits only for a row that means them by number or as candidate:
         their own name on their own row is no doubt.
@@ -180,11 +179,12 @@ class _Run:
             return _NOBODY
         everybody = gone.select("scope", "person_key").unique()
         people = gone.filter("left_out").select("scope", "person_key").unique()
-        by_id = unresolved.select("source_id", "ruled_out").join(self._known_ids, on="source_id")
+        by_id = unresolved.select("scope", "source_id", "ruled_out").join(self._known_ids, on="source_id")
         by_id = by_id.filter(~pl.col("ruled_out").list.contains(pl.col("named")).fill_null(value=False))
-        meant = pl.concat([by_id.select(person_key="named"), may_mean(unresolved).select("person_key")]).unique()
+        by_id = by_id.select("scope", person_key="named")
+        direct = pl.concat([by_id, may_mean(unresolved).select("scope", "person_key")])
         named = [self._may_name(people, unresolved)] if people.height else []
-        found = pl.concat([everybody.join(meant, on="person_key", how="semi"), *named])
+        found = pl.concat([direct.select("scope", "person_key"), *named])
         return everybody.join(found.unique(), on=["scope", "person_key"], how="semi")
 
     def _end(self, released: pl.DataFrame, last: date) -> None:

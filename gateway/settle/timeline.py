@@ -87,7 +87,7 @@ def timelines(uses: Mapping[str, pl.DataFrame], flags_from: date) -> pl.DataFram
 
 
 def _one_use(intervals: pl.DataFrame, flags_from: date) -> pl.DataFrame:
-    intervals = intervals.with_columns(over=pl.col("last") < flags_from)
+    intervals = intervals.with_row_index("record").with_columns(over=pl.col("last") < flags_from)
     alone = pl.len().over("person_key") == 1
     simple = intervals.filter(alone)
     several = intervals.filter(~alone)
@@ -113,9 +113,9 @@ def _highest(intervals: pl.DataFrame) -> pl.DataFrame:
         .filter((pl.col("first") <= pl.col("start")) & (pl.col("last") >= pl.col("stop")))
     )
     return (
-        covering.sort("person_key", "start", "rank", "begun", "source")
+        covering.sort("person_key", "start", "rank", "begun", "source", "last", descending=[False] * 5 + [True])
         .unique(["person_key", "start"], keep="first", maintain_order=True)
-        .select("person_key", "code", "level", "begun", "source", "over", first="start", last="stop")
+        .select("person_key", "code", "level", "begun", "source", "record", "over", first="start", last="stop")
     )
 
 
@@ -127,7 +127,7 @@ def _merge(pieces: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("code") == pl.col("code").shift())
         & (pl.col("level") == pl.col("level").shift())
         & (pl.col("first") == pl.col("last").shift().dt.offset_by("1d"))
-        & ~(pl.col("over") | pl.col("over").shift())
+        & ((pl.col("record") == pl.col("record").shift()) | ~(pl.col("over") | pl.col("over").shift()))
     ).fill_null(value=False)
     return (
         pieces.sort("person_key", "first")

@@ -61,6 +61,11 @@ def workbook(
         (b"</sheetData>", (b"<row>" + b"<c/>" * 100) * 2 + b"</row>" * 2 + b"</sheetData>"),
         # A row counts on from the row before, whatever a cell between says: 3.4 GB.
         (b"</sheetData>", b'<row r="9999"><c r="A1"/></row><row/><row/><row><c/></row></sheetData>'),
+        # Nor does it count what stands above: 0.5 GB.
+        (
+            b"<sheetData>",
+            b'<x><row r="-1000000"/></x><sheetData>' + b"<row/>" * 150_000 + b"<row>" + b"<c/>" * 100 + b"</row>",
+        ),
     ],
 )
 def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None:

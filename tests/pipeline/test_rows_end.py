@@ -46,7 +46,7 @@ from tests.pipeline.ending import (
     visit,
 )
 from tests.pipeline.months import first_of, write_months
-from tests.pipeline.rig import Rig, later, open_rig
+from tests.pipeline.rig import Rig, flagged, later, open_rig
 
 SPAWN = get_context("spawn")
 
@@ -163,6 +163,47 @@ def test_no_flag_changes_when_rows_end(
             same(ends, keeps, step.__name__)
         assert before != told(ends)
         assert names == ended(ends)
+
+
+def insured(rig: Rig, civil_csv: bytes) -> pl.DataFrame:
+    """A dozen rows of a list whose number and name the roster has once, with their `psn_no`."""
+    roster = pl.read_csv(
+        gzip.decompress((rig.peers.city / "platform_and_tax" / "roster.csv.gz").read_bytes()), infer_schema=False
+    )
+    alive = roster.filter(pl.col("surv_stas") == "1").unique("certno").select("certno", "psn_name", "psn_no")
+    plain = pl.col(forge.NUMBER).is_unique() & pl.col("姓名").str.contains(r"^[\u4e00-\u9fff]{2,3}$")
+    allowed = pl.col("保障类别").is_in(["A", "B", "C"]) & (pl.col("救助类别") == "低保对象")
+    allowed = allowed & pl.col("停止日期").is_null()
+    rows = forge.table(civil_csv).filter(plain & allowed & ~pl.col(forge.NUMBER).str.ends_with("000"))
+    theirs = ["certno", "psn_name"]
+    return rows.join(alive, left_on=[forge.NUMBER, "姓名"], right_on=theirs, maintain_order="left").head(12)
+
+
+def test_who_comes_back_lets_nobody_go(civil_rig: Rig, civil_csv: bytes) -> None:
+    """Somebody waits for a damaged row. Above it stands somebody who was off the roster on the night on which rows end:
+    that row is one in doubt then, and no longer once they are back; who waited for the other waits on."""
+    rows = insured(civil_rig, civil_csv)
+    away, waits = rows["psn_no"][0], rows["psn_no"][3]
+    number = rows[forge.NUMBER][3]
+    damage = {
+        "姓名": "欧阳", "出生日期": None, "性别": None, "救助证号": None, "户主身份证号": None,
+        forge.NUMBER: f"{number[0]}.{number[1:15]}E+17",
+    }  # fmt: skip
+    hurt = pl.col("psn_no") == waits
+    damaged = rows.with_columns(
+        pl.when(hurt).then(pl.lit(cell, pl.String)).otherwise(name).alias(name) for name, cell in damage.items()
+    )
+    for day, listed in ((1, rows), (2, damaged), (3, damaged)):
+        content = forge.csv_of(listed.drop("psn_no"))
+        forge.civil(day, content, day=date(2026, 11, day)).put(civil_rig.outbox)
+        civil_rig.run(day)
+    enrol(civil_rig, date(2026, 11, 4), away=[away])
+    assert end(civil_rig)
+    assert {"MZ_451000_20261101_F_0001", "MZ_451000_20261102_F_0002"} == ended(civil_rig)
+    enrol(civil_rig, date(2026, 11, 5))
+    settle(civil_rig, date(2026, 11, 6), anew=True)
+    assert flagged(civil_rig, waits)
+    assert flagged(civil_rig, away)
 
 
 def cells(rig: Rig, files: set[str]) -> set[str]:

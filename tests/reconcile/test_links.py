@@ -143,8 +143,8 @@ def test_a_damaged_number_of_another_place_is_for_a_person() -> None:
     """One digit wrong and the very name are not enough where the row says that they live in another county."""
     wrong = A[:16] + str((int(A[16]) + 1) % 10) + A[17]
     row = {"number": wrong, "name": "韦伟"}
-    for village in ("451022101201", "451022101202"):
-        assert [SURE] == outcomes(CITY, {**row, "area": village})
+    for area in ("451022101201", "451022101202", "451022000000", "451000000000", "451099000000"):
+        assert [SURE] == outcomes(CITY, {**row, "area": area})
     assert [("review", "number_damaged", None)] == outcomes(CITY, {**row, "area": "451081101201"})
 
 

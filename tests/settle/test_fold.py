@@ -297,11 +297,11 @@ def test_departures_wait_for_doubtful_rows() -> None:
 
 
 def test_a_candidate_waits() -> None:
-    """The person whom a row in review seems to mean does not depart, be it a row of another scope: people move."""
-    first = said(1, D1, row(1, scope="451022"), row(2, scope="451022"), full=True, scopes=("451022",))
-    for scope in ("451022", "451023"):
-        second = said(2, D2, full=True, scopes=("451022", "451023"), doubts=[doubt(scope, candidate=1)])
-        assert [None, D1] == [p[4] for p in periods(folded(first, second))]
+    """The person whom a row in review seems to mean does not depart; another scope's row holds back nobody."""
+    first = said(1, D1, row(1, scope="451022"), full=True, scopes=("451022",))
+    for scope, last in (("451022", None), ("451023", D1)):
+        second = said(2, D2, full=True, scopes=("451022",), doubts=[doubt(scope, candidate=1)])
+        assert [last] == [p[4] for p in periods(folded(first, second))]
 
 
 def test_what_never_gave_an_identity_takes_none_away_that_the_list_gives() -> None:

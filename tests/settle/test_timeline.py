@@ -156,6 +156,19 @@ def test_adopted_records_that_were_over_stay_as_they_stand() -> None:
     ] == line(holds(POOR, "2021-01-01"), adopted=old)
 
 
+def test_of_two_records_that_begin_together_the_longer_counts() -> None:
+    """One that was merged with what went on, beside what of it was adopted: one period, in whichever order."""
+    whole, over = stands(CODE[POOR], "2024-01-01", "2099-12-31"), stands(CODE[POOR], "2024-01-01", "2025-12-31")
+    for adopted in ([whole, over], [over, whole]):
+        assert [("7131", "", day("2024-01-01"), OPEN_END, "old")] == line(adopted=adopted)
+
+
+def test_a_record_that_was_over_stays_whole() -> None:
+    """What lies beside it in its time cuts no record that was over in two."""
+    old = [stands(CODE[POOR], "2025-01-01", "2025-12-31"), stands(CODE[STABLE], "2025-03-01", "2025-06-30", source="a")]
+    assert [("7131", "", day("2025-01-01"), day("2025-12-31"), "old")] == line(adopted=old)
+
+
 def test_adopted_records_count_for_their_use_only() -> None:
     """A record of one use counts for that use only, and fulfils no condition of the other."""
     old = [

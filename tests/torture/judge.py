@@ -25,8 +25,8 @@ class Accounts:
 
     #: (instance, delivery) → its state and its rows by outcome.
     rows: Mapping[tuple[str, str], tuple[str, Mapping[str, int]]] = field(default_factory=dict)
-    #: Deliveries of which the outcomes do not add up to the rows.
-    unaccounted: int = 0
+    #: (instance, delivery, state) of those of which the outcomes do not add up to the rows.
+    unaccounted: frozenset[tuple[str, str, str]] = frozenset()
     #: Files with receipts that departments have.
     receipts: frozenset[str] = frozenset()
     #: What the federation was told last of each holder.
@@ -39,7 +39,9 @@ def accounts(rig: Rig) -> Accounts:
         known = [row for row in deliveries.select(tx) if row.state != "refused"]
     return Accounts(
         rows={(row.instance, row.name): (row.state, dict(row.outcomes)) for row in known if row.instance in NAMED},
-        unaccounted=sum(row.rows != sum(row.outcomes.values()) for row in known),
+        unaccounted=frozenset(
+            (row.instance, row.name, row.state) for row in known if row.rows != sum(row.outcomes.values())
+        ),
         receipts=frozenset(path.name for name in INBOXES for path in (rig.peers.workdir / name).rglob("*.*")),
         answers={row["cert_no"]: f"{row['result']} {row['reason']}" for row in rig.peers.feedback()},
     )
@@ -56,8 +58,7 @@ def differences(rig: Rig, records: Records, quiet: Accounts) -> list[str]:
         lines.append(f"{len(twice)} messages were applied twice")
     if other := rig.applied_otherwise():
         lines.append(f"items of {len(other)} messages were applied before with another content")
-    if own.unaccounted:
-        lines.append(f"{own.unaccounted} deliveries have rows without an outcome")
+    lines += [f"{' '.join(one)}: rows without an outcome" for one in sorted(own.unaccounted)]
     names = [name for name in own.rows.keys() | quiet.rows.keys() if own.rows.get(name) != quiet.rows.get(name)]
     lines += [f"{' '.join(name)}: {own.rows.get(name)} instead of {quiet.rows.get(name)}" for name in sorted(names)]
     if told := own.receipts ^ quiet.receipts:
