@@ -188,6 +188,26 @@ def test_members_that_are_packed_as_no_workbook_is_are_refused(parser: str, way:
         books()[parser].read(bytes(sound))
 
 
+@pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_no_workbook_is_packed_so(parser: str, way: int) -> None:
+    """Nor is one that is soundly packed in such a way: no program that fills in a sheet does."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(books()[parser].sounds[0])) as book, zipfile.ZipFile(memory, "w", way) as other:
+        for name in book.namelist():
+            other.writestr(name, book.read(name))
+    assert said(parser, memory.getvalue()) is None
+
+
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_cells_that_say_no_place_begin_anew_in_each_row(parser: str) -> None:
+    """Three hundred rows of thirteen cells are no row of four thousand."""
+    (sound,) = books()[parser].sounds
+    rows = (b"<row>" + b"<c/>" * 13 + b"</row>") * 300
+    read = said(parser, workbook(SHEET, b"</sheetData>", rows + b"</sheetData>", parser=parser))
+    assert said(parser, sound) == read is not None
+
+
 @pytest.mark.parametrize("parser", ["xlsx", "worklist"])
 def test_a_name_that_grows_when_it_is_written_is_refused(parser: str) -> None:
     """A name of 30 000 bytes in an old code page has 90 000 in UTF-8, and no archive holds it."""
