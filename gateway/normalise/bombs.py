@@ -40,8 +40,8 @@ _USUAL = r'\br="(?:[A-Z]*[a-z]|%s)'
 #: Signs that places may be written otherwise, or that a cell has none and lies behind the one before it. Each is
 #: searched by itself, at the speed of a literal.
 _ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])")
-#: How many texts a part says that it has.
-_TEXTS = re.compile(rb"""sst\b(?:[^>"']|"[^"]*"|'[^']*')*""")
+#: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
+_TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
 
 

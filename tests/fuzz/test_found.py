@@ -241,6 +241,13 @@ def test_a_workbook_that_is_written_otherwise_is_read(old: bytes, new: bytes) ->
     assert normal.entries.equals(other.entries)
 
 
+@pytest.mark.parametrize("filling", [b" ", b'""', b"a=''"], ids=["blanks", "quotes", "attributes"])
+def test_a_tag_of_megabytes_takes_no_hundred_times_as_much(filling: bytes) -> None:
+    """Two megabytes in the tag of the texts, two kilobytes packed, took 243 MB to look through."""
+    bomb = workbook(TEXTS, b"<sst", b"<sst " + filling * ((2 << 20) // len(filling)))
+    assert taken(lambda: said("xlsx", bomb)).mib < 2 * BOUND
+
+
 @pytest.mark.parametrize("before", [b"<!--" + b"a" * 6000 + b"--><sst", b'<sst a=">"'], ids=["comment", "quoted"])
 def test_more_texts_than_there_are_is_refused(before: bytes) -> None:
     """A table of texts that says it has ten thousand million of them is a bomb, whatever stands before."""

@@ -58,7 +58,8 @@ def differences(rig: Rig, records: Records, quiet: Accounts) -> list[str]:
         lines.append(f"{len(twice)} messages were applied twice")
     if other := rig.applied_otherwise():
         lines.append(f"items of {len(other)} messages were applied before with another content")
-    lines += [f"{' '.join(one)}: rows without an outcome" for one in sorted(own.unaccounted)]
+    # The rows of a list that is held as a whole, there as here, wait for a person.
+    lines += [f"{' '.join(one)}: rows without an outcome" for one in sorted(own.unaccounted - quiet.unaccounted)]
     names = [name for name in own.rows.keys() | quiet.rows.keys() if own.rows.get(name) != quiet.rows.get(name)]
     lines += [f"{' '.join(name)}: {own.rows.get(name)} instead of {quiet.rows.get(name)}" for name in sorted(names)]
     if told := own.receipts ^ quiet.receipts:
