@@ -76,10 +76,11 @@ def test_the_service_keeps_memory_off_the_disk() -> None:
         "ProtectHostname": "yes", "ProtectProc": "invisible", "RestrictNamespaces": "yes", "RestrictRealtime": "yes",
         "RestrictSUIDSGID": "yes", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX", "LockPersonality": "yes",
         "RemoveIPC": "yes", "SystemCallArchitectures": "native", "ReadWritePaths": "/srv/gateway/var",
-        "RestartPreventExitStatus": "2",
+        "RestartPreventExitStatus": "2", "MemoryDenyWriteExecute": "yes",
     }  # fmt: skip
     assert wanted == {key: unit["Service"].get(key) for key in wanted}
     lines = (tree.ROOT / "deploy" / "gateway.service").read_text("utf-8").splitlines()
+    assert "Environment=POLARS_SKIP_CPU_CHECK=1" in lines
     calls = [line for line in lines if line.startswith("SystemCallFilter=")]
     assert ["SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @debug @mount"] == calls
 
