@@ -23,7 +23,7 @@ _UNKNOWN = 77
 
 
 def test_a_run_executes_no_memory_that_was_written(new_rig: NewRig, quiet: Callable[..., Records]) -> None:
-    """Departments' AES archives and signed pages, the platform's envelopes, seals and a settlement: all of it without."""
+    """Departments' AES archives and signed pages, the platform's envelopes, seals, a settlement: without it."""
     rig = new_rig("civil_affairs", "disabled_federation")
     rig.peers.stage(1)
     command = [sys.executable, "-c", DENIED, str(rig.site.settings.root), "1"]
