@@ -18,6 +18,7 @@ import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_packed
+from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
 from gateway.normalise.bombs import checked_workbook
@@ -305,7 +306,7 @@ def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mappi
 
 def _read_records(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     try:
-        records = json.loads(content)
+        records = json_of(content)
     except (ValueError, RecursionError) as fault:
         raise _refuse("unreadable", _("记录不是有效的 JSON"), part, _("请联系来源单位")) from fault
     if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):

@@ -25,9 +25,10 @@ from gateway.errors import (
     PeerUntrusted,
     SealBroken,
 )
+from gateway.model.jsons import json_of
 from gateway.peers import retry as retrying
 from gateway.peers.http import Answer, HttpPeer
-from gateway.peers.shapes import base64_bytes, is_count, json_of, mapping
+from gateway.peers.shapes import base64_bytes, is_count, mapping
 from gateway.peers.sink import DigestingSink, Sink
 from gateway.vault.provider import Signer
 from gateway.vault.sm import Sm2PublicKey, sm3_new, sm4_gcm_open_any, sm4_gcm_seal

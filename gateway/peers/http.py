@@ -18,10 +18,10 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from gateway.errors import PeerBroken, SettingsFault
+from gateway.model.jsons import json_of
 from gateway.peers import retry as retrying
 from gateway.peers.download import Download, Downloaded
 from gateway.peers.retry import Retry, retry_after
-from gateway.peers.shapes import json_of
 from gateway.peers.signing import BASE_EXTENSION
 from gateway.peers.sink import Sink
 from gateway.peers.tls import Protection, protected

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.errors import PeerBroken, PeerUntrusted, SealBroken
+from gateway.model.jsons import json_of
 from gateway.peers import retry as retrying
 from gateway.peers.http import HttpPeer
-from gateway.peers.shapes import base64_bytes, is_count, json_of, mapping
+from gateway.peers.shapes import base64_bytes, is_count, mapping
 from gateway.vault.sm import Sm2PublicKey, sm4_gcm_open_any
 from gateway.words import _
 

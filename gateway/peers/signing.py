@@ -15,7 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from gateway.errors import PeerBroken
-from gateway.peers.shapes import json_of
+from gateway.model.jsons import json_of
 from gateway.words import _
 
 #: Extension of a request that carries the peer's base URL to its `Auth`, without a trailing slash.

@@ -1,11 +1,11 @@
 """Common ways in which departments say that a delivery is complete: marker files, manifests, lists of digests."""
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.errors import DeliveryRefused
+from gateway.model.jsons import json_of
 from gateway.words import _
 
 #: A line of coreutils' sha256sum: digest, blank, mode mark, name; of one that was given as `./name`, with that.
@@ -25,7 +25,7 @@ def marked(names: Iterable[str], *, marker: str, pattern: str) -> list[str]:
 def read_manifest_json(raw: bytes, where: str) -> Mapping[str, Any]:  # JSON from outside
     """A manifest's JSON object. Raises DeliveryRefused(bad_manifest)."""
     try:
-        data = json.loads(raw.decode("utf-8-sig"))
+        data = json_of(raw)
     except (ValueError, RecursionError) as fault:
         raise bad_manifest(where) from fault
     if not isinstance(data, dict):

@@ -335,6 +335,18 @@ def test_half_a_character_in_an_answer_is_nonsense(answer: str, half: bytes) -> 
         parser.read(parser.sounds[0].replace(field, field + half))
 
 
+@pytest.mark.parametrize("half", [b"\xed\xa0\x80", rb"\ud800"], ids=["bytes", "escaped"])
+@pytest.mark.parametrize("part", ["json", "manifest"])
+def test_half_a_character_in_a_part_is_nonsense(part: str, half: bytes) -> None:
+    """In a value or in a name: nothing could be made of it later."""
+    parser = texts()[part]
+    (sound, *_more) = parser.sounds
+    for text in (b'": "', b', "'):
+        assert text in sound
+        with pytest.raises(DeliveryRefused):
+            parser.read(sound.replace(text, text + half, 1))
+
+
 @pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"a":[' * 900])
 def test_json_that_grows_when_it_is_read(piece: bytes) -> None:
     """A part of a quarter of a megabyte that is nothing but brackets takes no more than its share."""
