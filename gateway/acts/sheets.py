@@ -51,6 +51,8 @@ _UNPACKED_LIMIT = 128 * 1024**2
 #: How far cells may lie apart, and how many of a thing a part may promise: the reader makes room for all of it, and
 #: the process ends where there is none.
 _ROWS, _COLUMNS, _COUNT = 10_000, 256, 1_000_000
+#: Elements of one part; ten thousand cases have less.
+_ELEMENTS = 800_000
 #: What a cell cannot hold, or hands back as something else: controls, Office's own escapes.
 _UNFIT = r"_x[0-9A-Fa-f]{4}_|[\p{Cc}\p{Cf}\s\x{FFFE}\x{FFFF}]+"
 
@@ -250,8 +252,14 @@ def _look(name: str, content: bytes) -> None:
 class _Bounds(Cells):
     """An XML part: how much it promises, and how far its cells lie."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._elements = 0
+
     def element(self, _kind: str, attributes: Mapping[str, str]) -> None:
-        if max(int(attributes.get(name, "0")) for name in ("count", "uniqueCount")) > _COUNT:
+        self._elements += 1
+        promised = int(attributes.get("count", "0")), int(attributes.get("uniqueCount", "0"))
+        if max(promised) > _COUNT or self._elements > _ELEMENTS:
             raise _refused(_("工作簿的内容异常巨大"))
 
     def place(self, row: int, column: int) -> None:

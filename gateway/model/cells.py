@@ -6,9 +6,12 @@ there what it thinks of them, by raising.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from xml.parsers import expat
 
 _PLACE = re.compile("([A-Za-z]*)([0-9]+)")
+#: Elements within each other; a sheet has a handful. Each that is open takes memory.
+_DEPTH = 100
 
 
 class Cells:
@@ -17,6 +20,7 @@ class Cells:
     def __init__(self) -> None:
         #: The row that is read, and the column of its last cell; from 1.
         self._row, self._column = 1, 0
+        self._depth = 0
 
     def walk(self, part: bytes) -> None:
         """Raises ExpatError, ValueError, and what the calls raise."""
@@ -33,6 +37,9 @@ class Cells:
         """A cell's place; that of a row is its column 0."""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > _DEPTH:
+            raise expat.ExpatError("elements lie within each other without end")
         kind, said = name.rpartition(":")[2], attributes.get("r")
         self.element(kind, attributes)
         if kind == "sheetData":  # its reader counts from here
@@ -51,6 +58,7 @@ class Cells:
             self.place(row, self._column)
 
     def _end(self, name: str) -> None:
+        self._depth -= 1
         if name.rpartition(":")[2] == "row":
             self._row, self._column = self._row + 1, 0
 
@@ -58,6 +66,7 @@ class Cells:
         raise expat.ExpatError("no part declares what it is made of")
 
 
+@lru_cache(maxsize=1000)
 def _column(letters: str) -> int:
     """`A` is 1, `AA` is 27; what has more letters than any column is far."""
     number = 0

@@ -87,6 +87,17 @@ def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
     assert "unreadable" == refused.value.code
 
 
+@pytest.mark.parametrize("piece", [b"<row>", b"<f/>", b'<c r="A1"/>'])
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_ten_megabytes_of_elements_take_no_hundreds(parser: str, piece: bytes) -> None:
+    """Each within the one before, or one behind the other: refused in time, and in their own size."""
+    filling = piece * (10 * 2**20 // len(piece))
+    bomb = workbook(SHEET, b"</sheetData>", filling + b"</sheetData>", parser=parser)
+    took = taken(lambda: said(parser, bomb))
+    assert took.seconds < LONGEST
+    assert took.mib < 4 * BOUND
+
+
 def test_elements_without_end_are_no_list() -> None:
     """A sheet of 78 MB of elements that say nothing, in 76 kB, was looked at for twenty seconds."""
     bomb = workbook(SHEET, b'<row r="3" spans="1:13">', b"<row><c/>" + b"<f/>" * 4_000_000 + b'</row><row r="3">')
