@@ -252,14 +252,9 @@ def _look(name: str, content: bytes) -> None:
 class _Bounds(Cells):
     """An XML part: how much it promises, and how far its cells lie."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._elements = 0
-
     def element(self, _kind: str, attributes: Mapping[str, str]) -> None:
-        self._elements += 1
         promised = int(attributes.get("count", "0")), int(attributes.get("uniqueCount", "0"))
-        if max(promised) > _COUNT or self._elements > _ELEMENTS:
+        if max(promised) > _COUNT or self.elements > _ELEMENTS:
             raise _refused(_("工作簿的内容异常巨大"))
 
     def place(self, row: int, column: int) -> None:

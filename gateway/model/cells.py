@@ -20,7 +20,8 @@ class Cells:
     def __init__(self) -> None:
         #: The row that is read, and the column of its last cell; from 1.
         self._row, self._column = 1, 0
-        self._depth = 0
+        #: Elements so far; and those that are open.
+        self.elements = self._depth = 0
 
     def walk(self, part: bytes) -> None:
         """Raises ExpatError, ValueError, and what the calls raise."""
@@ -37,6 +38,7 @@ class Cells:
         """A cell's place; that of a row is its column 0."""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self.elements += 1
         self._depth += 1
         if self._depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")

@@ -108,13 +108,12 @@ class _Bounds(Cells):
 
     def __init__(self) -> None:
         super().__init__()
-        #: Elements; of them rows; the farthest row of all.
-        self._elements = self._rows = self._last = 0
+        #: Elements that are rows; the farthest row of all.
+        self._rows = self._last = 0
 
     def element(self, kind: str, _attributes: Mapping[str, str]) -> None:
-        self._elements += 1
         self._rows += kind == "row"
-        if self._elements > _MOST_ELEMENTS:
+        if self.elements > _MOST_ELEMENTS:
             raise _Far
 
     def place(self, row: int, column: int) -> None:
