@@ -56,7 +56,7 @@ class Cells:
                 if found is None:
                     raise expat.ExpatError("a cell's place is none")
                 # It leaves the row that is read as it is.
-                row, self._column = int(found[2]), _column(found[1]) or self._column
+                row, self._column = int(found[2]), _column(found[1][:4]) or self._column
             self.place(row, self._column)
 
     def _end(self, name: str) -> None:
@@ -70,8 +70,8 @@ class Cells:
 
 @lru_cache(maxsize=1000)
 def _column(letters: str) -> int:
-    """`A` is 1, `AA` is 27; what has more letters than any column is far."""
+    """`A` is 1, `AA` is 27; four letters are more than any column has."""
     number = 0
-    for letter in letters[:4].upper():
+    for letter in letters.upper():
         number = number * 26 + ord(letter) - ord("A") + 1
     return number

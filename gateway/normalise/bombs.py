@@ -31,15 +31,20 @@ MOST_ROWS = 1_048_576
 _MOST_COLUMNS, _NARROW, _ROWS_IF_WIDE = 104, 26, 99_999
 #: Elements of a sheet that is looked at one by one, in some seconds; a county's list of 60 000 rows has three million.
 _MOST_ELEMENTS = 4_000_000
-#: Rows that a sheet may have whatever stands in it; a longer one has at least half as many elements for them.
+#: Rows that a sheet may have whatever stands in it; a longer one has at least half as many rows and cells.
 _FREE_ROWS = 10_000
-#: The same bounds as a pattern of places, of which the rows are filled in.
-_FAR_PLACE = r"(?:(?:[A-Z]{3,}|[D-Z][A-Z]|[A-C][A-Z][0-9]{5})[0-9]|[A-Z]{0,2}%s)"
+#: Places, filled or not, of which its reader keeps 32 bytes each: so many, as 60 000 rows to Z have, or so many for
+#: each cell.
+_FREE_PLACES, _PLACES = 2_000_000, 4
+#: Places past Z, or past the rows that are filled in: none of them, and a sheet need not be looked at one by one.
+_FAR_PLACE = r"(?:[A-Z]{2,}[0-9]|[A-Z]?%s)"
 #: A far place as every office program writes it, or one in small letters.
 _USUAL = r'\br="(?:[A-Z]*[a-z]|%s)'
 #: Signs that places may be written otherwise, or that a cell has none and lies behind the one before it. Each is
 #: searched by itself, at the speed of a literal.
 _ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])")
+#: How elements for rows and cells begin, where nothing is odd; and what is no element, in which the same may stand.
+_ROW_SIGNS, _CELL_SIGNS, _NO_ELEMENTS = (b"<row", b":row"), (b"<c r=", b":c r="), (b"<!", b"<?")
 #: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
@@ -77,19 +82,27 @@ def _keeps_its_bounds(_name: str, content: bytes) -> None:
         return
     try:
         # By Polars, several times as fast as `re`, and beside other threads. What stands above is often written
-        # otherwise, and is no cell.
-        text = pl.Series([content[begin:]], dtype=pl.Binary).cast(pl.String)
+        # otherwise, and is no cell; it is cut off last, since that copies nothing.
+        text = pl.Series([content], dtype=pl.Binary).cast(pl.String).str.slice(len(content[:begin].decode()))
     except pl.exceptions.ComputeError:  # no UTF-8
         _Bounds().walk(content)
         return
-    far = _USUAL % (_FAR_PLACE % _past(_most(content.count(b"<row", begin) + content.count(b":row", begin))))
-    if any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)):
+    rows, cells = (sum(content.count(sign, begin) for sign in signs) for signs in (_ROW_SIGNS, _CELL_SIGNS))
+    most = min(_most(rows, cells), _places(cells) // _NARROW)
+    far = _USUAL % (_FAR_PLACE % _past(most))
+    hidden = any(content.find(sign, begin) >= 0 for sign in _NO_ELEMENTS)
+    if hidden or rows > cells or any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)):
         _Bounds().walk(content)
 
 
-def _most(rows: int) -> int:
-    """Rows up to which cells may lie, where the sheet has so many elements for rows."""
-    return min(max(_FREE_ROWS, 2 * rows), MOST_ROWS)
+def _most(rows: int, cells: int) -> int:
+    """Rows up to which cells may lie, where the sheet has so many elements for rows, and cells."""
+    return min(max(_FREE_ROWS, 2 * min(rows, cells)), MOST_ROWS)
+
+
+def _places(cells: int) -> int:
+    """Places up to the last row and column, where so many have a cell."""
+    return max(_FREE_PLACES, _PLACES * cells)
 
 
 def _past(most: int) -> str:
@@ -108,8 +121,8 @@ class _Bounds(Cells):
 
     def __init__(self) -> None:
         super().__init__()
-        #: Elements that are rows; the farthest row of all.
-        self._rows = self._last = 0
+        #: Elements that are rows, and cells; the farthest row and column of a cell.
+        self._rows = self._cells = self._last = self._widest = 0
 
     def element(self, kind: str, _attributes: Mapping[str, str]) -> None:
         self._rows += kind == "row"
@@ -117,11 +130,14 @@ class _Bounds(Cells):
             raise _Far
 
     def place(self, row: int, column: int) -> None:
-        self._last = max(self._last, row)
+        if not column:  # a row without a cell takes nothing
+            return
+        self._cells += 1
+        self._last, self._widest = max(self._last, row), max(self._widest, column)
         if column > _MOST_COLUMNS or row > (_ROWS_IF_WIDE if column > _NARROW else MOST_ROWS):
             raise _Far
 
     def walk(self, part: bytes) -> None:
         super().walk(part)
-        if self._last > _most(self._rows):
+        if self._last > _most(self._rows, self._cells) or self._last * self._widest > _places(self._cells):
             raise _Far

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -51,12 +52,15 @@ def workbook(
         (b'r="A3"', b"r='A1048576'"),
         (b'r="A3"', b'r\n=\t"A1048576"'),
         (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="1048576"><c'),
-        (b'<row r="1"', b"<row r='1048576'"),
         (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/>" * 200 + b"<c"),  # 19 GB with 60 000 of them
         (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/><!--<row-->" * 200 + b"<c"),
         (b'r="A3"', b'r="AAAA3"'),
         (b'r="A3"', b'r="Xfd3"'),
-        (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
+        # Rows without cells, or what looks like rows and is none, let a cell lie far away: 0.8 GB.
+        (b"</sheetData>", b"<row/>" * 524_288 + b'<row r="1048576"><c r="Z1048576"/></row></sheetData>'),
+        (b"</sheetData>", b"<!--" + b"<row" * 524_288 + b'--><row r="1048576"><c r="Z1048576"/></row></sheetData>'),
+        (b"</sheetData>", b"<row/>" * 150_000 + b'<row r="299999"><c r="Z299999"/></row></sheetData>'),
+        (b"</sheetData>", b'<row><c r="A1"/></row>' * 150_000 + b'<row r="299999"><c r="Z299999"/></row></sheetData>'),
         # A column counts on where a row lies within another: 8.6 GB, and the end of the process.
         (b"</sheetData>", (b"<row>" + b"<c/>" * 100) * 2 + b"</row>" * 2 + b"</sheetData>"),
         # A row counts on from the row before, whatever a cell between says: 3.4 GB.
@@ -90,12 +94,39 @@ def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
 @pytest.mark.parametrize("piece", [b"<row>", b"<f/>", b'<c r="A1"/>'])
 @pytest.mark.parametrize("parser", ["xlsx", "worklist"])
 def test_ten_megabytes_of_elements_take_no_hundreds(parser: str, piece: bytes) -> None:
-    """Each within the one before, or one behind the other: refused in time, and in their own size."""
+    """Each within the one before, or one behind the other: looked at in time, and in no more than a dozen times their
+    size; rows that lie within each other are no list."""
     filling = piece * (10 * 2**20 // len(piece))
     bomb = workbook(SHEET, b"</sheetData>", filling + b"</sheetData>", parser=parser)
-    took = taken(lambda: said(parser, bomb))
+    read = []
+    took = taken(lambda: read.append(said(parser, bomb)))
     assert took.seconds < LONGEST
     assert took.mib < 4 * BOUND
+    assert piece != b"<row>" or read == [None]
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    (b'<row r="1"', b"<row r='1048576'"),
+    (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
+    (b"</sheetData>", b'<row r="1048575"/><row r="1048576" hidden="1"/></sheetData>'),
+])  # fmt: skip
+def test_a_row_far_away_without_a_cell_is_nothing(old: bytes, new: bytes) -> None:
+    """Programs write such rows for their height or colour; a cell's own place goes before its row's."""
+    (sound,) = books()["xlsx"].sounds
+    assert said("xlsx", sound) == said("xlsx", workbook(SHEET, old, new))
+
+
+def test_a_long_place_is_not_kept() -> None:
+    """Of a place of a hundred thousand letters nothing is remembered."""
+    first, *others = (workbook(SHEET, b'r="A3"', b'r="' + b"A" * (100_000 + more) + b'3"') for more in range(4))
+    said("xlsx", first)
+    tracemalloc.start()
+    try:
+        assert [None] * 3 == [said("xlsx", bomb) for bomb in others]
+        kept, _most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000
 
 
 def test_elements_without_end_are_no_list() -> None:
