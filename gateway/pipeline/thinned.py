@@ -104,17 +104,19 @@ def _decisions(site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions:
 
 def _resolutions(site: Site, row: DeliveryRow, entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
     """The resolutions; whom rows in doubt may mean is no longer said row by row, but for who waits at the list: a row
-    of their scope may mean them, the first that stays in doubt whoever comes back to the roster."""
+    of their scope may mean them, the first that stays in doubt whoever comes back to the roster, or all where none
+    does."""
     with site.ledger.begin() as tx:
         waiting = people.departures_at(tx, [row.id]).filter(pl.col("state") == "waiting")
     doubtful = pl.col("outcome").is_in(_DOUBTFUL)
     nobody = (pl.col("outcome") == "unmatched") & (pl.col("reason") == "decided_nobody")
     returns = (pl.col("outcome") == _AWAY) & pl.col("kept").is_not_null()
     doubts = resolutions.filter(doubtful & ~nobody).select("row", returns=returns)
-    doubts = doubts.join(entries.select("row", "scope"), on="row").sort("returns", "row")
-    first = doubts.group_by("scope").agg(pl.col("row").first())
-    who = waiting.group_by("scope").agg(waits=pl.col("person_key").unique().sort()).join(first, on="scope")
-    assert who.height == waiting["scope"].n_unique(), row.id  # who waits, waits for such a row
+    doubts = doubts.join(entries.select("row", "scope"), on="row")
+    stays = doubts.filter(~pl.col("returns")).group_by("scope").agg(pl.col("row").min())
+    rows = pl.concat([stays, doubts.join(stays, on="scope", how="anti").select("scope", "row")])
+    who = waiting.group_by("scope").agg(waits=pl.col("person_key").unique().sort()).join(rows, on="scope")
+    assert who["scope"].n_unique() == waiting["scope"].n_unique(), row.id  # who waits, waits for such a row
     return resolutions.join(who.select("row", "waits"), on="row", how="left", maintain_order="left").with_columns(
         candidate=pl.when(~doubtful).then("candidate"),
         candidates=pl.when(doubtful).then("waits").otherwise("candidates"),
