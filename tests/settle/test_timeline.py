@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import permutations
 
 import polars as pl
 import pytest
@@ -161,6 +162,16 @@ def test_of_two_records_that_begin_together_the_longer_counts() -> None:
     whole, over = stands(CODE[POOR], "2024-01-01", "2099-12-31"), stands(CODE[POOR], "2024-01-01", "2025-12-31")
     for adopted in ([whole, over], [over, whole]):
         assert [("7131", "", day("2024-01-01"), OPEN_END, "old")] == line(adopted=adopted)
+
+
+def test_which_record_comes_first_is_no_chance() -> None:
+    """A record that is there twice, or two that only their code tells apart, come to the same in any order."""
+    twice = [stands(CODE[POOR], "2025-01-01", "2025-12-31")] * 2
+    unknown = [stands(code, "2025-01-01", "2025-12-31") for code in ("9998", "9999")]
+    shorter = [stands(CODE[STABLE], "2025-03-01", "2025-06-30")]
+    for some in (twice, unknown):
+        told = {tuple(line(adopted=list(order))) for order in permutations([*some, *shorter]) for _time in range(20)}
+        assert 1 == len(told)
 
 
 def test_a_record_that_was_over_stays_whole() -> None:
