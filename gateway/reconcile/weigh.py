@@ -38,8 +38,8 @@ BITS = {
 }
 #: Any of these, and a person must decide.
 AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
-#: A code that stands for one county: neither for a city nor for what a city has besides its counties.
-_COUNTY = r"^\d{4}(?:0[1-9]|[1-8]\d|9[0-8])$"
+#: A code that surely stands for one county, district or the like: neither for a city nor for a zone of its own.
+_COUNTY = r"^\d{4}(?:0[2-9]|[1-3]\d|8[1-9])$"
 #: Fewer characters are no number.
 _SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
