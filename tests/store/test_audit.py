@@ -221,7 +221,7 @@ EDITS = {
     "detail": """UPDATE acts SET detail = '{"case":3,"note":""}' WHERE id = 2""",
     "space": """UPDATE acts SET detail = replace(detail, ':', ': ') WHERE id = 2""",
     "no JSON": "UPDATE acts SET detail = 'x' WHERE id = 2",
-    "hash": "UPDATE acts SET hash = replace(hash, 'a', 'b') WHERE id = 3",
+    "hash": "UPDATE acts SET hash = (SELECT other.hash FROM acts AS other WHERE other.id = 1) WHERE id = 3",
     "first gone": "DELETE FROM acts WHERE id = 1",
     "middle gone": "DELETE FROM acts WHERE id = 2",
     "number": "UPDATE acts SET id = 7 WHERE id = 2",
