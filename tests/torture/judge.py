@@ -23,8 +23,8 @@ DONE = "done"
 class Accounts:
     """What the ledger says of the deliveries."""
 
-    #: (instance, delivery) → its state and its rows by outcome.
-    rows: Mapping[tuple[str, str], tuple[str, Mapping[str, int]]] = field(default_factory=dict)
+    #: (instance, delivery) → its state, its rows, and these by outcome.
+    rows: Mapping[tuple[str, str], tuple[str, int, Mapping[str, int]]] = field(default_factory=dict)
     #: (instance, delivery, state) of those of which the outcomes do not add up to the rows.
     unaccounted: frozenset[tuple[str, str, str]] = frozenset()
     #: Files with receipts that departments have.
@@ -38,7 +38,11 @@ def accounts(rig: Rig) -> Accounts:
     with rig.site.ledger.begin() as tx:
         known = [row for row in deliveries.select(tx) if row.state != "refused"]
     return Accounts(
-        rows={(row.instance, row.name): (row.state, dict(row.outcomes)) for row in known if row.instance in NAMED},
+        rows={
+            (row.instance, row.name): (row.state, row.rows, dict(row.outcomes))
+            for row in known
+            if row.instance in NAMED
+        },
         unaccounted=frozenset(
             (row.instance, row.name, row.state) for row in known if row.rows != sum(row.outcomes.values())
         ),
@@ -59,7 +63,8 @@ def differences(rig: Rig, records: Records, quiet: Accounts) -> list[str]:
     if other := rig.applied_otherwise():
         lines.append(f"items of {len(other)} messages were applied before with another content")
     # The rows of a list that is held as a whole, there as here, wait for a person.
-    lines += [f"{' '.join(one)}: rows without an outcome" for one in sorted(own.unaccounted - quiet.unaccounted)]
+    waiting = {one for one in quiet.unaccounted if one[-1] == "held"}
+    lines += [f"{' '.join(one)}: rows without an outcome" for one in sorted(own.unaccounted - waiting)]
     names = [name for name in own.rows.keys() | quiet.rows.keys() if own.rows.get(name) != quiet.rows.get(name)]
     lines += [f"{' '.join(name)}: {own.rows.get(name)} instead of {quiet.rows.get(name)}" for name in sorted(names)]
     if told := own.receipts ^ quiet.receipts:
