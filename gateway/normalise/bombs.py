@@ -82,8 +82,8 @@ def _keeps_its_bounds(_name: str, content: bytes) -> None:
         return
     try:
         # By Polars, several times as fast as `re`, and beside other threads. What stands above is often written
-        # otherwise, and is no cell; it is cut off last, since that copies nothing.
-        text = pl.Series([content], dtype=pl.Binary).cast(pl.String).str.slice(len(content[:begin].decode()))
+        # otherwise, and is no cell; it is cut off here, since Polars takes five times as much to do it.
+        text = pl.Series([content[begin:]], dtype=pl.Binary).cast(pl.String)
     except pl.exceptions.ComputeError:  # no UTF-8
         _Bounds().walk(content)
         return
