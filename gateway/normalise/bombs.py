@@ -8,7 +8,7 @@ few bytes of such a cell would take the process with it.
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from xml.parsers import expat
 
 import polars as pl
@@ -40,11 +40,20 @@ _FREE_PLACES, _PLACES = 2_000_000, 4
 _FAR_PLACE = r"(?:[A-Z]{2,}[0-9]|[A-Z]?%s)"
 #: A far place as every office program writes it, or one in small letters.
 _USUAL = r'\br="(?:[A-Z]*[a-z]|%s)'
-#: Signs that places may be written otherwise, or that a cell has none and lies behind the one before it. Each is
+#: Elements that may be open at once: its reader keeps up to 30 bytes of each. Of a part with fewer in all none is
+#: counted.
+_MOST_OPEN = 250_000
+#: Signs that what looks like an element, or the end of one, stands in a text or in what an element says.
+_TAG_SIGNS = (">[^<]*>", '="[^"<>]*[<>]')
+#: Bytes that are looked at at once.
+_PIECE = 1 << 19
+#: A sign that places may be written otherwise; one that a cell has none, and lies behind the one before it. Each is
 #: searched by itself, at the speed of a literal.
-_ODD_SIGNS = (r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])")
-#: How elements for rows and cells begin, where nothing is odd; and what is no element, in which the same may stand.
-_ROW_SIGNS, _CELL_SIGNS, _NO_ELEMENTS = (b"<row", b":row"), (b"<c r=", b":c r="), (b"<!", b"<?")
+_ODD_SIGN, _PLACE_SIGN = r"""='|= | =|[\t\n\r\x0c]""", "[<:]c(?:[>/]| [^r]| r[^=])"
+#: How an element begins, before its name.
+_PREFIX = re.compile(rb"<(?:\w+:)?")
+#: What is no element, in which the same signs may stand.
+_NO_ELEMENTS = (b"<!", b"<?")
 #: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
@@ -74,25 +83,64 @@ def _refused(code: str, what: str, part: str, next_step: str) -> DeliveryRefused
 
 
 def _keeps_its_bounds(_name: str, content: bytes) -> None:
-    """Raises `_Far` where a workbook's part has a cell far away, or says that it has more texts than any list."""
+    """Raises `_Far` where a workbook's part has a cell far away, or says that it has more texts than any list. Where
+    the bytes do not plainly show that it has none, and that few elements are open at once, it is looked at one by one.
+    """
     if any(int(count) > MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
         raise _Far
-    begin = content.find(b"sheetData")
-    if begin < 0:
+    cells = content.find(b"sheetData")
+    many = content.count(b"<") > _MOST_OPEN
+    if cells < 0 and not many:
         return
+    # What stands above the cells is often written otherwise; elsewhere that is a line.
+    begin = cells if cells > 0 else max(content.find(b"<", 1), 0)
+    signs = (_ODD_SIGN, *_TAG_SIGNS * many, *(_PLACE_SIGN, _far(content, begin)) * (cells >= 0))
+    if (
+        any(content.find(sign[1:], begin) >= 0 and content.find(sign, begin) >= 0 for sign in _NO_ELEMENTS)
+        or (many and _may_be_deep(content, begin))
+        or any(_has(content[start:end], signs) for start, end in _pieces(content, begin))
+    ):
+        _Bounds().walk(content)
+
+
+def _pieces(content: bytes, begin: int) -> Iterator[tuple[int, int]]:
+    """Where each of some hundred kilobytes begins and ends: with the sign of an element, which is of both."""
+    while begin < len(content):
+        sign = content.find(b"<", begin + _PIECE)
+        end = len(content) if sign < 0 else sign
+        yield begin, end + 1
+        begin = end
+
+
+def _has(piece: bytes, signs: Iterable[str]) -> bool:
+    """Whether any of the signs is in it, or it is no UTF-8."""
     try:
-        # By Polars, several times as fast as `re`, and beside other threads. What stands above is often written
-        # otherwise, and is no cell; it is cut off here, since Polars takes five times as much to do it.
-        text = pl.Series([content[begin:]], dtype=pl.Binary).cast(pl.String)
-    except pl.exceptions.ComputeError:  # no UTF-8
-        _Bounds().walk(content)
-        return
-    rows, cells = (sum(content.count(sign, begin) for sign in signs) for signs in (_ROW_SIGNS, _CELL_SIGNS))
-    most = min(_most(rows, cells), _places(cells) // _NARROW)
-    far = _USUAL % (_FAR_PLACE % _past(most))
-    hidden = any(content.find(sign, begin) >= 0 for sign in _NO_ELEMENTS)
-    if hidden or rows > cells or any(text.str.contains(sign).item() for sign in (*_ODD_SIGNS, far)):
-        _Bounds().walk(content)
+        # Polars is several times as fast as `re`, and works beside other threads.
+        text = pl.Series([piece], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return True
+    return any(text.str.contains(sign).item() for sign in signs)
+
+
+def _may_be_deep(content: bytes, begin: int) -> bool:
+    """Whether more elements may be open at once than `_MOST_OPEN`, where no sign stands in what is none."""
+    deep = content.count(b"<", 0, begin)
+    for start, end in _pieces(content, begin):
+        if deep > _MOST_OPEN:
+            break
+        begun, ended = content.count(b"<", start, end - 1), content.count(b"</", start, end)
+        deep = max(deep + begun - 2 * ended - content.count(b"/>", start, end), 0)
+    return deep > _MOST_OPEN
+
+
+def _far(content: bytes, begin: int) -> str:
+    """A pattern of places past those that a sheet of so many rows and cells may have; any place at all where rows are
+    empty. Their elements begin as that which they lie in does, from whose name on the sheet is given."""
+    sign = content[max(content.rfind(b"<", 0, begin), 0) : begin]
+    rows, cells = content.count(sign + b"row", begin), content.count(sign + b"c r=", begin)
+    if rows > cells or not _PREFIX.fullmatch(sign):
+        return ""
+    return _USUAL % (_FAR_PLACE % _past(min(_most(rows, cells), _places(cells) // _NARROW)))
 
 
 def _most(rows: int, cells: int) -> int:

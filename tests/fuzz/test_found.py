@@ -14,6 +14,7 @@ from gateway.acts import sheets
 from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SettingsFault
 from gateway.mappings import MappingFiles
 from gateway.normalise import normalise
+from gateway.normalise.bombs import checked_workbook
 from gateway.settings import load_settings
 from gateway.testing.site import new_site, write_site
 from tests.fuzz.bounds import taken
@@ -103,6 +104,22 @@ def test_ten_megabytes_of_elements_take_no_hundreds(parser: str, piece: bytes) -
     assert took.seconds < LONGEST
     assert took.mib < 4 * BOUND
     assert piece != b"<row>" or read == [None]
+
+
+@pytest.mark.parametrize("piece", [
+    b"<f>", b"<row>", b"<f>/>", b'<f a="</f>">', b"<f a='</f>'>", b"<f><!--</f>-->", b'<f a="></f></f><" b="">',
+])  # fmt: skip
+@pytest.mark.parametrize("part", [SHEET, TEXTS])
+def test_elements_that_stay_open_are_no_list(part: str, piece: bytes) -> None:
+    """The reader remembers each, thirty bytes of three, whatever makes them look as if they were closed."""
+    filling = piece * (12 * 2**20 // len(piece))
+    bomb = workbook(part, b"</sheetData>" if part == SHEET else b"</sst>", filling)
+
+    def looked_at() -> None:
+        with pytest.raises(DeliveryRefused, match="已损坏"):
+            checked_workbook(bomb, "a part")
+
+    assert taken(looked_at).mib < 2 * BOUND
 
 
 @pytest.mark.parametrize(("old", "new"), [
