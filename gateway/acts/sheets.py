@@ -244,9 +244,10 @@ def _checked(content: bytes) -> io.BytesIO:
         raise _refused(_("工作簿已损坏")) from None
 
 
-def _look(name: str, content: bytes) -> None:
+def _look(name: str, content: bytes) -> bool:
     if name.lower().endswith((".xml", ".rels")) or b"sheetData" in content:
         _Bounds().walk(content)
+    return True
 
 
 class _Bounds(Cells):

@@ -36,18 +36,18 @@ def is_other_book(members: Iterable[str]) -> bool:
     return any(name.lower().endswith(_OTHER_BOOKS) for name in members)
 
 
-def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], None]) -> io.BytesIO:
-    """An archive of the same members, not compressed, each of which was looked at. Who looks into an archive, and who
-    reads it, may find different members in the same bytes: another list of them, something before the first; in this
-    one they cannot. Of two of a name the last one stays. Raises `BROKEN`, and what `look` does."""
+def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], bool]) -> io.BytesIO:
+    """An archive of the same members, not compressed, but for those of which `look` says no. Who looks into an archive,
+    and who reads it, may find different members in the same bytes: another list of them, something before the first;
+    in this one they cannot. Of two of a name the last one stays. Raises `BROKEN`, and what `look` does."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as found:
         for name, member in {member.filename: member for member in archive.infolist()}.items():
             if member.compress_type not in _WAYS:
                 raise zipfile.BadZipFile("packed as no workbook is")
             content = archive.read(member)
-            look(name, content)
-            found.writestr(name, content)
+            if look(name, content):
+                found.writestr(name, content)
     stream.seek(0)
     return stream
 

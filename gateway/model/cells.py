@@ -21,7 +21,7 @@ class Cells:
         #: The row that is read, and the column of its last cell; from 1.
         self._row, self._column = 1, 0
         #: Elements so far; and those that are open.
-        self.elements = self._depth = 0
+        self.elements = self.depth = 0
 
     def walk(self, part: bytes) -> None:
         """Raises ExpatError, ValueError, and what the calls raise."""
@@ -39,10 +39,10 @@ class Cells:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
-        self._depth += 1
-        if self._depth > _DEPTH:
+        self.depth += 1
+        if self.depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")
-        kind, said = name.rpartition(":")[2], attributes.get("r")
+        kind, said = name.rpartition(":")[2] if ":" in name else name, attributes.get("r")
         self.element(kind, attributes)
         if kind == "sheetData":  # its reader counts from here
             self._row, self._column = 1, 0
@@ -60,8 +60,8 @@ class Cells:
             self.place(row, self._column)
 
     def _end(self, name: str) -> None:
-        self._depth -= 1
-        if name.rpartition(":")[2] == "row":
+        self.depth -= 1
+        if name.endswith("row") and name.rpartition(":")[2] == "row":
             self._row, self._column = self._row + 1, 0
 
     def _doctype(self, *_what: object) -> None:

@@ -21,7 +21,7 @@ from gateway.model.archives import is_packed
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.bombs import checked_workbook
+from gateway.normalise.bombs import bomb, checked_workbook
 from gateway.normalise.sheets import cell_text, filled
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
@@ -233,7 +233,7 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    checked = checked_workbook(content, part)
+    checked, without = checked_workbook(content, part)
     try:
         book = calamine.CalamineWorkbook.from_filelike(checked)
         if mapping.sheet not in book.sheet_names:
@@ -242,6 +242,8 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
         sheet = book.get_sheet_by_name(mapping.sheet)
         rows = sheet.iter_rows()
     except calamine.CalamineError as fault:
+        if without:
+            raise bomb(part) from None
         raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
     top = list(islice(rows, HEADER_WITHIN))
     at = _header_row(top, mapping, part)
