@@ -207,7 +207,7 @@ class _Run:
         stop = stops.select(
             *KEY, "row", "gives", "level", inferred="last_inferred", said_first="first", stop="last"
         )
-        stop, former = self._of_former_periods(stop)
+        stop, former = self._of_former_periods(said, stop)
         latest = self.state.with_columns(newest=pl.col("first") == pl.col("first").max().over(KEY))
         state = latest.join(
             stop.select(*KEY, "gives", "inferred", "said_first", "stop", stop_row="row"),
@@ -236,13 +236,17 @@ class _Run:
         self._own_period(unknown, said.delivery)
         self._replace_former(former, said.delivery)
 
-    def _of_former_periods(self, stop: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _of_former_periods(self, said: Said, stop: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The stops of the latest period of an identity, and those that give a period of their own, over before the
-        latest one begins: of that they say nothing."""
+        latest one begins: of that they say nothing. Nor does what never gave an identity, and is older, in a delta:
+        whoever has such a certificate may hold a newer one, of which a full list would speak too."""
         newest = self.state.group_by(KEY).agg(begins=pl.col("first").max())
         stop = stop.join(newest, on=KEY, how="left", maintain_order="left")
         former = (pl.col("said_first") <= pl.col("stop")) & (pl.col("stop") < pl.col("begins"))
-        former = former.fill_null(value=False) & (pl.col("gives") != "none")
+        none = pl.col("gives") == "none"
+        former = former.fill_null(value=False) & ~none
+        if said.mode is Mode.DELTA:
+            stop = stop.filter(~(none & (pl.col("said_first") < pl.col("begins"))).fill_null(value=False))
         return stop.filter(~former).drop("begins"), stop.filter(former).drop("begins")
 
     def _replace_former(self, former: pl.DataFrame, delivery: int) -> None:

@@ -304,6 +304,16 @@ def test_a_candidate_waits() -> None:
         assert [last] == [p[4] for p in periods(folded(first, second))]
 
 
+def test_an_older_certificate_that_never_gave_an_identity_takes_away_no_newer_one() -> None:
+    """A delta of the old certificate alone: only a full list says that there is no other."""
+    known = said(1, D1, row(1, SEVERE, "2026-10-10", level="1"), full=True)
+    lower = row(1, SEVERE, "2015-05-06", "2026-10-31", level="3", change="stop", gives="none")
+    assert [(1, SEVERE, "1", day("2026-10-10"), None)] == periods(folded(known, said(2, D2, lower)))
+    assert [(1, SEVERE, "1", day("2026-10-10"), OCT31)] == periods(folded(known, said(2, D2, lower, full=True)))
+    newer = lower | {"first": day("2026-10-12")}
+    assert [(1, SEVERE, "1", day("2026-10-10"), OCT31)] == periods(folded(known, said(2, D2, newer)))
+
+
 def test_what_never_gave_an_identity_takes_none_away_that_the_list_gives() -> None:
     """A certificate of a lower grade beside the one that counts, above it or below."""
     lower = row(1, SEVERE, level="3", last="2026-09-30", change="stop", gives="none")
