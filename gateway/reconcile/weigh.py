@@ -122,12 +122,13 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _elsewhere() -> pl.Expr:
-    """The row itself names another county than the roster's home, but for a row with the person's very number, or the
-    source's own of them: people move."""
+    """The row itself names another county than the roster's home and the county of the insurance, but for a row with
+    the person's very number, or the source's own of them: people move."""
     very_one = (pl.col("kind_0") == "number_same") | (pl.col("kind_6") == "source_same")
     said, theirs = (pl.col(name).str.slice(0, COUNTY_DIGITS) for name in ("area", "p_village"))
     counties = said.str.contains(_COUNTY) & theirs.str.contains(_COUNTY)
-    return counties & (said != theirs) & ~very_one.fill_null(value=False)
+    insured = (said == pl.col("p_county")).fill_null(value=False)
+    return counties & (said != theirs) & ~insured & ~very_one.fill_null(value=False)
 
 
 def _twin() -> pl.Expr:

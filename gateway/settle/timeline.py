@@ -26,7 +26,7 @@ INTERVALS = pl.Schema(
     }
 )
 #: In which order intervals of one person go that cover the same days: of two that begin together the longer is first.
-_ORDER = ("person_key", "start", "rank", "begun", "source", "last", "first", "code", "level")
+_ORDER = ("person_key", "start", "rank", "begun", "source", "last", "first", "code", "level", "record")
 #: Room for the levels of one identity between two ranks.
 _LEVELS = 10
 
@@ -92,7 +92,7 @@ def _one_use(intervals: pl.DataFrame, flags_from: date) -> pl.DataFrame:
     intervals = intervals.with_row_index("record").with_columns(over=pl.col("last") < flags_from)
     alone = pl.len().over("person_key") == 1
     simple = intervals.filter(alone)
-    several = intervals.filter(~alone).unique(set(intervals.columns) - {"record"})
+    several = intervals.filter(~alone)
     merged = _merge(_highest(several)) if several.height else several
     columns = ["person_key", "code", "level", "first", "last", "source"]
     return pl.concat([simple.select(columns), merged.select(columns)]).sort("person_key", "first")
@@ -115,7 +115,7 @@ def _highest(intervals: pl.DataFrame) -> pl.DataFrame:
         .filter((pl.col("first") <= pl.col("start")) & (pl.col("last") >= pl.col("stop")))
     )
     return (
-        # By all that tells two records apart: which comes first must not be chance.
+        # By all that tells two records apart, and of two alike always the same one: what comes first is no chance.
         covering.sort(*_ORDER, descending=[name == "last" for name in _ORDER])
         .unique(["person_key", "start"], keep="first", maintain_order=True)
         .select("person_key", "code", "level", "begun", "source", "record", "over", first="start", last="stop")

@@ -145,7 +145,9 @@ def test_a_damaged_number_of_another_place_is_for_a_person() -> None:
     row = {"number": wrong, "name": "韦伟"}
     for area in ("451022101201", "451022101202", "451022000000", "451000000000", "451099000000"):
         assert [SURE] == outcomes(CITY, {**row, "area": area})
-    assert [("review", "number_damaged", None)] == outcomes(CITY, {**row, "area": "451081101201"})
+    there = {**row, "area": "451081101201"}
+    assert [("review", "number_damaged", None)] == outcomes(CITY, there)
+    assert [SURE] == outcomes(roster(person(1, "韦伟", A, county="451081")), there)  # who is insured there lives there
 
 
 def test_a_certificate_number_is_its_persons() -> None:

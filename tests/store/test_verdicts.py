@@ -75,7 +75,7 @@ def test_a_case_that_was_put_off_waits_for_its_day(ledger: Ledger) -> None:
 def test_a_remark_that_was_dealt_with_does_not_come_back(ledger: Ledger) -> None:
     """Who moved away is looked at once, however often the list says it; a doubt that runs still find opens again."""
     with ledger.begin() as tx:
-        for code, opened in (("moved_away", 0), ("name_differs", 1)):
+        for code, opened in (("moved_away", 0), ("life_unknown", 0), ("name_differs", 1)):
             subject = found(f"row:{code}", code=code)
             decisions.keep_cases(tx, subject, f"row:{code}")
             case = decisions.cases(tx)[0]["id"]
