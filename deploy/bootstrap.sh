@@ -102,6 +102,7 @@ fi
 say '正在准备 Python 环境（首次约一两分钟）… / preparing the Python environment (a minute or two, once) …'
 if ! is_sound 2>/dev/null; then
     python=$(find_python)
+    [ ! -L "$venv" ] || rm "$venv"  # a link leads to what another folder works with
     make_venv "$python"
 fi
 rm -f "$stamp"
