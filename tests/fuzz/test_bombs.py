@@ -23,7 +23,7 @@ from tests.fuzz.bounds import taken
 from tests.fuzz.damage import aes
 from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import Parser
-from tests.fuzz.test_found import SHEET, workbook
+from tests.fuzz.workbooks import SHEET, workbook
 
 LIMIT = 32 << 20
 LAUGHS = b"<!DOCTYPE x [" + b"".join(

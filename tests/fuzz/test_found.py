@@ -2,206 +2,22 @@
 
 import gzip
 import io
-import re
 import struct
-import tracemalloc
 import zipfile
 from pathlib import Path
-from random import Random
 
 import pytest
 import python_calamine
 
-from gateway.acts import sheets
 from gateway.errors import DeliveryRefused, GatewayError, PeerBroken, SettingsFault
 from gateway.mappings import MappingFiles
 from gateway.normalise import normalise
-from gateway.normalise.bombs import _past, checked_workbook
 from gateway.settings import load_settings
 from gateway.testing.site import new_site, write_site
 from tests.fuzz.bounds import taken
 from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import DAY, LISTS, PLUGINS, answers, books, headers, texts
-
-SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
-#: As many bytes as a sheet of some thousand rows has.
-LARGE = b"<!--" + b"a" * (2 << 20) + b"-->"
-
-
-def workbook(
-    member: str, old: bytes, new: bytes, *, large: bool = False, every: bool = False, parser: str = "xlsx"
-) -> bytes:
-    """The sound workbook, of which one member says something else, once or in `every` place."""
-    (sound,), memory = books()[parser].sounds, io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(sound)) as book, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
-        for name in book.namelist():
-            content = book.read(name)
-            if name == member:
-                assert old in content
-                content = content.replace(old, new, -1 if every else 1) + LARGE * large
-            other.writestr(name, content)
-    return memory.getvalue()
-
-
-def padded(book: bytes) -> bytes:
-    """The workbook with a picture in it, so that it does not unpack to so many times its size."""
-    memory = io.BytesIO(book)
-    with zipfile.ZipFile(memory, "a") as other:
-        other.writestr("xl/media/image1.png", Random(1).randbytes(300_000))
-    return memory.getvalue()
-
-
-def last(place: str) -> bytes:
-    """A row at the end of a sheet, of one filled cell."""
-    row = "".join(letter for letter in place if letter.isdigit())
-    return f'<row r="{row}"><c r="{place}"><v>1</v></c></row></sheetData>'.encode()
-
-
-@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b'r="A3"', b'r="A4294967295"'),  # 373 GB, and the end of the process
-        (b'r="A3"', b'r="A1048576"'),  # 408 MB
-        (b'r="A3"', b'r="Z1048576"'),  # 810 MB, and 8 s
-        (b'r="A3"', b'r="cz20001"'),
-        (b'r="A3"', b"r='A1048576'"),
-        (b'r="A3"', b'r\n=\t"A1048576"'),
-        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="1048576"><c'),
-        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/>" * 17_000 + b"<c"),  # 19 GB with 60 000 rows
-        (b'<row r="3" spans="1:13"><c r="A3"', b'<row r="3">' + b"<c/><!--<row-->" * 17_000 + b"<c"),
-        (b'r="A3"', b'r="AAAA3"'),
-        # Rows without cells, or what looks like rows and is none, let a cell lie far away: 0.8 GB.
-        (b"</sheetData>", b"<row/>" * 524_288 + last("Z1048576")),
-        (b"</sheetData>", b"<row/>" * 150_000 + last("Z299999")),
-        (b"</sheetData>", b'<row><c r="A1"/></row>' * 70_000 + last("Z99999")),
-        # So does what looks like cells and is none.
-        (b"</sheetData>", b"<!--" + b"<c r=" * 400_000 + b"-->" + last("Z99999")),
-        (b"</sheetData>", b"<x>" + b":c r=" * 400_000 + b"</x>" + last("Z99999")),
-        # What looks like the end of an empty cell.
-        (b"</sheetData>", b'<row r="99999"><c r="Z99999" s="/>"><v>1</v></c></row></sheetData>'),
-        (b"</sheetData>", b'<row r="99999"><c r="Z99999"></c><c r="AZ99999"><v>1</v></c></row></sheetData>'),
-        (b"</sheetData>", last("Axfd999")),
-        # A column counts on where a row lies within another: 8.6 GB, and the end of the process.
-        (b"</sheetData>", (b"<row>" + b"<c/>" * 9000) * 2 + b"<c><v>1</v></c>" + b"</row>" * 2 + b"</sheetData>"),
-        # A row counts on from the row before, whatever a cell between says: 3.4 GB.
-        (b"</sheetData>", b'<row r="999998"><c r="A1"/></row><row/><row><c><v>1</v></c></row></sheetData>'),
-        # Nor does it count what stands above: 0.5 GB.
-        (
-            b"<sheetData>",
-            b'<x><row r="-1000000"/></x><sheetData>'
-            + b"<row/>" * 150_000
-            + (b"<row>" + b"<c/>" * 20 + b"<c><v>1</v></c></row>"),
-        ),
-    ],
-)
-def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None:
-    """A workbook of five kilobytes with a cell in a row that it does not have is a bomb, however the place is
-    written."""
-    bomb = workbook(SHEET, old, new, large=large)
-    with pytest.raises(DeliveryRefused) as refused:
-        books()["xlsx"].read(bomb)
-    assert "bomb" == refused.value.code
-
-
-@pytest.mark.parametrize(
-    "oddly", [b' s="1"r="A20001"', b' s="1"\x0cr="A20001"', b" r=A20001", b' r="A3" s="\xff"'], ids=ascii
-)
-def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
-    """Whatever the reader would make of it, a large sheet that is neither as programs write it nor XML is damaged."""
-    with pytest.raises(DeliveryRefused) as refused:
-        books()["xlsx"].read(workbook(SHEET, b' r="A3"', oddly, large=True))
-    assert "unreadable" == refused.value.code
-
-
-@pytest.mark.parametrize("piece", [
-    b"<row>", b"<f/>", b'<c r="A1"/>', b'<c r="A1"><v>1</v></c>', b"<c/>", b"<row><c><v>1</v></c></row>",
-])  # fmt: skip
-@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
-def test_six_megabytes_of_elements_take_no_hundreds(parser: str, piece: bytes) -> None:
-    """As many as a workbook of 64 KiB may have, each within the one before, or one behind the other: looked at in time,
-    and in some times their size; rows that lie within each other are no list."""
-    filling = piece * (6 * 2**20 // len(piece))
-    bomb = workbook(SHEET, b"</sheetData>", filling + b"</sheetData>", parser=parser)
-    read = []
-    took = taken(lambda: read.append(said(parser, bomb)))
-    assert took.seconds < LONGEST
-    assert took.mib < 2 * BOUND
-    assert piece != b"<row>" or read == [None]
-
-
-@pytest.mark.parametrize("piece", [
-    b"<f>", b"<row>", b"<f>/>", b'<f a="</f>">', b"<f a='</f>'>", b"<f><!--</f>-->", b"<f </f>", b"<f <f/>/>",
-    b'<f a="></f></f><" b="">',
-])  # fmt: skip
-@pytest.mark.parametrize("part", [SHEET, TEXTS])
-def test_elements_that_stay_open_are_no_list(part: str, piece: bytes) -> None:
-    """The reader remembers each, thirty bytes of three, whatever makes them look as if they were closed."""
-    filling = piece * (12 * 2**20 // len(piece))
-    bomb = padded(workbook(part, b"</sheetData>" if part == SHEET else b"</sst>", filling))
-
-    def looked_at() -> None:
-        with pytest.raises(DeliveryRefused, match="已损坏"):
-            checked_workbook(bomb, "a part")
-
-    assert taken(looked_at).mib < 2 * BOUND
-
-
-@pytest.mark.parametrize(("begin", "piece", "most"), [
-    (b"<sst>", b"<si/>", 10_000_000),
-    (b"<sheetData/>", b'<c r="A1"/>', 5_000_000),
-    (b"<sheetData/>", b'<mergeCell ref="A1:A2"/>', 500_000),
-])  # fmt: skip
-def test_more_than_any_list_has_is_refused(begin: bytes, piece: bytes, most: int) -> None:
-    """Texts, cells and merged ranges that are there take memory as those do that are only promised."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as book:
-        book.writestr("xl/part.xml", begin + piece * (most + 1))
-    try:
-        _book, without = checked_workbook(memory.getvalue(), "a part")
-    except DeliveryRefused as refused:
-        assert ("bomb", b"<si/>") == (refused.code, piece)
-    else:
-        assert without
-
-
-@pytest.mark.parametrize("most", [1, 9, 26, 99, 100, 1048, 19230, 76923, 999_999, 1_048_576])
-def test_what_is_past_a_number_is_found_to_the_unit(most: int) -> None:
-    pattern = re.compile(_past(most))
-    some = [0, 1, most - 1, most, most + 1, 10 * most - 1, 10 * most, 2 * most, *range(0, 2_000_000, 997)]
-    assert [number > most for number in some] == [pattern.fullmatch(str(number)) is not None for number in some]
-
-
-@pytest.mark.parametrize(("old", "new"), [
-    (b'<row r="1"', b"<row r='1048576'"),
-    (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
-    (b"</sheetData>", b'<row r="1048575"/><row r="1048576" hidden="1"/></sheetData>'),
-])  # fmt: skip
-def test_a_row_far_away_without_a_cell_is_nothing(old: bytes, new: bytes) -> None:
-    """Programs write such rows for their height or colour; a cell's own place goes before its row's."""
-    (sound,) = books()["xlsx"].sounds
-    assert said("xlsx", sound) == said("xlsx", workbook(SHEET, old, new))
-
-
-def test_a_long_place_is_not_kept() -> None:
-    """Of a place of a hundred thousand letters nothing is remembered."""
-    first, *others = (workbook(SHEET, b'r="A3"', b'r="' + b"A" * (100_000 + more) + b'3"') for more in range(4))
-    said("xlsx", first)
-    tracemalloc.start()
-    try:
-        assert [None] * 3 == [said("xlsx", bomb) for bomb in others]
-        kept, _most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert kept < 100_000
-
-
-def test_elements_without_end_are_no_list() -> None:
-    """A sheet of 78 MB of elements that say nothing, in 76 kB, was looked at for twenty seconds."""
-    bomb = workbook(SHEET, b'<row r="3" spans="1:13">', b"<row><c/>" + b"<f/>" * 4_000_000 + b'</row><row r="3">')
-    with pytest.raises(DeliveryRefused) as refused:
-        books()["xlsx"].read(bomb)
-    assert "bomb" == refused.value.code
+from tests.fuzz.workbooks import SHEET, TEXTS, said, workbook
 
 
 @pytest.mark.parametrize(("at", "number"), [(4, 1), (6, 1), (8, 0), (10, 0), (12, 0)])
@@ -223,17 +39,6 @@ def test_what_stands_before_a_workbook_is_not_read(parser: str) -> None:
     archives it is nothing."""
     (sound,) = books()[parser].sounds
     assert said(parser, sound) == said(parser, old_excel() + sound)
-
-
-def said(parser: str, content: bytes) -> object:
-    """What the rows of a workbook say; None where it is refused."""
-    try:
-        if parser == "worklist":
-            return sheets.read(content)
-        normal = normalise(content, LISTS["rural_revitalization"], part="part", scope="", business_date=DAY)
-        return normal.entries.rows()
-    except GatewayError:
-        return None
 
 
 def old_excel() -> bytes:

@@ -1,6 +1,7 @@
 """A site whose rows end after three months, and what it says in words that are the same at any site."""
 
-from collections.abc import Iterator, Sequence
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -141,3 +142,33 @@ def same(ends: Rig, keeps: Rig, after: str = "") -> None:
 
 def ended(rig: Rig) -> set[str]:
     return {row.name for row in rig.rows() if row.ended}
+
+
+def holders(rig: Rig) -> list[str]:
+    return sorted({record[0] for record in rig.records() if record[-1] == "civil_affairs" and record[5] > "2027"})
+
+
+def replaced(rows: pl.DataFrame, who: str, cells: Mapping[str, str | None]) -> pl.DataFrame:
+    """The rows, with these cells in that of one person (`psn_no`)."""
+    theirs = pl.col("psn_no") == who
+    told = {name: pl.lit(cell, pl.String) for name, cell in cells.items()}
+    return rows.with_columns(pl.when(theirs).then(cell).otherwise(name).alias(name) for name, cell in told.items())
+
+
+def enrol(
+    rig: Rig,
+    day: date,
+    *,
+    away: Sequence[str] = (),
+    renamed: Sequence[str] = (),
+    others: Mapping[str, Mapping[str, str]] | None = None,
+) -> None:
+    """The roster of that day: as it was at first, but for these people, some with `others` cells."""
+    first = (rig.peers.city / "platform_and_tax" / "roster.csv.gz").read_bytes()
+    rows = pl.read_csv(gzip.decompress(first), infer_schema=False)
+    other = pl.when(pl.col("psn_no").is_in(renamed)).then(pl.lit("令狐测试")).otherwise("psn_name")
+    rows = rows.filter(~pl.col("psn_no").is_in(away)).with_columns(other.alias("psn_name"))
+    for who, cells_of in (others or {}).items():
+        rows = replaced(rows, who, cells_of)
+    (rig.peers.workdir / "platform" / "roster.csv.gz").write_bytes(gzip.compress(rows.write_csv().encode()))
+    visit(rig, day)

@@ -1,12 +1,10 @@
 """Rows of lists of people that were replaced long ago end, and no flag of anybody changes by it, then or later."""
 
-import gzip
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
-from types import MappingProxyType
 
 import polars as pl
 import pytest
@@ -17,16 +15,14 @@ from gateway.acts import cases, keys, retention
 from gateway.acts.explain import explain
 from gateway.bootstrap import open_site
 from gateway.errors import NotAllowed
-from gateway.model.verdicts import Verdict
 from gateway.pipeline.certificates import certified
 from gateway.settings import FILE
-from gateway.store import decisions, people, rosters
+from gateway.store import people, rosters
 from gateway.store import tables as t
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.destroyed import ROWS
 from tests.acts.lived import ask, here
 from tests.conftest import NewDatabase, on_the_other_if_long
-from tests.normalise.lists import number as composed
 from tests.pipeline import forge
 from tests.pipeline.digests import reopened
 from tests.pipeline.dying import dies_after
@@ -40,16 +36,17 @@ from tests.pipeline.ending import (
     due,
     end,
     ended,
+    enrol,
+    holders,
     live,
     lived,
     periods,
     same,
     settle,
     told,
-    visit,
 )
 from tests.pipeline.months import first_of, write_months
-from tests.pipeline.rig import Rig, flagged, later, open_rig
+from tests.pipeline.rig import Rig, later, open_rig
 
 SPAWN = get_context("spawn")
 
@@ -109,36 +106,6 @@ def _back(rig: Rig) -> None:
     enrol(rig, first_of(7))
 
 
-def holders(rig: Rig) -> list[str]:
-    return sorted({record[0] for record in rig.records() if record[-1] == "civil_affairs" and record[5] > "2027"})
-
-
-def replaced(rows: pl.DataFrame, who: str, cells: Mapping[str, str | None]) -> pl.DataFrame:
-    """The rows, with these cells in that of one person (`psn_no`)."""
-    theirs = pl.col("psn_no") == who
-    told = {name: pl.lit(cell, pl.String) for name, cell in cells.items()}
-    return rows.with_columns(pl.when(theirs).then(cell).otherwise(name).alias(name) for name, cell in told.items())
-
-
-def enrol(
-    rig: Rig,
-    day: date,
-    *,
-    away: Sequence[str] = (),
-    renamed: Sequence[str] = (),
-    others: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-) -> None:
-    """The roster of that day: as it was at first, but for these people, some with `others` cells."""
-    first = (rig.peers.city / "platform_and_tax" / "roster.csv.gz").read_bytes()
-    rows = pl.read_csv(gzip.decompress(first), infer_schema=False)
-    other = pl.when(pl.col("psn_no").is_in(renamed)).then(pl.lit("令狐测试")).otherwise("psn_name")
-    rows = rows.filter(~pl.col("psn_no").is_in(away)).with_columns(other.alias("psn_name"))
-    for who, cells_of in others.items():
-        rows = replaced(rows, who, cells_of)
-    (rig.peers.workdir / "platform" / "roster.csv.gz").write_bytes(gzip.compress(rows.write_csv().encode()))
-    visit(rig, day)
-
-
 def _undone(rig: Rig) -> None:
     for case in decided(rig)[:2]:
         cases.undo(rig.site, case, note="看错了", actor="second-clerk", day=first_of(6))
@@ -182,79 +149,6 @@ def test_no_flag_changes_when_rows_end(
             same(ends, keeps, step.__name__)
         assert before != told(ends)
         assert names == ended(ends)
-
-
-def insured(rig: Rig, civil_csv: bytes) -> pl.DataFrame:
-    """A dozen rows of a list whose number and name the roster has once, with their `psn_no`."""
-    roster = pl.read_csv(
-        gzip.decompress((rig.peers.city / "platform_and_tax" / "roster.csv.gz").read_bytes()), infer_schema=False
-    )
-    alive = roster.filter(pl.col("surv_stas") == "1").unique("certno").select("certno", "psn_name", "psn_no")
-    plain = pl.col(forge.NUMBER).is_unique() & pl.col("姓名").str.contains(r"^[\u4e00-\u9fff]{2,3}$")
-    allowed = pl.col("保障类别").is_in(["A", "B", "C"]) & (pl.col("救助类别") == "低保对象")
-    allowed = allowed & pl.col("停止日期").is_null()
-    rows = forge.table(civil_csv).filter(plain & allowed & ~pl.col(forge.NUMBER).str.ends_with("000"))
-    theirs = ["certno", "psn_name"]
-    return rows.join(alive, left_on=[forge.NUMBER, "姓名"], right_on=theirs, maintain_order="left").head(12)
-
-
-def test_who_comes_back_lets_nobody_go(civil_rig: Rig, civil_csv: bytes) -> None:
-    """Somebody waits for a damaged row. Above it stands somebody who was off the roster on the night on which rows end:
-    that row is one in doubt then, and no longer once they are back; who waited for the other waits on."""
-    rows = insured(civil_rig, civil_csv)
-    away, waits = rows["psn_no"][0], rows["psn_no"][3]
-    number = rows[forge.NUMBER][3]
-    damage = {
-        "姓名": "欧阳", "出生日期": None, "性别": None, "救助证号": None, "户主身份证号": None,
-        forge.NUMBER: f"{number[0]}.{number[1:15]}E+17",
-    }  # fmt: skip
-    damaged = replaced(rows, waits, damage)
-    for day, listed in ((1, rows), (2, damaged), (3, damaged)):
-        content = forge.csv_of(listed.drop("psn_no"))
-        forge.civil(day, content, day=date(2026, 11, day)).put(civil_rig.outbox)
-        civil_rig.run(day)
-    enrol(civil_rig, date(2026, 11, 4), away=[away])
-    assert end(civil_rig)
-    assert {"MZ_451000_20261101_F_0001", "MZ_451000_20261102_F_0002"} == ended(civil_rig)
-    enrol(civil_rig, date(2026, 11, 5))
-    settle(civil_rig, date(2026, 11, 6), anew=True)
-    assert flagged(civil_rig, waits)
-    assert flagged(civil_rig, away)
-
-
-def test_who_may_be_meant_by_any_of_those_away_waits_for_all(civil_rig: Rig, civil_csv: bytes) -> None:
-    """Of two who are off the roster on the night on which rows end, the second has the name and the birth date of
-    somebody who left the list: that one waits while the second is away, though the first is back."""
-    rows = insured(civil_rig, civil_csv)
-    first, second, waits = rows["psn_no"][0], rows["psn_no"][1], rows["psn_no"][3]
-    number = rows[forge.NUMBER][3]
-    # The next but one who was born there on that day, of the same sex.
-    twin = composed(f"{number[:14]}{(int(number[14:17]) + 2) % 1000:03}")
-    as_twin = {"psn_name": rows["姓名"][3], "certno": twin, "brdy": f"{number[6:10]}-{number[10:12]}-{number[12:14]}"}
-    listed_as = {"姓名": rows["姓名"][3], forge.NUMBER: twin, "出生日期": None, "性别": None, "户主身份证号": None}
-    damage = {
-        "姓名": "欧阳", "出生日期": None, "性别": None, "救助证号": None, "户主身份证号": None,
-        forge.NUMBER: f"{number[0]}.{number[1:15]}E+17",
-    }  # fmt: skip
-    rows = replaced(rows, second, listed_as)
-    hurt = replaced(rows, waits, damage)
-    twins = {second: as_twin}
-    enrol(civil_rig, date(2026, 11, 1), others=twins)
-    for day, listed in ((1, rows), (2, hurt), (3, hurt)):
-        forge.civil(day, forge.csv_of(listed.drop("psn_no")), day=date(2026, 11, day)).put(civil_rig.outbox)
-        civil_rig.run(day)
-    assert flagged(civil_rig, second)
-    enrol(civil_rig, date(2026, 11, 4), others=twins, away=[first, second])
-    with civil_rig.site.ledger.begin() as tx:
-        opened = decisions.cases(tx, instance="civil_affairs", limit=None)
-    (case,) = [one for one in opened if one["code"] == "number_damaged"]
-    cases.decide(civil_rig.site, case["id"], Verdict.NOBODY, note="电话核实", actor="clerk", day=date(2026, 11, 4))
-    assert end(civil_rig)
-    for day, away, still in ((5, [second], True), (6, [], False)):
-        enrol(civil_rig, date(2026, 11, day), others=twins, away=away)
-        settle(civil_rig, date(2026, 11, day), anew=True)
-        assert still == flagged(civil_rig, waits)
-        assert flagged(civil_rig, first)
 
 
 def cells(rig: Rig, files: set[str]) -> set[str]:
