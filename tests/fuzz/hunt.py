@@ -13,8 +13,8 @@ from tests.fuzz.parsers import Parser
 
 #: Seconds for one input.
 LONGEST = 2.0
-#: MiB that an input of this size may unpack to, by the parsers' own bounds: 500 times 64 KiB. Never is twice of it
-#: taken.
+#: MiB that an input of this size may unpack to, by the parsers' own bounds: a packed export most of all. Never is twice
+#: of it taken.
 BOUND = 32.0
 
 
