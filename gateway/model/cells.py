@@ -1,7 +1,7 @@
 """Where the cells of a spreadsheet's part lie, as its reader counts them: by what they say, or behind the one before.
 
-Takes a part's XML; calls `element` for each element, and `place` for each row and each cell. Who is interested says
-there what it thinks of them, by raising.
+Takes a part's XML; calls `element` for each element, and `place` for each cell that has something in it: the others its
+reader forgets. Who is interested says there what it thinks of them, by raising.
 """
 
 import re
@@ -20,8 +20,10 @@ class Cells:
     def __init__(self) -> None:
         #: The row that is read, and the column of its last cell; from 1.
         self._row, self._column = 1, 0
+        #: Row, column and depth of the last cell, while nothing was found in it.
+        self._empty: tuple[int, int, int] | None = None
         #: Elements so far; and those that are open.
-        self.elements = self.depth = 0
+        self.elements = self._depth = 0
 
     def walk(self, part: bytes) -> None:
         """Raises ExpatError, ValueError, and what the calls raise."""
@@ -35,20 +37,24 @@ class Cells:
         """An element's name without its prefix, and what it says."""
 
     def place(self, row: int, column: int) -> None:
-        """A cell's place; that of a row is its column 0."""
+        """A filled cell's place."""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
-        self.depth += 1
-        if self.depth > _DEPTH:
+        self._depth += 1
+        if self._depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")
         kind, said = name.rpartition(":")[2] if ":" in name else name, attributes.get("r")
         self.element(kind, attributes)
+        if self._empty:
+            row, column, depth = self._empty
+            self._empty = None
+            if self._depth > depth:
+                self.place(row, column)
         if kind == "sheetData":  # its reader counts from here
             self._row, self._column = 1, 0
         elif kind == "row":
             self._row = int(said) if said else self._row
-            self.place(self._row, 0)
         elif kind == "c":
             row, self._column = self._row, self._column + 1
             if said:
@@ -57,10 +63,10 @@ class Cells:
                     raise expat.ExpatError("a cell's place is none")
                 # It leaves the row that is read as it is.
                 row, self._column = int(found[2]), _column(found[1][:4]) or self._column
-            self.place(row, self._column)
+            self._empty = row, self._column, self._depth
 
     def _end(self, name: str) -> None:
-        self.depth -= 1
+        self._depth -= 1
         if name.endswith("row") and name.rpartition(":")[2] == "row":
             self._row, self._column = self._row + 1, 0
 

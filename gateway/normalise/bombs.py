@@ -194,26 +194,20 @@ class _Far(Exception):
 
 
 class _Bounds(Cells):
-    """A sheet, element by element: raises `_Far` where a filled cell is where no list has any. An empty one its reader
-    forgets."""
+    """A sheet, element by element: raises `_Far` where a filled cell is where no list has any."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: Cells; the farthest row and column of a filled one; row, column and depth of the last one, while it is empty.
+        #: Cells; the farthest row and column of a filled one.
         self._cells = self._last = self._widest = 0
-        self._begun: tuple[int, int, int] | None = None
 
     def element(self, kind: str, _attributes: Mapping[str, str]) -> None:
-        if kind == "c":
-            self._cells += 1
-        elif self._begun and self.depth > self._begun[2]:
-            self._last, self._widest = max(self._last, self._begun[0]), max(self._widest, self._begun[1])
-            self._begun = None
+        self._cells += kind == "c"
         if self.elements > _FREE_ELEMENTS + _ELEMENTS * self._cells:
             raise _Far
 
     def place(self, row: int, column: int) -> None:
-        self._begun = (row, column, self.depth) if column else None
+        self._last, self._widest = max(self._last, row), max(self._widest, column)
 
     def walk(self, part: bytes) -> None:
         super().walk(part)

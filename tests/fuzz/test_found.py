@@ -82,7 +82,7 @@ def test_an_old_excel_file_is_one() -> None:
     [
         (b'r="A2"', b'r="A20001"'),
         (b'r="A2"', b'r="XFD2"'),
-        (b"</sheetData>", (b"<row>" + b"<c/>" * 200) * 2 + b"</row>" * 2 + b"</sheetData>"),
+        (b"</sheetData>", (b"<row>" + b"<c/>" * 200) * 2 + b"<c><v>1</v></c>" + b"</row>" * 2 + b"</sheetData>"),
     ],
 )
 def test_a_worklist_with_a_cell_far_away_is_refused(old: bytes, new: bytes) -> None:

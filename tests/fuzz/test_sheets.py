@@ -130,15 +130,18 @@ def test_what_is_past_a_number_is_found_to_the_unit(most: int) -> None:
     assert [number > most for number in some] == [pattern.fullmatch(str(number)) is not None for number in some]
 
 
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
 @pytest.mark.parametrize(("old", "new"), [
     (b'<row r="1"', b"<row r='1048576'"),
+    (b"</sheetData>", b'<row r="1048576"><c r="XFD1048576" s="1"/></row></sheetData>'),
     (b"<sheetData>", b"<sheetData><row" + b" " * 9000 + b"r='20001'/>"),
     (b"</sheetData>", b'<row r="1048575"/><row r="1048576" hidden="1"/></sheetData>'),
 ])  # fmt: skip
-def test_a_row_far_away_without_a_cell_is_nothing(old: bytes, new: bytes) -> None:
-    """Programs write such rows for their height or colour; a cell's own place goes before its row's."""
-    (sound,) = books()["xlsx"].sounds
-    assert said("xlsx", sound) == said("xlsx", workbook(SHEET, old, new))
+def test_what_is_empty_may_be_far_away(old: bytes, new: bytes, parser: str) -> None:
+    """Programs write such rows and cells for their height or colour; a cell's own place goes before its row's."""
+    (sound,) = books()[parser].sounds
+    assert said(parser, sound)
+    assert said(parser, sound) == said(parser, workbook(SHEET, old, new, parser=parser))
 
 
 def test_a_long_place_is_not_kept() -> None:
