@@ -18,16 +18,18 @@ class Cells:
     """One part, once. A column begins anew where a row ends, not where one begins: rows may lie within rows."""
 
     def __init__(self) -> None:
-        #: The row that is read, and the column of its last cell; from 1.
-        self._row, self._column = 1, 0
+        #: The row that is read, and the column of its last cell; from 1, where the first sheet begins.
+        self._row, self._column, self._begun = 1, 0, False
         #: Row, column and depth of the last cell, while nothing was found in it.
         self._empty: tuple[int, int, int] | None = None
         #: Elements so far; and those that are open.
         self.elements = self._depth = 0
 
     def walk(self, part: bytes) -> None:
-        """Raises ExpatError, ValueError, and what the calls raise."""
-        parser = expat.ParserCreate()
+        """Raises ExpatError, ValueError, and what the calls raise. Whoever reads the part knows one encoding only."""
+        if b"\0" in part:
+            raise expat.ExpatError("no UTF-8")
+        parser = expat.ParserCreate("UTF-8")
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._doctype
@@ -44,15 +46,15 @@ class Cells:
         self._depth += 1
         if self._depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")
-        kind, said = name.rpartition(":")[2] if ":" in name else name, attributes.get("r")
+        kind, said = name.partition(":")[2] if ":" in name else name, attributes.get("r")
         self.element(kind, attributes)
         if self._empty:
             row, column, depth = self._empty
             self._empty = None
             if self._depth > depth:
                 self.place(row, column)
-        if kind == "sheetData":  # its reader counts from here
-            self._row, self._column = 1, 0
+        if kind == "sheetData" and not self._begun:  # its reader counts from here
+            self._row, self._column, self._begun = 1, 0, True
         elif kind == "row":
             self._row = int(said) if said else self._row
         elif kind == "c":
@@ -67,7 +69,7 @@ class Cells:
 
     def _end(self, name: str) -> None:
         self._depth -= 1
-        if name.endswith("row") and name.rpartition(":")[2] == "row":
+        if name.endswith("row") and (name == "row" or name.partition(":")[2] == "row"):
             self._row, self._column = self._row + 1, 0
 
     def _doctype(self, *_what: object) -> None:

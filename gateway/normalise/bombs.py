@@ -23,51 +23,51 @@ from gateway.words import _
 
 #: Uncompressed bytes of one workbook, which are in memory once, and those of one part once more; the largest county's
 #: has about 60 MB.
-WORKBOOK_LIMIT = 512 * 1024**2
+WORKBOOK_LIMIT = 256 * 1024**2
 #: Ratio of uncompressed to compressed bytes past which a workbook is a bomb; with the same name in every cell it is 30.
 RATIO_LIMIT = 100
-#: Texts that a workbook may say that it has; a county's has some hundred thousand. Elements of a part without cells.
-MOST_TEXTS, _MOST_ELEMENTS = 20_000_000, 10_000_000
-#: Cells, filled or not, and merged ranges of one sheet; a county's list of 60 000 rows has a million cells or two.
+#: Filled cells and merged ranges of one sheet; a county's list of 60 000 rows has a million cells or two.
 _MOST_CELLS, _MOST_MERGED = 5_000_000, 500_000
-#: Elements of a sheet that is looked at one by one: so many, and so many for each cell.
-_FREE_ELEMENTS, _ELEMENTS = 1_000_000, 4
-#: Places up to the last row and column: so many, as 60 000 rows to Z have, or so many for each cell.
+#: Bytes of the texts that all cells of a sheet share: its reader copies them.
+_MOST_COPIED = 256 * 1024**2
+#: Texts that a workbook may say that it has; a county's has some hundred thousand.
+_MOST_TEXTS = 20_000_000
+#: Signs of elements, which begin or end there, in a sheet; in the part with the texts; and in any other.
+_MOST_SIGNS, _MOST_OF_TEXTS, _MOST_OF_OTHERS = 25_000_000, 6_000_000, 250_000
+#: Elements that are looked at one by one, in all parts: about a second for a million.
+_MOST_WALKED = 12_000_000
+#: Elements that may be open at once: its reader keeps up to 30 bytes of each.
+_MOST_OPEN = 250_000
+#: Places up to the last row and column: so many, as 60 000 rows to Z have, or so many for each filled cell.
 _FREE_PLACES, _PLACES = 2_000_000, 4
 #: A sheet's rows and columns: Excel's own limits.
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
-#: Elements that may be open at once: its reader keeps up to 30 bytes of each. Of a part with fewer in all none is
-#: counted.
-_MOST_OPEN = 250_000
+#: An element that begins or ends, as programs write them; none of their signs stands anywhere else then. Each cell says
+#: its place first: it may also be written otherwise, or not at all, and lies behind the one before it then.
+_CELL, _OTHER = 'c r="[A-Z]+[0-9]+"', "(?:[A-Zabd-z0-9][A-Za-z0-9]*|c[A-Za-z0-9]+)"
+_ELEMENT = (
+    f'<(?:/[^<>/" ]+|(?:[A-Za-z0-9]+:)?(?:{_CELL}|{_OTHER})' + r'(?: [A-Za-z0-9:._-]+="[^"<>]*")* ?/?)>'
+)
 #: A cell with something in it, past so many columns, or past so many rows.
 _FILLED = r'[<:]c r="(?:(?:%s)[0-9]+|[A-Z]+(?:%s))"(?:[^>]*[^/>])?>'
 _PAST = {26: "[A-Z]{2,}", 52: "[A-Z]{3,}|[B-Z][A-Z]", 104: "[A-Z]{3,}|[D-Z][A-Z]", 702: "[A-Z]{3,}"}
-#: Signs that a cell's place may be written otherwise, or that it has none and lies behind the one before it; that what
-#: looks like an element, or the end of one, stands in what an element says, or in a text.
-_PLACE_SIGN = r"""[<:]c(?:[>/\t\n\r\x0c]| [^r]| r[^=]| r=[^"]| r="(?:[0-9]|[A-Z]*[^A-Z0-9]|[A-Z]+[0-9]+[^0-9"]))"""
-_VALUE_SIGN, _TEXT_SIGN = r"""=\s*(?:"[^"<>]*|'[^'<>]*)[<>]""", ">[^<]*>"
-#: Bytes that are looked at at once.
-_PIECE = 1 << 19
+#: A cell's text, by its number.
+_NUMBERED = "<(?:[A-Za-z0-9]+:)?v>[0-9]+<"
+#: Bytes that are looked at at once; and so many without any element are no list's.
+_PIECE, _NO_PIECE = 1 << 19, 4 << 20
 #: How an element begins, before its name.
-_PREFIX = re.compile(rb"<(?:\w+:)?")
-#: What is no element, in which the same signs may stand.
-_NO_ELEMENTS = (b"<!", b"<?")
+_PREFIX = re.compile(rb"<(?:[A-Za-z0-9]+:)?")
 #: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
+_TEXT_ENDS = re.compile(rb"</(?:[A-Za-z0-9]+:)?si\s*>")
 
 
 def checked_workbook(content: bytes, part: str) -> tuple[io.BytesIO, bool]:
-    """The workbook, as an archive of what was looked at and nothing else, and whether a sheet is not in it that does
+    """The workbook, as an archive of what was looked at and nothing else, and whether a part is not in it that does
     not keep its bounds: another one may be the list. Raises DeliveryRefused: bomb, unreadable."""
-    step, without = _("请来源单位重新导出 xlsx"), []
-
-    def look(name: str, content: bytes) -> bool:
-        if _keeps_its_bounds(content):
-            return True
-        without.append(name)
-        return False
-
+    step = _("请来源单位重新导出 xlsx")
+    looked = _Looked()
     try:
         with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             size = sum(info.file_size for info in book.infolist())
@@ -75,13 +75,16 @@ def checked_workbook(content: bytes, part: str) -> tuple[io.BytesIO, bool]:
                 raise bomb(part)
             if is_other_book(book.namelist()):
                 raise _refused("unreadable", _("文件不是 xlsx 工作簿"), part, step)
-            return stored(book, look), bool(without)
+            stream = stored(book, looked.at)
+        if looked.copies_too_much(stream):
+            raise bomb(part)
     except (zipfile.LargeZipFile, _Far):
         raise bomb(part) from None
     except BROKEN as fault:
         raise _refused("unreadable", _("工作簿无法打开"), part, step) from fault
     except expat.ExpatError as fault:
         raise _refused("unreadable", _("工作簿已损坏"), part, step) from fault
+    return stream, looked.without
 
 
 def bomb(part: str) -> DeliveryRefused:
@@ -93,56 +96,133 @@ def _refused(code: str, what: str, part: str, next_step: str) -> DeliveryRefused
     return DeliveryRefused(what, where=part, next_step=next_step, code=code)
 
 
-def _keeps_its_bounds(content: bytes) -> bool:
-    """Whether a sheet has no cell far away, and not too many. Raises `_Far` where another part has, or says that it
-    has, more than any list, ExpatError and ValueError for one that is damaged."""
-    if any(int(count) > MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
-        raise _Far
-    name, elements = content.find(b"sheetData"), content.count(b"<")
-    if name < 0:
-        if elements > _MOST_ELEMENTS:
+class _Looked:
+    """What was seen of a workbook's parts, one by one."""
+
+    def __init__(self) -> None:
+        #: Whether a part was left out.
+        self.without = False
+        self._walked = 0
+        #: Bytes of each of the texts.
+        self._texts: list[int] = []
+        #: By the sheet's name, cells that share a text with others, and whether they are no more than that at most.
+        self._sharing: dict[str, tuple[int, bool]] = {}
+
+    def at(self, name: str, content: bytes) -> bool:
+        """Whether a part keeps its bounds; one that does not is missed by whoever needs it. Raises `_Far` for texts
+        without end, ExpatError and ValueError where a part is damaged."""
+        signs = content.count(b"<")
+        if b"sheetData" in content:
+            kept = signs <= _MOST_SIGNS and self._sheet(name, content, signs)
+        elif _TEXTS.search(content):
+            kept = self._are_texts(content, signs)
+        else:
+            kept = signs <= _MOST_OF_OTHERS
+        self.without |= not kept
+        return kept
+
+    def copies_too_much(self, stream: io.BytesIO) -> bool:
+        """Whether cells that share long texts come to more than any list."""
+        longest = max(self._texts, default=0)
+        for name, (sharing, at_most) in self._sharing.items():
+            if longest * sharing <= _MOST_COPIED:
+                continue
+            with zipfile.ZipFile(stream) as book:
+                sheet = book.read(name)
+            found, copied = self._copied(sheet)
+            if found < (sheet.count(b't="s"') if at_most else sharing) or copied > _MOST_COPIED:
+                return True
+        stream.seek(0)
+        return False
+
+    def _copied(self, sheet: bytes) -> tuple[int, int]:
+        """Cells with the number of a text, and the bytes of these texts in all; none where that cannot be seen."""
+        found = copied = 0
+        if _has_others(sheet, sheet.find(b"<", 1)):
+            return found, copied
+        texts = pl.Series(self._texts, dtype=pl.Int64)
+        for start, end in _pieces(sheet, 0):
+            text = pl.Series([sheet[start:end]], dtype=pl.Binary).cast(pl.String)
+            numbers = text.str.extract_all(_NUMBERED).explode().str.extract("([0-9]+)<").cast(pl.Int64, strict=False)
+            found += numbers.drop_nulls().len()
+            copied += int(texts.gather(numbers.filter(numbers < len(texts)).drop_nulls()).sum())
+        return found, copied
+
+    def _are_texts(self, content: bytes, signs: int) -> bool:
+        declared = (int(count) for table in _TEXTS.findall(content) for count in _COUNT.findall(table))
+        if signs > _MOST_OF_TEXTS or any(count > _MOST_TEXTS for count in declared):
             raise _Far
-        if elements > _MOST_OPEN and _is_odd(content, content.find(b"<", 1)):  # behind its declaration
-            Cells().walk(content)
+        begin = content.find(b"<", 1)  # behind its declaration
+        if not _is_plain(content, begin, signs):
+            self._walk(_Walk(), content)
+        texts = [content] if _has_others(content, begin) else _TEXT_ENDS.split(content)
+        self._texts = [len(text) for text in texts]
         return True
-    # What stands above the cells is often written otherwise.
-    begin = max(content.rfind(b"<", 0, name), 0)
-    prefix = content[begin:name]
-    cells = content.count(prefix + b"c r=", begin)
-    if cells > _MOST_CELLS or content.count(b"mergeCell", begin) > _MOST_MERGED:
-        return False
-    plain = _PREFIX.fullmatch(prefix) and not _is_odd(content, begin, _PLACE_SIGN)
-    if plain and any(not _has(content, begin, far) for far in _far(cells)):
-        return True
-    try:
-        _Bounds().walk(content)
-    except _Far:
-        return False
-    return True
 
-
-def _is_odd(content: bytes, begin: int, *signs: str) -> bool:
-    """Whether the bytes do not show at once what is an element, or that few are open, or have one of the signs."""
-    if any(content.find(sign[1:], begin) >= 0 and content.find(sign, begin) >= 0 for sign in _NO_ELEMENTS):
-        return True
-    if content.count(b"<") <= _MOST_OPEN:
-        return _has(content, begin, _VALUE_SIGN, *signs)
-    # Every element ends before the next one begins, and nothing else looks like an end.
-    apart = content.count(b"<", begin) == content.count(b">", begin) and not _has(content, begin, _TEXT_SIGN)
-    return not apart or _may_be_deep(content, begin) or _has(content, begin, _VALUE_SIGN, *signs)
-
-
-def _has(content: bytes, begin: int, *signs: str) -> bool:
-    """Whether any of the signs is in it from there on, or it is no UTF-8."""
-    for start, end in _pieces(content, begin):
+    def _sheet(self, name: str, content: bytes, signs: int) -> bool:
+        at = content.find(b"sheetData")
+        begin = max(content.rfind(b"<", 0, at), 0)  # what stands above the cells is often written otherwise
+        prefix = content[begin:at]
+        if content.count(b"mergeCell") > _MOST_MERGED:
+            return False
+        if _PREFIX.fullmatch(prefix) and _is_plain(content, begin, signs):
+            # A filled one takes three signs at least; most sheets have no cell that is far for any.
+            few = signs <= 3 * _MOST_CELLS
+            if few and not _has(content, begin, next(_far(0))):
+                self._sharing[name] = signs // 3, True
+                return True
+            end = content.find(b"sheetData", at + 1)
+            filled = sum(content.count(prefix + value, begin, end) for value in (b"v>", b"is>"))
+            if filled > _MOST_CELLS:
+                return False
+            if any(not _has(content, begin, far) for far in _far(filled)):
+                self._sharing[name] = signs // 3, True
+                return True
+        bounds = _Bounds()
         try:
-            # Polars is several times as fast as `re`, and works beside other threads.
-            text = pl.Series([content[start:end]], dtype=pl.Binary).cast(pl.String)
-        except pl.exceptions.ComputeError:
-            return True
-        if any(text.str.contains(sign).item() for sign in signs):
-            return True
-    return False
+            self._walk(bounds, content)
+        except _Far:
+            return False
+        self._sharing[name] = bounds.sharing, False
+        return True
+
+    def _walk(self, walk: "_Walk", content: bytes) -> None:
+        walk.most = _MOST_WALKED - self._walked
+        try:
+            walk.walk(content)
+        finally:
+            self._walked += walk.elements
+
+
+def _has_others(content: bytes, begin: int) -> bool:
+    """Whether there is from there on what is no element and no text: comments, and what else may hide either."""
+    return any(content.find(sign[1:], begin) >= 0 and content.find(sign, begin) >= 0 for sign in (b"<!", b"<?"))
+
+
+def _is_plain(content: bytes, begin: int, signs: int) -> bool:
+    """Whether from there on the bytes show at once what is an element, and that few are open."""
+    if begin < 0 or content.find(b"\0") >= 0 or any(end - start > _NO_PIECE for start, end in _pieces(content, begin)):
+        return False
+    elements = sum(_counted(content[start : end - 1], _ELEMENT) for start, end in _pieces(content, begin))
+    if not elements == content.count(b"<", begin) == content.count(b">", begin):
+        return False
+    return signs <= _MOST_OPEN or not _is_deep(content, begin)
+
+
+def _counted(piece: bytes, sign: str) -> int:
+    """How often the sign is in it: never, where it is no UTF-8."""
+    # Polars is several times as fast as `re`, and works beside other threads.
+    try:
+        text = pl.Series([piece], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return 0
+    return int(text.str.count_matches(sign).item())
+
+
+def _has(content: bytes, begin: int, sign: str) -> bool:
+    """Whether the sign is in plain content from there on."""
+    pieces = (pl.Series([content[start:end]], dtype=pl.Binary) for start, end in _pieces(content, begin))
+    return any(piece.cast(pl.String).str.contains(sign).item() for piece in pieces)
 
 
 def _pieces(content: bytes, begin: int) -> Iterator[tuple[int, int]]:
@@ -154,27 +234,27 @@ def _pieces(content: bytes, begin: int) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-def _may_be_deep(content: bytes, begin: int) -> bool:
-    """Whether more elements may be open at once than `_MOST_OPEN`, where no sign stands in what is none."""
+def _is_deep(content: bytes, begin: int) -> bool:
+    """Whether more elements may be open at once than `_MOST_OPEN`, in plain content."""
     deep = content.count(b"<", 0, begin)
     for start, end in _pieces(content, begin):
         if deep > _MOST_OPEN:
             break
         begun, ended = content.count(b"<", start, end - 1), content.count(b"</", start, end)
-        deep = max(deep + begun - 2 * ended - content.count(b"/>", start, end), 0)
+        deep += begun - 2 * ended - content.count(b"/>", start, end)
     return deep > _MOST_OPEN
 
 
-def _far(cells: int) -> Iterator[str]:
-    """Patterns of filled cells that are far away in a sheet of so many cells. Where the cells of one are not in it, it
-    keeps its bounds."""
+def _far(filled: int) -> Iterator[str]:
+    """Patterns of filled cells that are far away in a sheet of so many. Where the cells of one are not in it, it keeps
+    its bounds."""
     for width, past in _PAST.items():
-        yield _FILLED % (past, _past(min(_places(cells) // width, _MOST_ROWS)))
+        yield _FILLED % (past, _past(min(_places(filled) // width, _MOST_ROWS)))
 
 
-def _places(cells: int) -> int:
-    """Places up to the last row and column, where so many have a cell."""
-    return max(_FREE_PLACES, _PLACES * cells)
+def _places(filled: int) -> int:
+    """Places up to the last row and column, where so many are filled."""
+    return max(_FREE_PLACES, _PLACES * filled)
 
 
 def _past(most: int) -> str:
@@ -193,24 +273,37 @@ class _Far(Exception):
     """A cell is where no list has any, or a part has, or promises, more than any list."""
 
 
-class _Bounds(Cells):
-    """A sheet, element by element: raises `_Far` where a filled cell is where no list has any."""
+class _Walk(Cells):
+    """A part, element by element: raises `_Far` where there are more than `most`."""
+
+    most = _MOST_WALKED
+
+    def element(self, _kind: str, _attributes: Mapping[str, str]) -> None:
+        if self.elements > self.most:
+            raise _Far
+
+
+class _Bounds(_Walk):
+    """A sheet: raises `_Far` where a filled cell is where no list has any."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: Cells; the farthest row and column of a filled one.
-        self._cells = self._last = self._widest = 0
+        #: Cells that share a text with others.
+        self.sharing = 0
+        #: Filled cells; the farthest row and column of one.
+        self._filled = self._last = self._widest = 0
 
-    def element(self, kind: str, _attributes: Mapping[str, str]) -> None:
-        self._cells += kind == "c"
-        if self.elements > _FREE_ELEMENTS + _ELEMENTS * self._cells:
-            raise _Far
+    def element(self, kind: str, attributes: Mapping[str, str]) -> None:
+        super().element(kind, attributes)
+        self.sharing += kind == "c" and attributes.get("t") == "s"
 
     def place(self, row: int, column: int) -> None:
+        self._filled += 1
         self._last, self._widest = max(self._last, row), max(self._widest, column)
 
     def walk(self, part: bytes) -> None:
         super().walk(part)
         places = self._last * self._widest
-        if self._last > _MOST_ROWS or self._widest > _MOST_COLUMNS or places > _places(self._cells):
+        far = self._last > _MOST_ROWS or self._widest > _MOST_COLUMNS or places > _places(self._filled)
+        if far or self._filled > _MOST_CELLS:
             raise _Far

@@ -235,16 +235,19 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     checked, without = checked_workbook(content, part)
     try:
-        book = calamine.CalamineWorkbook.from_filelike(checked)
-        if mapping.sheet not in book.sheet_names:
-            what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
-            raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
-        sheet = book.get_sheet_by_name(mapping.sheet)
-        rows = sheet.iter_rows()
-    except calamine.CalamineError as fault:
+        return _sheet(calamine.CalamineWorkbook.from_filelike(checked), mapping, part)
+    except (calamine.CalamineError, OverflowError) as fault:  # the latter: a number whose format makes a time of it
         if without:
             raise bomb(part) from None
         raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
+
+
+def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> RawTable:
+    if mapping.sheet not in book.sheet_names:
+        what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
+        raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
+    sheet = book.get_sheet_by_name(mapping.sheet)
+    rows = sheet.iter_rows()
     top = list(islice(rows, HEADER_WITHIN))
     at = _header_row(top, mapping, part)
     found, unclaimed = _claims(top[at], mapping, part)

@@ -4,15 +4,18 @@ import io
 import re
 import tracemalloc
 import zipfile
+from typing import ClassVar
+from xml.parsers.expat import ExpatError
 
 import pytest
 
 from gateway.errors import DeliveryRefused
-from gateway.normalise.bombs import _past, checked_workbook
+from gateway.model.cells import Cells
+from gateway.normalise.bombs import _Far, _past, _Walk, checked_workbook
 from tests.fuzz.bounds import taken
 from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import books
-from tests.fuzz.workbooks import SHEET, TEXTS, last, padded, said, workbook
+from tests.fuzz.workbooks import SHEET, TEXTS, last, padded, replaced, said, workbook
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
@@ -40,6 +43,12 @@ from tests.fuzz.workbooks import SHEET, TEXTS, last, padded, said, workbook
         (b"</sheetData>", b'<row r="99999"><c r="Z99999" s="/>"><v>1</v></c></row></sheetData>'),
         (b"</sheetData>", b'<row r="99999"><c r="Z99999"></c><c r="AZ99999"><v>1</v></c></row></sheetData>'),
         (b"</sheetData>", last("Axfd999")),
+        # Its reader counts from the first sheet on, and takes a name from its first colon on: the end of the process.
+        (
+            b"</sheetData>",
+            b'<row r="99999"><c r="XFC1"/><sheetData><c><v>1</v></c></sheetData></row></sheetData>',
+        ),
+        (b"</sheetData>", b'<row r="999999"><c r="CZ1"/><a:b:row r="1"/><c><v>1</v></c></row></sheetData>'),
         # A column counts on where a row lies within another: 8.6 GB, and the end of the process.
         (b"</sheetData>", (b"<row>" + b"<c/>" * 9000) * 2 + b"<c><v>1</v></c>" + b"</row>" * 2 + b"</sheetData>"),
         # A row counts on from the row before, whatever a cell between says: 3.4 GB.
@@ -63,7 +72,9 @@ def test_a_cell_far_away_is_refused(old: bytes, new: bytes, large: bool) -> None
 
 
 @pytest.mark.parametrize(
-    "oddly", [b' s="1"r="A20001"', b' s="1"\x0cr="A20001"', b" r=A20001", b' r="A3" s="\xff"'], ids=ascii
+    "oddly",
+    [b' s="1"r="A20001"', b' s="1"\x0cr="A20001"', b" r=A20001", b' r="A3" s="\xff"', b' r="Z99999" a"/>"=""'],
+    ids=ascii,
 )
 def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
     """Whatever the reader would make of it, a large sheet that is neither as programs write it nor XML is damaged."""
@@ -105,22 +116,78 @@ def test_elements_that_stay_open_are_no_list(part: str, piece: bytes) -> None:
     assert taken(looked_at).mib < 2 * BOUND
 
 
-@pytest.mark.parametrize(("begin", "piece", "most"), [
-    (b"<sst>", b"<si/>", 10_000_000),
-    (b"<sheetData/>", b'<c r="A1"/>', 5_000_000),
-    (b"<sheetData/>", b'<mergeCell ref="A1:A2"/>', 500_000),
+@pytest.mark.parametrize(("begin", "piece", "end", "most"), [
+    (b"<sst>", b"<si/>", b"</sst>", 6_000_000),
+    (b"<sheetData>", b'<c r="A1"><v>1</v></c>', b"</sheetData>", 5_000_000),
+    (b"<x><sheetData/>", b"<a/>", b"</x>", 25_000_000),
+    (b"<x><mergeCells>", b'<mergeCell ref="A1:A2"/>', b"</mergeCells><sheetData/></x>", 500_000),
+    (b"<sheets>", b"<sheet/>", b"</sheets>", 250_000),
 ])  # fmt: skip
-def test_more_than_any_list_has_is_refused(begin: bytes, piece: bytes, most: int) -> None:
+def test_more_than_any_list_has_is_refused(begin: bytes, piece: bytes, end: bytes, most: int) -> None:
     """Texts, cells and merged ranges that are there take memory as those do that are only promised."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as book:
-        book.writestr("xl/part.xml", begin + piece * (most + 1))
+        book.writestr("xl/part.xml", begin + piece * (most + 1) + end)
     try:
         _book, without = checked_workbook(memory.getvalue(), "a part")
     except DeliveryRefused as refused:
         assert ("bomb", b"<si/>") == (refused.code, piece)
     else:
         assert without
+
+
+def test_a_long_text_that_many_cells_share_is_refused() -> None:
+    """It is copied for each of them: eleven kilobytes took a gigabyte."""
+    text = b"<si><t>" + b"a" * 1_000_000 + b"</t></si></sst>"
+    cells = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>15</v></c></row>' % (row, row) for row in range(4, 604))
+    for more in (b"", b"<!-- -->"):
+        book = workbook(TEXTS, b"</sst>", text)
+        with pytest.raises(DeliveryRefused) as refused:
+            checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", cells + more + b"</sheetData>")), "a part")
+        assert "bomb" == refused.value.code
+
+
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_a_part_in_two_encodings_is_damaged(parser: str) -> None:
+    """What is Chinese to a parser of XML are cells to a reader that knows UTF-8 only."""
+    (sound,) = books()[parser].sounds
+    with zipfile.ZipFile(io.BytesIO(sound)) as book:
+        part = book.read(SHEET)
+    cells = part[part.index(b"<sheetData>") : part.index(b"</sheetData>")] + last("Z1048576")
+    both = "<a>".encode("utf-16-le") + cells + b" " * (len(cells) % 2) + "</a>".encode("utf-16-le")
+    assert said(parser, workbook(SHEET, part, both, parser=parser)) is None
+
+
+def test_an_encoding_that_a_part_claims_is_none() -> None:
+    """Its reader takes all for UTF-8."""
+
+    class Found(Cells):
+        places: ClassVar[list[tuple[int, int]]] = []
+
+        def place(self, row: int, column: int) -> None:
+            self.places.append((row, column))
+
+    Found().walk(b'<?xml version="1.0" encoding="iso-8859-1"?><sheetData><c r="B7"><v>\xe7\x94\xb2</v></c></sheetData>')
+    with pytest.raises(ExpatError):
+        Found().walk(b'<?xml version="1.0" encoding="iso-8859-1"?><sheetData><c r="C7"><v>\xe7</v></c></sheetData>')
+    assert (7, 2) in Found.places
+
+
+def test_a_part_that_nobody_reads_is_left_out() -> None:
+    """However many elements it has: what pivot tables remember, or drawings."""
+    (sound,) = books()["xlsx"].sounds
+    memory = io.BytesIO(padded(sound))
+    with zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/pivotCache/records.xml", b"<x>" + b"<a/>" * 250_000 + b"</x>")
+    assert said("xlsx", sound) == said("xlsx", memory.getvalue())
+
+
+def test_no_more_is_looked_at_than_in_some_seconds() -> None:
+    walk = _Walk()
+    walk.most = 10
+    walk.walk(b"<a>" + b"<b/>" * 9 + b"</a>")
+    with pytest.raises(_Far):
+        walk.walk(b"<a/>")
 
 
 @pytest.mark.parametrize("most", [1, 9, 26, 99, 100, 1048, 19230, 76923, 999_999, 1_048_576])

@@ -18,10 +18,18 @@ def workbook(
     member: str, old: bytes, new: bytes, *, large: bool = False, every: bool = False, parser: str = "xlsx"
 ) -> bytes:
     """The sound workbook, of which one member says something else, once or in `every` place."""
-    (sound,), memory = books()[parser].sounds, io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(sound)) as book, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
-        for name in book.namelist():
-            content = book.read(name)
+    (sound,) = books()[parser].sounds
+    return replaced(sound, member, old, new, large=large, every=every)
+
+
+def replaced(
+    book: bytes, member: str, old: bytes, new: bytes, *, large: bool = False, every: bool = False
+) -> bytes:
+    """A workbook, of which one member says something else."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as sound, zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as other:
+        for name in sound.namelist():
+            content = sound.read(name)
             if name == member:
                 assert old in content
                 content = content.replace(old, new, -1 if every else 1) + LARGE * large

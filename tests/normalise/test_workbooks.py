@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from datetime import date
 
 import pytest
 
@@ -91,3 +92,11 @@ def test_a_wide_sheet_of_a_whole_county_keeps_its_bounds(columns: int) -> None:
         book.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData>\n{rows}</sheetData></worksheet>")
     _book, without = checked_workbook(memory.getvalue(), "a part")
     assert not without
+
+
+def test_a_number_that_a_format_makes_a_time_of_is_told() -> None:
+    """A column of numbers that somebody formatted as hours: more than any day counts."""
+    book = workbook(rural_rows({"识别时间": date(2021, 3, 4)}))
+    hours = changed(book, "styles.xml", b'formatCode="yyyy-mm-dd"', b'formatCode="[h]:mm:ss"')
+    number = changed(hours, "sheet2.xml", b"<v>44259</v>", b"<v>45102219900307</v>")
+    assert "unreadable" == refusal(number, "rural_revitalization")
