@@ -238,15 +238,18 @@ class _Run:
 
     def _of_former_periods(self, said: Said, stop: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The stops of the latest period of an identity, and those that give a period of their own, over before the
-        latest one begins: of that they say nothing. Nor does what never gave an identity, and is older, in a delta:
-        whoever has such a certificate may hold a newer one, of which a full list would speak too."""
+        latest one begins: of that they say nothing. Nor does what never gave an identity, and is older: whoever has
+        such a certificate may hold a newer one, where no full list without doubts says otherwise."""
         newest = self.state.group_by(KEY).agg(begins=pl.col("first").max())
         stop = stop.join(newest, on=KEY, how="left", maintain_order="left")
         former = (pl.col("said_first") <= pl.col("stop")) & (pl.col("stop") < pl.col("begins"))
         none = pl.col("gives") == "none"
         former = former.fill_null(value=False) & ~none
-        if said.mode is Mode.DELTA:
-            stop = stop.filter(~(none & (pl.col("said_first") < pl.col("begins"))).fill_null(value=False))
+        older = stop.filter(none & (pl.col("said_first") < pl.col("begins")))
+        if said.mode is Mode.FULL and older.height:
+            people = older.select("scope", "person_key", left_out=pl.lit(value=True))
+            older = older.join(self._maybe_named(people, said.unresolved), on=["scope", "person_key"], how="semi")
+        stop = stop.join(older.select(KEY), on=KEY, how="anti", maintain_order="left")
         return stop.filter(~former).drop("begins"), stop.filter(former).drop("begins")
 
     def _replace_former(self, former: pl.DataFrame, delivery: int) -> None:

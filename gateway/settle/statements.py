@@ -48,8 +48,11 @@ UNRESOLVED = pl.Schema(
 def statements(entries: pl.DataFrame, resolutions: pl.DataFrame) -> pl.DataFrame:
     """`STATEMENTS` of a delivery: its rows that count, each with its person."""
     person = pl.coalesce("person_key", "kept")
-    said = resolutions.filter(person.is_not_null() & pl.col("outcome").is_in(COUNT)).select("row", person_key=person)
-    return _with(entries, said, STATEMENTS)
+    said = resolutions.filter(person.is_not_null() & pl.col("outcome").is_in(COUNT))
+    found = _with(entries, said.select("row", person_key=person), STATEMENTS)
+    # What says that somebody died is of all they have, whenever it begins.
+    died = (pl.col("gives") == "none") & pl.col("row").is_in(said.filter(outcome="deceased")["row"].implode())
+    return found.with_columns(first=pl.when(~died).then("first"))
 
 
 def _with(entries: pl.DataFrame, known: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -310,6 +310,9 @@ def test_an_older_certificate_that_never_gave_an_identity_takes_away_no_newer_on
     lower = row(1, SEVERE, "2015-05-06", "2026-10-31", level="3", change="stop", gives="none")
     assert [(1, SEVERE, "1", day("2026-10-10"), None)] == periods(folded(known, said(2, D2, lower)))
     assert [(1, SEVERE, "1", day("2026-10-10"), OCT31)] == periods(folded(known, said(2, D2, lower, full=True)))
+    doubts = [doubt(source_id=None, candidate=1)]
+    named = folded(known, said(2, D2, lower, full=True, doubts=doubts))
+    assert [(1, SEVERE, "1", day("2026-10-10"), None)] == periods(named)
     newer = lower | {"first": day("2026-10-12")}
     assert [(1, SEVERE, "1", day("2026-10-10"), OCT31)] == periods(folded(known, said(2, D2, newer)))
 
