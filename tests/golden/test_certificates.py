@@ -11,10 +11,9 @@ from gateway.mappings import MappingFiles
 from gateway.model.deliveries import Mode
 from gateway.normalise import normalise, number_rows
 from gateway.reconcile import link, resolve
-from gateway.settle import fold, statements, unresolved
-from gateway.settle.guard import Limits
-from gateway.settle.turns import Said
-from tests.golden.test_deliveries import CITY, MONTHS, NUMBERS, nobody
+from gateway.settle import Limits, Said, fold, statements, unresolved
+from tests.golden.test_deliveries import CITY, NUMBERS
+from tests.settle.said import MONTHS, nobody
 
 LIST = MappingFiles().list_mapping("disabled_federation")
 FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 3)
