@@ -20,7 +20,7 @@ import xlsxwriter
 
 from gateway.errors import NotAllowed
 from gateway.model.archives import BROKEN, is_other_book, listed, stored
-from gateway.model.cells import Cells
+from gateway.model.cells import Cells, panicked
 from gateway.plugin.forms import PLAIN, harmless
 from gateway.words import _
 
@@ -190,7 +190,9 @@ def read(content: bytes) -> list[Filled]:
     try:
         book = calamine.CalamineWorkbook.from_filelike(checked)
         rows = book.get_sheet_by_name(SHEET).to_python(skip_empty_area=False) if SHEET in book.sheet_names else []
-    except calamine.CalamineError:
+    except BaseException as fault:
+        if not isinstance(fault, calamine.CalamineError | OverflowError) and not panicked(fault):
+            raise
         raise _refused(_("工作簿无法打开")) from None
     names = [name for name, _width in _columns()]
     for at, row in enumerate(rows[:_HEADER_WITHIN]):

@@ -83,3 +83,8 @@ def _column(letters: str) -> int:
     for letter in letters.upper():
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
+
+
+def panicked(fault: BaseException) -> bool:
+    """Whether a reader of workbooks gave up in a way that is no Exception."""
+    return type(fault).__name__ == "PanicException"

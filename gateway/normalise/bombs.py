@@ -28,46 +28,53 @@ WORKBOOK_LIMIT = 256 * 1024**2
 RATIO_LIMIT = 100
 #: Filled cells and merged ranges of one sheet; a county's list of 60 000 rows has a million cells or two.
 _MOST_CELLS, _MOST_MERGED = 5_000_000, 500_000
-#: Bytes of the texts that all cells of a sheet share: its reader copies them.
-_MOST_COPIED = 256 * 1024**2
+#: Bytes of the texts that all cells of a sheet share: its reader copies them, and Python makes up to four of each.
+_MOST_COPIED = 192 * 1024**2
 #: Texts that a workbook may say that it has; a county's has some hundred thousand.
 _MOST_TEXTS = 20_000_000
 #: Signs of elements, which begin or end there, in a sheet; in the part with the texts; and in any other.
 _MOST_SIGNS, _MOST_OF_TEXTS, _MOST_OF_OTHERS = 25_000_000, 6_000_000, 250_000
-#: Elements that are looked at one by one, in all parts: about a second for a million.
-_MOST_WALKED = 12_000_000
+#: Elements that are looked at one by one, in all parts: about a second for a million. So many at most, and no more than
+#: so many and some for each byte of the workbook; real ones have one for each at most.
+_MOST_WALKED, _FREE_WALKED, _WALKED = 12_000_000, 1_000_000, 3
 #: Elements that may be open at once: its reader keeps up to 30 bytes of each.
 _MOST_OPEN = 250_000
-#: Places up to the last row and column: so many, as 60 000 rows to Z have, or so many for each filled cell.
-_FREE_PLACES, _PLACES = 2_000_000, 4
+#: Places up to the last row and column: so many, as 60 000 rows to Z have, or so many for each filled cell; at most.
+_FREE_PLACES, _PLACES, _MOST_PLACES = 2_000_000, 4, 10_000_000
 #: A sheet's rows and columns: Excel's own limits.
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 #: An element that begins or ends, as programs write them; none of their signs stands anywhere else then. Each cell says
 #: its place first: it may also be written otherwise, or not at all, and lies behind the one before it then.
 _CELL, _OTHER = 'c r="[A-Z]+[0-9]+"', "(?:[A-Zabd-z0-9][A-Za-z0-9]*|c[A-Za-z0-9]+)"
 _ELEMENT = (
-    f'<(?:/[^<>/" ]+|(?:[A-Za-z0-9]+:)?(?:{_CELL}|{_OTHER})' + r'(?: [A-Za-z0-9:._-]+="[^"<>]*")* ?/?)>'
+    f"<(?:/(?:[A-Za-z0-9]+:)?[A-Za-z0-9]+|(?:[A-Za-z0-9]+:)?(?:{_CELL}|{_OTHER})"
+    r'(?: [A-Za-z0-9:._-]+="[^"<>]*")* ?/?)>'
 )
 #: A cell with something in it, past so many columns, or past so many rows.
 _FILLED = r'[<:]c r="(?:(?:%s)[0-9]+|[A-Z]+(?:%s))"(?:[^>]*[^/>])?>'
 _PAST = {26: "[A-Z]{2,}", 52: "[A-Z]{3,}|[B-Z][A-Z]", 104: "[A-Z]{3,}|[D-Z][A-Z]", 702: "[A-Z]{3,}"}
-#: A cell's text, by its number.
-_NUMBERED = "<(?:[A-Za-z0-9]+:)?v>[0-9]+<"
-#: Bytes that are looked at at once; and so many without any element are no list's.
-_PIECE, _NO_PIECE = 1 << 19, 4 << 20
+#: A cell that may have something in it; and one with the number of a text.
+_FULL, _NUMBERED = r'[<:]c r="[A-Z]+[0-9]+"(?:[^>]*[^/>])?>', r't="s"(?: [^<>]*)?><(?:[A-Za-z0-9]+:)?v>[0-9]+<'
+#: Bytes that are looked at at once; and so many without any element are no list's: a cell has 32 767 characters.
+_PIECE, _NO_PIECE = 1 << 19, 1 << 17
 #: How an element begins, before its name.
 _PREFIX = re.compile(rb"<(?:[A-Za-z0-9]+:)?")
-#: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
+#: Signs of texts; how many a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes
+#: each.
+_OF_TEXTS = (b"sst", b"si>", b"si/>")
 _TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
-_TEXT_ENDS = re.compile(rb"</(?:[A-Za-z0-9]+:)?si\s*>")
+#: Where a text begins and ends, in a plain part; and what is no text.
+_TEXT_BEGINS = re.compile(rb"<(?:[A-Za-z0-9]+:)?si(?: [^<>]*)?(?<!/)>")
+_TAGS = re.compile(rb"<[^<>]*>")
+_TEXT_ENDS = re.compile(rb"<(?:/(?:[A-Za-z0-9]+:)?si|(?:[A-Za-z0-9]+:)?si(?: [^<>]*)?/)>")
 
 
 def checked_workbook(content: bytes, part: str) -> tuple[io.BytesIO, bool]:
     """The workbook, as an archive of what was looked at and nothing else, and whether a part is not in it that does
     not keep its bounds: another one may be the list. Raises DeliveryRefused: bomb, unreadable."""
     step = _("请来源单位重新导出 xlsx")
-    looked = _Looked()
+    looked = _Looked(min(_MOST_WALKED, _FREE_WALKED + _WALKED * len(content)))
     try:
         with listed(zipfile.ZipFile, io.BytesIO(content)) as book:
             size = sum(info.file_size for info in book.infolist())
@@ -99,64 +106,74 @@ def _refused(code: str, what: str, part: str, next_step: str) -> DeliveryRefused
 class _Looked:
     """What was seen of a workbook's parts, one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, walks: int) -> None:
         #: Whether a part was left out.
         self.without = False
-        self._walked = 0
-        #: Bytes of each of the texts.
-        self._texts: list[int] = []
+        #: Elements that may still be looked at one by one.
+        self._walks = walks
+        #: A part's texts, and whether they can be told apart.
+        self._texts: list[tuple[list[bytes], bool]] = []
         #: By the sheet's name, cells that share a text with others, and whether they are no more than that at most.
         self._sharing: dict[str, tuple[int, bool]] = {}
 
     def at(self, name: str, content: bytes) -> bool:
-        """Whether a part keeps its bounds; one that does not is missed by whoever needs it. Raises `_Far` for texts
-        without end, ExpatError and ValueError where a part is damaged."""
-        signs = content.count(b"<")
-        if b"sheetData" in content:
-            kept = signs <= _MOST_SIGNS and self._sheet(name, content, signs)
-        elif _TEXTS.search(content):
-            kept = self._are_texts(content, signs)
-        else:
-            kept = signs <= _MOST_OF_OTHERS
+        """Whether a part keeps its bounds; one that does not is missed by whoever needs it. Raises ExpatError and
+        ValueError where a part is damaged."""
+        signs, sheet = content.count(b"<"), b"sheetData" in content
+        # Texts are read from a part of this name, whatever else it is.
+        texts = "sharedstrings" in name.lower() or (not sheet and any(sign in content for sign in _OF_TEXTS))
+        most = _MOST_SIGNS if sheet else _MOST_OF_TEXTS if texts else _MOST_OF_OTHERS
+        try:
+            kept = signs <= most
+            if kept and (sheet or texts):
+                kept = all(end - begin <= _PIECE + _NO_PIECE for begin, end in _pieces(content, 0))
+            kept = kept and (not texts or self._are_texts(content, signs))
+            kept = kept and (not sheet or self._sheet(name, content, signs))
+        except _Far:
+            kept = False
         self.without |= not kept
         return kept
 
     def copies_too_much(self, stream: io.BytesIO) -> bool:
         """Whether cells that share long texts come to more than any list."""
-        longest = max(self._texts, default=0)
+        whole = max((len(text) for texts, _told in self._texts for text in texts), default=0)
         for name, (sharing, at_most) in self._sharing.items():
-            if longest * sharing <= _MOST_COPIED:
+            if whole * sharing <= _MOST_COPIED:
                 continue
             with zipfile.ZipFile(stream) as book:
                 sheet = book.read(name)
-            found, copied = self._copied(sheet)
-            if found < (sheet.count(b't="s"') if at_most else sharing) or copied > _MOST_COPIED:
+            shared = sheet.count(b't="s"') if at_most else sharing
+            if whole * shared > _MOST_COPIED and self._copied(sheet, shared) > _MOST_COPIED:
                 return True
         stream.seek(0)
         return False
 
-    def _copied(self, sheet: bytes) -> tuple[int, int]:
-        """Cells with the number of a text, and the bytes of these texts in all; none where that cannot be seen."""
-        found = copied = 0
-        if _has_others(sheet, sheet.find(b"<", 1)):
-            return found, copied
-        texts = pl.Series(self._texts, dtype=pl.Int64)
-        for start, end in _pieces(sheet, 0):
+    def _copied(self, sheet: bytes, shared: int) -> int:
+        """Bytes of the texts of cells that share them: so many, each the longest where it cannot be seen."""
+        found, copied = 0, [0] * len(self._texts)
+        tables = [
+            pl.Series([len(_TAGS.sub(b"", text)) for text in texts], dtype=pl.Int64) for texts, _told in self._texts
+        ]
+        longest = max(int(table[at]) for table in tables if (at := table.arg_max()) is not None)
+        for start, end in () if _has_others(sheet, sheet.find(b"<", 1)) else _pieces(sheet, 0):
             text = pl.Series([sheet[start:end]], dtype=pl.Binary).cast(pl.String)
-            numbers = text.str.extract_all(_NUMBERED).explode().str.extract("([0-9]+)<").cast(pl.Int64, strict=False)
-            found += numbers.drop_nulls().len()
-            copied += int(texts.gather(numbers.filter(numbers < len(texts)).drop_nulls()).sum())
-        return found, copied
+            numbers = text.str.extract_all(_NUMBERED).explode().str.extract(">([0-9]+)<").cast(pl.Int64, strict=False)
+            numbers = numbers.drop_nulls()
+            found += numbers.len()
+            for at, (table, (_texts, told)) in enumerate(zip(tables, self._texts, strict=True)):
+                known = numbers.filter(numbers < table.len()) if told else numbers.clear()
+                copied[at] += int(table.gather(known).sum()) + longest * (numbers.len() - known.len())
+        return max(copied, default=0) + longest * max(shared - found, 0)
 
     def _are_texts(self, content: bytes, signs: int) -> bool:
-        declared = (int(count) for table in _TEXTS.findall(content) for count in _COUNT.findall(table))
-        if signs > _MOST_OF_TEXTS or any(count > _MOST_TEXTS for count in declared):
-            raise _Far
-        begin = content.find(b"<", 1)  # behind its declaration
-        if not _is_plain(content, begin, signs):
+        if any(int(count) > _MOST_TEXTS for table in _TEXTS.findall(content) for count in _COUNT.findall(table)):
+            return False
+        plain = _is_plain(content, content.find(b"<", 1), signs)  # behind its declaration
+        if not plain:
             self._walk(_Walk(), content)
-        texts = [content] if _has_others(content, begin) else _TEXT_ENDS.split(content)
-        self._texts = [len(text) for text in texts]
+        texts = _TEXT_ENDS.split(content) if plain else [content]
+        told = plain and all(len(_TEXT_BEGINS.findall(text)) <= 1 for text in texts)
+        self._texts.append((texts, told))
         return True
 
     def _sheet(self, name: str, content: bytes, signs: int) -> bool:
@@ -172,7 +189,7 @@ class _Looked:
                 self._sharing[name] = signs // 3, True
                 return True
             end = content.find(b"sheetData", at + 1)
-            filled = sum(content.count(prefix + value, begin, end) for value in (b"v>", b"is>"))
+            filled = sum(_counted(content[b : e - 1], _FULL) for b, e in _pieces(content[:end], begin))
             if filled > _MOST_CELLS:
                 return False
             if any(not _has(content, begin, far) for far in _far(filled)):
@@ -187,11 +204,11 @@ class _Looked:
         return True
 
     def _walk(self, walk: "_Walk", content: bytes) -> None:
-        walk.most = _MOST_WALKED - self._walked
+        walk.most = self._walks
         try:
             walk.walk(content)
         finally:
-            self._walked += walk.elements
+            self._walks -= walk.elements
 
 
 def _has_others(content: bytes, begin: int) -> bool:
@@ -201,12 +218,13 @@ def _has_others(content: bytes, begin: int) -> bool:
 
 def _is_plain(content: bytes, begin: int, signs: int) -> bool:
     """Whether from there on the bytes show at once what is an element, and that few are open."""
-    if begin < 0 or content.find(b"\0") >= 0 or any(end - start > _NO_PIECE for start, end in _pieces(content, begin)):
+    if begin < 0 or content.find(b"\0") >= 0:
         return False
-    elements = sum(_counted(content[start : end - 1], _ELEMENT) for start, end in _pieces(content, begin))
-    if not elements == content.count(b"<", begin) == content.count(b">", begin):
+    begun = content.count(b"<", begin)
+    if begun != sum(_counted(content[b : e - 1], _ELEMENT) for b, e in _pieces(content, begin)):
         return False
-    return signs <= _MOST_OPEN or not _is_deep(content, begin)
+    # What stands in a text may look like the end of an element that has nothing in it.
+    return signs <= _MOST_OPEN or not _is_deep(content, begin, empty=begun == content.count(b">", begin))
 
 
 def _counted(piece: bytes, sign: str) -> int:
@@ -234,14 +252,14 @@ def _pieces(content: bytes, begin: int) -> Iterator[tuple[int, int]]:
         begin = end
 
 
-def _is_deep(content: bytes, begin: int) -> bool:
-    """Whether more elements may be open at once than `_MOST_OPEN`, in plain content."""
+def _is_deep(content: bytes, begin: int, *, empty: bool) -> bool:
+    """Whether more elements may be open at once than `_MOST_OPEN`, in plain content; whether `empty` ones are told."""
     deep = content.count(b"<", 0, begin)
     for start, end in _pieces(content, begin):
         if deep > _MOST_OPEN:
             break
         begun, ended = content.count(b"<", start, end - 1), content.count(b"</", start, end)
-        deep += begun - 2 * ended - content.count(b"/>", start, end)
+        deep += begun - 2 * ended - (content.count(b"/>", start, end) if empty else 0)
     return deep > _MOST_OPEN
 
 
@@ -254,7 +272,7 @@ def _far(filled: int) -> Iterator[str]:
 
 def _places(filled: int) -> int:
     """Places up to the last row and column, where so many are filled."""
-    return max(_FREE_PLACES, _PLACES * filled)
+    return min(max(_FREE_PLACES, _PLACES * filled), _MOST_PLACES)
 
 
 def _past(most: int) -> str:

@@ -18,6 +18,7 @@ import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
 from gateway.model.archives import is_packed
+from gateway.model.cells import panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
@@ -236,10 +237,13 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     checked, without = checked_workbook(content, part)
     try:
         return _sheet(calamine.CalamineWorkbook.from_filelike(checked), mapping, part)
-    except (calamine.CalamineError, OverflowError) as fault:  # the latter: a number whose format makes a time of it
+    except BaseException as fault:
+        # Beside its own error: numbers whose format makes a time of them.
+        if not isinstance(fault, calamine.CalamineError | OverflowError) and not panicked(fault):
+            raise
         if without:
             raise bomb(part) from None
-        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from fault
+        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from None
 
 
 def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> RawTable:

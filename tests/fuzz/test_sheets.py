@@ -138,13 +138,23 @@ def test_more_than_any_list_has_is_refused(begin: bytes, piece: bytes, end: byte
 
 def test_a_long_text_that_many_cells_share_is_refused() -> None:
     """It is copied for each of them: eleven kilobytes took a gigabyte."""
-    text = b"<si><t>" + b"a" * 1_000_000 + b"</t></si></sst>"
-    cells = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>15</v></c></row>' % (row, row) for row in range(4, 604))
-    for more in (b"", b"<!-- -->"):
-        book = workbook(TEXTS, b"</sst>", text)
+    text = b"<si><t>" + b"a" * 90_000 + b"</t></si>"
+    cells = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>%%d</v></c></row>' % (row, row) for row in range(4, 2404))
+    for at, end, more in (
+        (15, b"</sst>", b""),
+        (15, b"</sst>", b"<!-- -->"),  # where nobody sees what is a cell
+        (15, b"<sheetData></sheetData></sst>", b""),  # no sheet
+        (16, b"</sst>", b""),  # behind an empty one, which counts as well
+        (99, b"</sst>", b""),  # whatever that is
+    ):
+        book = workbook(TEXTS, b"</sst>", b"<si/>" * (at == 16) + text + end)
+        content = cells.replace(b"%d", b"%d" % at) + more + b"</sheetData>"
         with pytest.raises(DeliveryRefused) as refused:
-            checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", cells + more + b"</sheetData>")), "a part")
+            checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", content)), "a part")
         assert "bomb" == refused.value.code
+    few = cells.replace(b"%d", b"3") + b"</sheetData>"
+    _book, without = checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", few)), "a part")
+    assert not without
 
 
 @pytest.mark.parametrize("parser", ["xlsx", "worklist"])

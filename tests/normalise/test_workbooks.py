@@ -94,9 +94,10 @@ def test_a_wide_sheet_of_a_whole_county_keeps_its_bounds(columns: int) -> None:
     assert not without
 
 
-def test_a_number_that_a_format_makes_a_time_of_is_told() -> None:
-    """A column of numbers that somebody formatted as hours: more than any day counts."""
+@pytest.mark.parametrize("cell", [b"45102219900307", b"-1e12", b"1e400"])
+def test_a_number_that_a_format_makes_a_time_of_is_told(cell: bytes) -> None:
+    """A column of numbers that somebody formatted as hours: more than any day counts, where a reader gives up."""
     book = workbook(rural_rows({"识别时间": date(2021, 3, 4)}))
     hours = changed(book, "styles.xml", b'formatCode="yyyy-mm-dd"', b'formatCode="[h]:mm:ss"')
-    number = changed(hours, "sheet2.xml", b"<v>44259</v>", b"<v>45102219900307</v>")
+    number = changed(hours, "sheet2.xml", b"<v>44259</v>", b"<v>" + cell + b"</v>")
     assert "unreadable" == refusal(number, "rural_revitalization")
