@@ -218,10 +218,8 @@ def _has_others(content: bytes, begin: int) -> bool:
 
 def _is_plain(content: bytes, begin: int, signs: int) -> bool:
     """Whether from there on the bytes show at once what is an element, and that few are open."""
-    if begin < 0 or content.find(b"\0") >= 0:
-        return False
-    begun = content.count(b"<", begin)
-    if begun != sum(_counted(content[b : e - 1], _ELEMENT) for b, e in _pieces(content, begin)):
+    begun = content.count(b"<", max(begin, 0))
+    if begin < 0 or begun != sum(_counted(content[b : e - 1], _ELEMENT) for b, e in _pieces(content, begin)):
         return False
     # What stands in a text may look like the end of an element that has nothing in it.
     return signs <= _MOST_OPEN or not _is_deep(content, begin, empty=begun == content.count(b">", begin))
