@@ -156,7 +156,7 @@ class _Looked:
         ]
         longest = max(int(table[at]) for table in tables if (at := table.arg_max()) is not None)
         for start, end in () if _has_others(sheet, sheet.find(b"<", 1)) else _pieces(sheet, 0):
-            text = pl.Series([sheet[start:end]], dtype=pl.Binary).cast(pl.String)
+            text = pl.Series([sheet[start:end].decode(errors="replace")])
             numbers = text.str.extract_all(_NUMBERED).explode().str.extract(">([0-9]+)<").cast(pl.Int64, strict=False)
             numbers = numbers.drop_nulls()
             found += numbers.len()

@@ -155,6 +155,9 @@ def test_a_long_text_that_many_cells_share_is_refused() -> None:
         with pytest.raises(DeliveryRefused) as refused:
             checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", content)), "a part")
         assert "bomb" == refused.value.code
+    damaged = replaced(replaced(book, SHEET, b"</sheetData>", content), SHEET, b"<sheetData>", b"\xff<sheetData>")
+    with pytest.raises(DeliveryRefused):  # above the cells, where nobody looks for them
+        checked_workbook(padded(damaged), "a part")
     few = cells.replace(b"%d", b"3") + b"</sheetData>"
     _book, without = checked_workbook(padded(replaced(book, SHEET, b"</sheetData>", few)), "a part")
     assert not without
