@@ -65,6 +65,11 @@ def decoded(cells: pl.Series) -> tuple[pl.Series, bool]:
     return cells.clone().scatter(odd, texts), fit
 
 
+def decoded_cell(cell: str) -> str:
+    """The text of one of them."""
+    return cell.encode("latin-1").decode("gb18030", "replace")
+
+
 def _texts(cells: pl.Series) -> tuple[pl.Series, bool]:
     """The same of cells in which something stands."""
     if cells.head(_FIRST).n_unique() > _FIRST // 10:

@@ -38,6 +38,8 @@ _NOBODYS = "nobody's "
 NUMERIC = "{}__numeric"
 #: What a cell says of one person, also where it is merged over several rows.
 _OF_PERSON = ("name", "number", "source_id")
+#: Quoted cells of a text up to which they are looked at one by one, and not in every column.
+_FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
 _NUMERIC_TYPES = frozenset({int, float})
@@ -162,9 +164,10 @@ def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int,
 def _without_footers(frame: pl.DataFrame, mapping: ListMapping, *, undecoded: bool) -> pl.DataFrame:
     """Without the sums and signatures below the data; `undecoded`: the cells are those of `encodings.undecoded`."""
     below = frame.tail(HEADER_WITHIN if mapping.footers else 0).select(pl.exclude("line", "broken").fill_null(""))
+    rows = reversed(below.rows())
     if undecoded:
-        below = below.with_columns(encodings.decoded(cells)[0] for cells in below.iter_columns())
-    firsts = (next(filter(None, map(_header_key, row)), "") for row in reversed(below.rows()))
+        rows = (map(encodings.decoded_cell, row) for row in rows)
+    firsts = (next(filter(None, map(_header_key, row)), "") for row in rows)
     return frame.head(frame.height - len([*takewhile(lambda first: first.startswith(mapping.footers), firsts)]))
 
 
@@ -177,6 +180,9 @@ def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> No
     without a word."""
     who = [pl.col(name) for name in ("name", "number") if name in frame.columns]
     if b'"' not in text or width < 2 or not who:
+        return
+    quoted = _quoted_cells(text)
+    if quoted is not None and all(cell.count(b",") + cell.count(b"\n") < width for cell in quoted):
         return
     swallowed = pl.any_horizontal(cell.str.count_matches(r"[,\n]") >= width for cell in who)
     if frame.select(swallowed.any()).item():
@@ -202,12 +208,33 @@ def _even_frame(text: bytes, header: list[str], *, counted: bool = False) -> pl.
         )
     except pl.exceptions.PolarsError:  # quoted in a way of its own, or uneven
         return None
-    if quoted:  # only a quoted cell can hold a comma
-        inside = sum(cell.count(",") for cell in header)
-        inside += sum(frame.select(pl.col(*schema).str.count_matches(",", literal=True).sum()).row(0))
-        if text.count(b",") - inside != (len(header) - 1) * (frame.height + 1):
-            return None
+    if quoted and text.count(b",") - _commas_within(text, header, frame) != (len(header) - 1) * (frame.height + 1):
+        return None
     return frame.with_columns(broken=pl.lit(value=False))
+
+
+def _commas_within(text: bytes, header: list[str], frame: pl.DataFrame) -> int:
+    """The commas that part no cells: only a quoted cell can hold one."""
+    quoted = _quoted_cells(text)
+    if quoted is not None:
+        return sum(cell.count(b",") for cell in quoted)
+    commas = frame.select(pl.exclude("line").str.count_matches(",", literal=True).sum())
+    return sum(cell.count(",") for cell in header) + int(sum(commas.row(0)))
+
+
+def _quoted_cells(text: bytes) -> list[bytes] | None:
+    """What stands in quoted cells, where they are few, and each is in quotes altogether, without one within; else
+    None."""
+    cells, start = list[bytes](), text.find(b'"')
+    while start >= 0:
+        end = text.find(b'"', start + 1)
+        begins = text.endswith((b",", b"\n"), 0, start)
+        ends = text.startswith((b",", b"\n", b"\r\n"), end + 1) or end + 1 == len(text)
+        if end < 0 or not begins or not ends or len(cells) == _FEW_QUOTED:
+            return None
+        cells.append(text[start + 1 : end])
+        start = text.find(b'"', end + 1)
+    return cells
 
 
 def _lines(text: bytes) -> int:

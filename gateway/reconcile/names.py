@@ -4,6 +4,7 @@ Agreeing by form only (contract «Beyond reasonable doubt»): a homophone (the s
 unreadable mark or pinyin in place of a character, as long as that is not the whole name: one character is the same.
 """
 
+import os
 import re
 from functools import lru_cache
 
@@ -18,7 +19,9 @@ TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
 @lru_cache(maxsize=30_000)
 def syllables(character: str) -> frozenset[str]:
     """Every reading of a Han character without tone (`lü` written `lv`); empty for other characters."""
-    # Not before: its dictionaries take a quarter of the time in which a command starts, and few commands look.
+    # Not before: its dictionaries take a quarter of the time in which a command starts, and few commands look. That of
+    # phrases is three quarters of them, and says nothing of a character alone.
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
     from pypinyin import Style, pinyin
 
     readings = pinyin(character, style=Style.NORMAL, heteronym=True, errors="ignore")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.normalise import uneven
+from gateway.normalise import tables, uneven
 from gateway.normalise.tables import _even_frame
 from gateway.normalise.uneven import uneven_frame
 
@@ -64,6 +64,22 @@ def test_it_reads_as_the_patient_reader_does(
                 uneven_frame(text.encode(), WIDTH, _even_frame)
             return
         assert wanted == told(uneven_frame(text.encode(), WIDTH, _even_frame))
+
+
+@given(
+    st.lists(st.lists(cells, min_size=WIDTH - 1, max_size=WIDTH + 1).map(",".join), max_size=6),
+    st.sampled_from(["\n", "\r\n"]),
+)
+@example(['"x,y",甲'], "\n")
+def test_few_quoted_cells_are_looked_at_as_many_are(rows: list[str], ends: str) -> None:
+    """Whether records are even does not depend on whether quoted cells are counted in the text or in the columns."""
+    text, header = text_of(rows, ends).encode(), ["一", "二", "三"]
+    few = _even_frame(text, header)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_FEW_QUOTED", 0)
+        many = _even_frame(text, header)
+    assert (few is None) == (many is None)
+    assert few is None or many is None or few.equals(many)
 
 
 @pytest.mark.parametrize("strange", ["x,y", "x,y,z,", "x", '"two\r\nlines",y,z', 'stray"quote,y,z', '"x,y",z', "\r"])
