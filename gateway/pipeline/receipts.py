@@ -1,4 +1,5 @@
-"""Receipts for the departments: written when a delivery is applied, and again when a case of it is decided."""
+"""Receipts for the departments: written when a delivery is applied, and again when a case of it is decided, or the
+roster knows better of its people."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -33,6 +34,8 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
         incoming=site.incoming(instance.name),
     ) as session:
         for row in due:
+            with site.ledger.begin() as tx:
+                deliveries.receipt_begun(tx, row.id)
             try:
                 with known(f"{instance.name} {row.name}"):
                     source.feedback(session, _receipt(site, row))

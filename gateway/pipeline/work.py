@@ -12,6 +12,7 @@ import polars as pl
 from gateway.model.deliveries import INCOMPLETE, Mode
 from gateway.model.frames import COUNTY_DIGITS, ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
+from gateway.model.outcomes import Outcome
 from gateway.model.verdicts import WHO, who_says
 from gateway.pipeline import roster, thinned
 from gateway.pipeline.takebacks import taken_back
@@ -24,6 +25,8 @@ from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.vault.sm import sm3_hex
 
 #: Columns of entries that nobody after normalise needs but receipts and people's eyes.
+#: What a row comes to may be another tomorrow, though nobody sent it again.
+_MAY_CHANGE = (Outcome.REVIEW, Outcome.UNMATCHED, Outcome.DECEASED)
 _FOR_EYES = ("line", "part", "raw_name", "raw_number", "raw_category", "category")
 #: Columns of entries that a list of payments fills, and that settling reads.
 _OF_PAYMENTS = [
@@ -71,9 +74,10 @@ class Work:
         return pl.concat([self.said.rows.select(names), may_mean(self.said.unresolved)], how="diagonal")
 
     def review_digest(self) -> str:
-        """Digest of which rows are in review: when a case is decided, the department gets another receipt."""
-        rows = self.resolutions.filter(pl.col("outcome") == "review")["row"].to_list()
-        return sm3_hex(",".join(map(str, rows)).encode())
+        """Digest of which rows are in review, mean nobody, or somebody who is dead: when a case is decided, or the
+        roster knows better, the department gets another receipt."""
+        rows = [self.resolutions.filter(pl.col("outcome") == outcome)["row"].to_list() for outcome in _MAY_CHANGE]
+        return sm3_hex(";".join(",".join(map(str, some)) for some in rows).encode())
 
 
 def mapping_of(site: Site, row: DeliveryRow) -> ListMapping:

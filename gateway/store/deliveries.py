@@ -263,6 +263,11 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
     )
 
 
+def receipt_begun(tx: Tx, delivery: int) -> None:
+    """The department may have a receipt that nobody wrote down: until one is, it is due, whatever its rows come to."""
+    tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(receipt_digest=""))
+
+
 def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
     """The department has the receipt with this content. Those of later deliveries of that name are due again, since it
     lies where they were."""

@@ -4,14 +4,17 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import python_calamine as calamine
 import sqlalchemy as sa
 
 from gateway.errors import ExitCode
+from gateway.pipeline.receipts import write_receipts
 from gateway.store import Tx, deliveries
 from gateway.store import tables as t
 from tests.pipeline.conftest import NewRig
-from tests.pipeline.forge import sums
+from tests.pipeline.digests import leave_the_roster
+from tests.pipeline.forge import DAY, civil, sums
 from tests.pipeline.rig import Rig
 
 
@@ -79,3 +82,52 @@ def test_one_receipt_that_fails_does_not_keep_the_others_back(new_rig: NewRig) -
     blocked.write_text("")
     assert ExitCode.LATER == rig.run().exit_code
     assert all(list((rig.rural.parent / "inbox" / day).iterdir()) for day in days[1:])
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+def test_what_nobody_wrote_down_is_told_again(
+    civil_rig: Rig, civil_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receipt that the department has, and the ledger does not know of, is followed by another, even where the rows
+    come to what was told before it."""
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    (told,) = civil_rig.rows()
+    site, instance = civil_rig.site, civil_rig.site.settings.sources["civil_affairs"]
+
+    def comes_to(digest: str) -> None:
+        with site.ledger.begin() as tx:
+            tx.execute(sa.update(t.deliveries).values(review_digest=digest))
+
+    def killed(*_what: object) -> None:
+        raise _Killed
+
+    comes_to("something else")
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(deliveries, "receipt_written", killed)
+        write_receipts(site, instance, DAY)
+    comes_to(told.review_digest)
+    assert write_receipts(site, instance, DAY) is None
+    (again,) = civil_rig.rows()
+    assert told.receipt_digest == again.receipt_digest
+    assert told.receipt_at != again.receipt_at
+
+
+def test_who_is_on_the_roster_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str) -> None:
+    """A department that was told that somebody is not insured hears of it when they are; and once."""
+    roster = civil_rig.peers.workdir / "platform" / "roster.csv.gz"
+    everybody = roster.read_bytes()
+    leave_the_roster(civil_rig, who)
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    (before,) = civil_rig.rows()
+    roster.write_bytes(everybody)
+    civil_rig.run(2)
+    (after,) = civil_rig.rows()
+    assert before.outcomes["unmatched"] > after.outcomes["unmatched"]
+    assert before.receipt_at != after.receipt_at
+    civil_rig.run(3)
+    assert [after.receipt_at] == [row.receipt_at for row in civil_rig.rows()]
