@@ -20,10 +20,10 @@ def near_numbers(claims: pl.DataFrame) -> pl.DataFrame:
     full = claims.filter(pl.col("number").str.contains(_FORM))
     digits = full.select("claim", "number", *(_value(i).alias(f"d{i}") for i in range(_LENGTH)))
     total = pl.sum_horizontal(pl.col(f"d{i}") * weight for i, weight in enumerate(_WEIGHTS))
-    digits = digits.with_columns(off=(1 - total) % _MODULUS).filter(pl.col("off") != 0)
-    found = [*(_one(digits, i) for i in range(_LENGTH)), *(_two(digits, i) for i in range(_LENGTH - 1))]
+    damaged = digits.with_columns(off=(1 - total) % _MODULUS).filter(pl.col("off") != 0).lazy()
+    found = [*(_one(damaged, i) for i in range(_LENGTH)), *(_two(damaged, i) for i in range(_LENGTH - 1))]
     # No two of these changes leave the same number.
-    return pl.concat(found)
+    return pl.concat(found).collect()
 
 
 def _value(place: int) -> pl.Expr:
@@ -31,7 +31,7 @@ def _value(place: int) -> pl.Expr:
     return pl.when(character == "X").then(10).otherwise(character.cast(pl.Int32, strict=False)).cast(pl.Int32)
 
 
-def _one(digits: pl.DataFrame, place: int) -> pl.DataFrame:
+def _one(digits: pl.LazyFrame, place: int) -> pl.LazyFrame:
     """The number with the one character in this place that makes it sound."""
     right = (pl.col(f"d{place}") + pl.col("off") * _INVERSE[place]) % _MODULUS
     fits = digits.filter((right < 10) | (place == _LENGTH - 1)).with_columns(right=right)
@@ -39,7 +39,7 @@ def _one(digits: pl.DataFrame, place: int) -> pl.DataFrame:
     return fits.select("claim", number=_replaced(place, 1, character))
 
 
-def _two(digits: pl.DataFrame, place: int) -> pl.DataFrame:
+def _two(digits: pl.LazyFrame, place: int) -> pl.LazyFrame:
     """The number with two neighbours swapped, where that makes it sound."""
     here, there = pl.col(f"d{place}"), pl.col(f"d{place + 1}")
     change = (there - here) * (_WEIGHTS[place] - _WEIGHTS[place + 1])
