@@ -18,7 +18,7 @@ LIST_LIMIT = 1 << 20
 _PACKED = (b"\x1f\x8b", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 #: Members of spreadsheets of other kinds. Who reads workbooks takes those too, whatever a file is called, and what a
 #: few bytes of them may fill is bounded nowhere.
-_OTHER_BOOKS = ("content.xml", "workbook.bin", "workbook.bin.rels")
+_OTHER_BOOKS = frozenset({"content.xml", "xl/workbook.bin", "xl/_rels/workbook.bin.rels"})
 #: How the members of a workbook are packed; `zipfile` knows more ways, each with faults of its own.
 _WAYS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: What a broken archive in memory raises.
@@ -33,20 +33,23 @@ def is_packed(text: bytes) -> bool:
 
 def is_other_book(members: Iterable[str]) -> bool:
     """Whether an archive of these members may be read as a spreadsheet of another kind than xlsx: xlsb, or ods."""
-    return any(name.lower().endswith(_OTHER_BOOKS) for name in members)
+    return any(name.lower().replace("\\", "/") in _OTHER_BOOKS for name in members)
 
 
-def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], bool]) -> io.BytesIO:
-    """An archive of the same members, not compressed, but for those of which `look` says no. Who looks into an archive,
-    and who reads it, may find different members in the same bytes: another list of them, something before the first;
-    in this one they cannot. Of two of a name the last one stays. Raises `BROKEN`, and what `look` does."""
+def stored(archive: zipfile.ZipFile, look: Callable[[str, bytes], bytes | None]) -> io.BytesIO:
+    """An archive of the same members, not compressed, each as `look` gives it, but for those of which it gives none.
+    Who looks into an archive, and who reads it, may find different members in the same bytes: another list of them,
+    something before the first; in this one they cannot. Of two of a name the last one stays. Raises `BROKEN`, and what
+    `look` does."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as found:
         for name, member in {member.filename: member for member in archive.infolist()}.items():
             if member.compress_type not in _WAYS:
                 raise zipfile.BadZipFile("packed as no workbook is")
-            content = archive.read(member)
-            if look(name, content):
+            # Not `archive.read`, which unpacks to the end, whatever length a member says that it has.
+            with archive.open(member) as packed:
+                content = look(name, packed.read(member.file_size))
+            if content is not None:
                 found.writestr(name, content)
     stream.seek(0)
     return stream

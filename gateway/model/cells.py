@@ -17,13 +17,16 @@ _DEPTH = 100
 class Cells:
     """One part, once. A column begins anew where a row ends, not where one begins: rows may lie within rows."""
 
+    #: Whether somebody wants to know what stands between the elements: that takes time.
+    hears = False
+
     def __init__(self) -> None:
         #: The row that is read, and the column of its last cell; from 1, where the first sheet begins.
         self._row, self._column, self._begun = 1, 0, False
         #: Row, column and depth of the last cell, while nothing was found in it.
         self._empty: tuple[int, int, int] | None = None
         #: Elements so far; and those that are open.
-        self.elements = self._depth = 0
+        self.elements = self.depth = 0
 
     def walk(self, part: bytes) -> None:
         """Raises ExpatError, ValueError, and what the calls raise. Whoever reads the part knows one encoding only."""
@@ -33,6 +36,9 @@ class Cells:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.StartDoctypeDeclHandler = self._doctype
+        if self.hears:
+            parser.buffer_text = True
+            parser.CharacterDataHandler = self.heard
         parser.Parse(part, True)
 
     def element(self, kind: str, attributes: Mapping[str, str]) -> None:
@@ -41,17 +47,20 @@ class Cells:
     def place(self, row: int, column: int) -> None:
         """A filled cell's place."""
 
+    def heard(self, text: str) -> None:
+        """What stands between two elements, whole or in parts."""
+
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
-        self._depth += 1
-        if self._depth > _DEPTH:
+        self.depth += 1
+        if self.depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")
         kind, said = name.partition(":")[2] if ":" in name else name, attributes.get("r")
         self.element(kind, attributes)
         if self._empty:
             row, column, depth = self._empty
             self._empty = None
-            if self._depth > depth:
+            if self.depth > depth:
                 self.place(row, column)
         if kind == "sheetData" and not self._begun:  # its reader counts from here
             self._row, self._column, self._begun = 1, 0, True
@@ -65,10 +74,10 @@ class Cells:
                     raise expat.ExpatError("a cell's place is none")
                 # It leaves the row that is read as it is.
                 row, self._column = int(found[2]), _column(found[1][:4]) or self._column
-            self._empty = row, self._column, self._depth
+            self._empty = row, self._column, self.depth
 
     def _end(self, name: str) -> None:
-        self._depth -= 1
+        self.depth -= 1
         if name.endswith("row") and (name == "row" or name.partition(":")[2] == "row"):
             self._row, self._column = self._row + 1, 0
 

@@ -11,18 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, takewhile
+from operator import ne
 from typing import Any
+from xml.parsers import expat
 
 import polars as pl
 import python_calamine as calamine
 
 from gateway.errors import DeliveryRefused
-from gateway.model.archives import is_packed
+from gateway.model import workbooks
+from gateway.model.archives import BROKEN, is_packed
 from gateway.model.cells import panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.bombs import bomb, checked_workbook
 from gateway.normalise.sheets import cell_text, filled
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
@@ -261,16 +263,31 @@ def _with_missing(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
 
 
 def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
-    checked, without = checked_workbook(content, part)
     try:
-        return _sheet(calamine.CalamineWorkbook.from_filelike(checked), mapping, part)
+        checked = workbooks.checked(content)
+    except (workbooks.Bomb, workbooks.OtherBook, expat.ExpatError, *BROKEN) as fault:
+        raise _no_workbook(fault, part) from None
+    try:
+        return _sheet(calamine.CalamineWorkbook.from_filelike(checked.stream), mapping, part)
     except BaseException as fault:
         # Beside its own error: numbers whose format makes a time of them.
         if not isinstance(fault, calamine.CalamineError | OverflowError) and not panicked(fault):
             raise
-        if without:
-            raise bomb(part) from None
-        raise _refuse("unreadable", _("工作簿无法打开"), part, _("请来源单位重新导出 xlsx")) from None
+        raise _no_workbook(checked.without or fault, part) from None
+
+
+def _no_workbook(fault: BaseException, part: str) -> DeliveryRefused:
+    again = _("请来源单位重新导出 xlsx")
+    match fault:
+        case workbooks.Bomb():
+            step = _("请来源单位检查文件,例如名单以外很远处的单元格是否有内容,清除后重新提供")
+            return _refuse("bomb", _("工作簿的内容异常巨大"), part, step)
+        case workbooks.OtherBook():
+            return _refuse("unreadable", _("文件不是 xlsx 工作簿"), part, again)
+        case expat.ExpatError():
+            return _refuse("unreadable", _("工作簿已损坏"), part, again)
+        case _:
+            return _refuse("unreadable", _("工作簿无法打开"), part, again)
 
 
 def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> RawTable:
@@ -318,7 +335,8 @@ def _who(mapping: ListMapping) -> list[tuple[str, ...]]:
 
 def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple[int, list[Any]]]:
     """The data rows, with their numbers in the sheet: not wholly blank, and no footer."""
-    firsts = (next(filter(None, map(_header_key, row)), "") for _line, row in rows)
+    filled_ones = (filter(partial(ne, ""), row) for _line, row in rows)
+    firsts = (next(filter(None, map(_header_key, row)), "") for row in filled_ones)
     return [said for said, first in zip(rows, firsts, strict=True) if first and not first.startswith(mapping.footers)]
 
 

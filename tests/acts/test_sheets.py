@@ -63,8 +63,8 @@ def _more(xml: str) -> Callable[[str], str]:
 
 BOMBS: dict[str, tuple[Callable[[str], str], str]] = {
     "a cell far away": (_more('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), ""),
-    "cells without a place": (_more("<row>" + "<c/>" * 300 + "<c><v>1</v></c></row>"), ""),
-    "rows without a number": (_more("<row/>" * 10_001 + "<row><c><v>1</v></c></row>"), ""),
+    "cells without a place": (_more("<row>" + "<c/>" * 17_000 + "<c><v>1</v></c></row>"), ""),
+    "rows without a number": (_more("<row/>" * 1_048_576 + "<row><c><v>1</v></c></row>"), ""),
     "a place that is none": (_more('<row><c r="5A"/></row>'), ""),
     "half a sheet": (lambda page: page[: len(page) // 2], ""),
     "a document type": (lambda page: page.replace("<worksheet", "<!DOCTYPE x><worksheet", 1), ""),

@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from gateway.testing.site import new_site, write_site
 from tests.fuzz.bounds import taken
 from tests.fuzz.hunt import BOUND, LONGEST
 from tests.fuzz.parsers import DAY, LISTS, PLUGINS, answers, books, headers, texts
-from tests.fuzz.workbooks import SHEET, TEXTS, said, workbook
+from tests.fuzz.workbooks import SHEET, TEXTS, padded, replaced, said, workbook
 
 
 @pytest.mark.parametrize(("at", "number"), [(4, 1), (6, 1), (8, 0), (10, 0), (12, 0)])
@@ -39,6 +40,33 @@ def test_what_stands_before_a_workbook_is_not_read(parser: str) -> None:
     archives it is nothing."""
     (sound,) = books()[parser].sounds
     assert said(parser, sound) == said(parser, old_excel() + sound)
+
+
+@pytest.mark.parametrize("parser", ["xlsx", "worklist"])
+def test_a_member_is_unpacked_as_far_as_it_says(parser: str) -> None:
+    """One that says that it has a hundred bytes, and has two hundred million, took as many."""
+    (sound,) = books()[parser].sounds
+    memory, picture = io.BytesIO(sound), b"xl/media/image1.png"
+    with zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as book:
+        book.writestr(picture.decode(), bytes(200 << 20))
+    lying = bytearray(memory.getvalue())
+    for place, at in ((lying.index(picture) - 30, 14), (lying.rindex(picture) - 46, 16)):
+        struct.pack_into("<I", lying, place + at, zlib.crc32(bytes(100)))
+        struct.pack_into("<I", lying, place + at + 8, 100)
+    read = []
+    assert taken(lambda: read.append(said(parser, bytes(lying)))).mib < 2 * BOUND
+    assert [said(parser, sound)] == read
+
+
+def test_a_worklist_whose_cells_share_a_long_text_is_refused() -> None:
+    """It is copied for each of them: twelve kilobytes were the end of the process."""
+    (sound,) = books()["worklist"].sounds
+    long = replaced(sound, TEXTS, b"</sst>", b"<si><t>" + b"a" * 100_000 + b"</t></si></sst>")
+    with zipfile.ZipFile(io.BytesIO(sound)) as book:
+        number = book.read(TEXTS).count(b"<si>")
+    rows = b"".join(b'<row r="%d"><c r="A%d" t="s"><v>%d</v></c></row>' % (row, row, number) for row in range(10, 2010))
+    with pytest.raises(GatewayError, match="异常巨大"):
+        books()["worklist"].read(padded(replaced(long, SHEET, b"</sheetData>", rows + b"</sheetData>")))
 
 
 def old_excel() -> bytes:
@@ -80,9 +108,9 @@ def test_an_old_excel_file_is_one() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'r="A2"', b'r="A20001"'),
-        (b'r="A2"', b'r="XFD2"'),
-        (b"</sheetData>", (b"<row>" + b"<c/>" * 200) * 2 + b"<c><v>1</v></c>" + b"</row>" * 2 + b"</sheetData>"),
+        (b'r="A2"', b'r="A1048576"'),
+        (b'r="A2"', b'r="XFD999"'),
+        (b"</sheetData>", (b"<row>" + b"<c/>" * 9000) * 2 + b"<c><v>1</v></c>" + b"</row>" * 2 + b"</sheetData>"),
     ],
 )
 def test_a_worklist_with_a_cell_far_away_is_refused(old: bytes, new: bytes) -> None:

@@ -3,9 +3,12 @@
 import io
 import zipfile
 from random import Random
+from xml.parsers.expat import ExpatError
 
 from gateway.acts import sheets
 from gateway.errors import GatewayError
+from gateway.model.archives import BROKEN
+from gateway.model.workbooks import Bomb, OtherBook, checked
 from gateway.normalise import normalise
 from tests.fuzz.parsers import DAY, LISTS, books
 
@@ -43,6 +46,14 @@ def padded(book: bytes) -> bytes:
     with zipfile.ZipFile(memory, "a") as other:
         other.writestr("xl/media/image1.png", Random(1).randbytes(300_000))
     return memory.getvalue()
+
+
+def fault_of(book: bytes) -> Exception | None:
+    """Why a workbook, or a part of it, is not for its reader."""
+    try:
+        return checked(book).without
+    except (Bomb, OtherBook, ExpatError, *BROKEN) as fault:
+        return fault
 
 
 def last(place: str) -> bytes:

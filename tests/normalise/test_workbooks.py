@@ -1,13 +1,16 @@
 """Workbooks as programs write them, and those that would fill the memory."""
 
 import io
+import re
 import zipfile
 from datetime import date
+from random import Random
 
 import pytest
 
-from gateway.errors import DeliveryRefused
-from gateway.normalise.bombs import checked_workbook
+from gateway.model.archives import stored
+from gateway.model.workbooks import Bomb, checked
+from tests.fuzz.workbooks import padded
 from tests.normalise.lists import read, rural_rows, workbook
 from tests.normalise.test_files import refusal
 
@@ -17,9 +20,8 @@ def test_workbooks_that_unpack_without_end() -> None:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/sharedStrings.xml", b"0" * (100 << 20))
-    with pytest.raises(DeliveryRefused) as caught:
-        checked_workbook(memory.getvalue(), "a part")
-    assert "bomb" == caught.value.code
+    with pytest.raises(Bomb):
+        checked(memory.getvalue())
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,66 @@ def test_a_sheet_is_read_however_its_program_wrote_it(before: bytes, after: byte
     assert entries.equals(other)
 
 
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#SPILL!", "#CALC!", "Err:502"])
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_an_error_in_a_cell_is_told_as_a_text_is(error: str, quote: str) -> None:
+    """A formula that found nothing is no empty cell, which might end an identity without a word, and no reason to
+    refuse a county."""
+    book = workbook(rural_rows({"风险是否消除": "是", "风险消除时间": "出错"}))
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        texts = parts.read("xl/sharedStrings.xml").decode()
+    at = len(re.findall("<si>", texts[: texts.index("出错")])) - 1
+    cell = re.compile(rb't="s"><v>%d<' % at)
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheet = parts.read("xl/worksheets/sheet2.xml")
+    (old,) = cell.findall(sheet)
+    new = f"t={quote}e{quote}><f>VLOOKUP(A1,B:C,2,0)</f><v>{error}<".encode()
+    as_text = read(book, "rural_revitalization").entries.select("fault", "first", "last", "gives")
+    assert ["date_unreadable"] == as_text["fault"].to_list()
+    errors = read(changed(book, "sheet2.xml", old, new), "rural_revitalization").entries
+    assert as_text.equals(errors.select(as_text.columns))
+
+
+def test_formats_without_number_are_read() -> None:
+    """Sixty thousand formats, as a workbook that was copied for years has: a date stays one."""
+    book = workbook(rural_rows({"识别时间": date(2021, 3, 4)}))
+    more = changed(book, "styles.xml", b"</cellXfs>", b"<xf><alignment/><protection/></xf>" * 62_000 + b"</cellXfs>")
+    assert [date(2021, 3, 4)] == read(padded(more), "rural_revitalization").entries["first"].to_list()
+
+
+@pytest.mark.parametrize("sign", [b"<sst>", b"<si>", b"<si/>", b"<a:si>"])
+def test_a_picture_is_no_part_of_the_list(sign: bytes) -> None:
+    """Whatever its bytes look like; nor are a printer's settings, and a comment that speaks of business."""
+    book = workbook(rural_rows({}))
+    memory = io.BytesIO(book)
+    with zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("xl/media/image1.png", Random(1).randbytes(100_000) + sign + Random(2).randbytes(100_000))
+        parts.writestr("xl/comments1.xml", b"<comments>" + sign.replace(b"/", b"") * 9 + b"businesstype" * 9000)
+        parts.writestr("docProps/pagecontent.xml", b"<x/>")
+    entries = read(memory.getvalue(), "rural_revitalization").entries
+    assert read(book, "rural_revitalization").entries.equals(entries)
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "after"),
+    [
+        ("sharedStrings.xml", b"<?xml", b"\xef\xbb\xbf<?xml"),  # as .NET writes it
+        ("sharedStrings.xml", b"<sst xmlns=", b"<sst\n  a='1' xmlns="),
+        ("sharedStrings.xml", b"</sst>", b"<!-- that is all --></sst>"),
+        ("sharedStrings.xml", b"<si><t>", b"<si><t><![CDATA[]]>"),
+        ("sheet2.xml", b"<?xml", b"\xef\xbb\xbf<?xml"),
+        ("sheet2.xml", b"><v>", b">\n<v>"),
+        ("sheet2.xml", b"</sheetData>", b"<!-- that is all --></sheetData>"),
+    ],
+    ids=["bom", "head", "comment", "cdata", "bom-sheet", "indented", "comment-sheet"],
+)
+def test_texts_are_counted_however_they_are_written(part: str, before: bytes, after: bytes) -> None:
+    """What many short texts and a long note come to is no bomb: each cell has its own, not the longest."""
+    book = workbook(rural_rows({"省": "记" * 20_000}, *[{}] * 500))
+    entries = read(book, "rural_revitalization").entries
+    assert entries.equals(read(changed(book, part, before, after), "rural_revitalization").entries)
+
+
 @pytest.mark.parametrize(("sheet", "outcome"), [("sheet1.xml", ""), ("sheet2.xml", "bomb")])
 def test_what_stands_in_another_sheet_is_nothing(sheet: str, outcome: str) -> None:
     """Words for drop-downs or a note far below in a sheet that nobody reads refuse no list; in the list itself they
@@ -90,8 +152,7 @@ def test_a_wide_sheet_of_a_whole_county_keeps_its_bounds(columns: int) -> None:
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         book.writestr("xl/worksheets/sheet1.xml", f"<worksheet><sheetData>\n{rows}</sheetData></worksheet>")
-    _book, without = checked_workbook(memory.getvalue(), "a part")
-    assert not without
+    assert checked(memory.getvalue()).without is None
 
 
 @pytest.mark.parametrize("cell", [b"45102219900307", b"-1e12", b"1e400"])
@@ -101,3 +162,15 @@ def test_a_number_that_a_format_makes_a_time_of_is_told(cell: bytes) -> None:
     hours = changed(book, "styles.xml", b'formatCode="yyyy-mm-dd"', b'formatCode="[h]:mm:ss"')
     number = changed(hours, "sheet2.xml", b"<v>44259</v>", b"<v>" + cell + b"</v>")
     assert "unreadable" == refusal(number, "rural_revitalization")
+
+
+def test_what_cannot_be_packed_is_unpacked_whole() -> None:
+    """A member that is longer packed than unpacked comes in several pieces."""
+    content, seen = Random(1).randbytes(1 << 20), []
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/media/image1.png", content)
+    with zipfile.ZipFile(memory) as book:
+        assert book.infolist()[0].compress_size > len(content)
+        stored(book, lambda _name, part: seen.append(part))
+    assert [content] == seen
