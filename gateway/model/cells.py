@@ -5,6 +5,7 @@ reader forgets. Who is interested says there what it thinks of them, by raising.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from xml.parsers import expat
@@ -19,6 +20,8 @@ class Cells:
 
     #: Whether somebody wants to know what stands between the elements: that takes time.
     hears = False
+    #: Elements after which `beyond` is called.
+    most = sys.maxsize
 
     def __init__(self) -> None:
         #: The row that is read, and the column of its last cell; from 1, where the first sheet begins.
@@ -47,11 +50,16 @@ class Cells:
     def place(self, row: int, column: int) -> None:
         """A filled cell's place."""
 
+    def beyond(self) -> None:
+        """There are more elements than the most."""
+
     def heard(self, text: str) -> None:
         """What stands between two elements, whole or in parts."""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.elements += 1
+        if self.elements > self.most:
+            self.beyond()
         self.depth += 1
         if self.depth > _DEPTH:
             raise expat.ExpatError("elements lie within each other without end")

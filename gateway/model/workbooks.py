@@ -36,7 +36,7 @@ _MOST_TEXTS = 20_000_000
 _MOST_SIGNS, _MOST_OF_TEXTS, _MOST_OF_FORMATS, _MOST_OF_OTHERS = 25_000_000, 6_000_000, 2_000_000, 250_000
 #: Elements that are looked at one by one, in all parts: one to three seconds for a million. So many at most, and no
 #: more than so many and some for each byte of the workbook; real ones have one for each at most.
-_MOST_WALKED, _FREE_WALKED, _WALKED = 5_000_000, 1_000_000, 3
+_MOST_WALKED, _FREE_WALKED, _WALKED = 5_000_000, 500_000, 3
 #: Places up to the last row and column: so many, as 60 000 rows to Z have, or so many for each filled cell; at most.
 _FREE_PLACES, _PLACES, _MOST_PLACES = 2_000_000, 4, 10_000_000
 #: How parts of XML are called, which are most of a workbook.
@@ -288,9 +288,8 @@ class _Walk(Cells):
 
     most = _MOST_WALKED
 
-    def element(self, _kind: str, _attributes: Mapping[str, str]) -> None:
-        if self.elements > self.most:
-            raise Bomb
+    def beyond(self) -> None:
+        raise Bomb
 
 
 class _Lengths(_Walk):
@@ -305,7 +304,6 @@ class _Lengths(_Walk):
         self._level: int | None = None
 
     def element(self, kind: str, attributes: Mapping[str, str]) -> None:
-        super().element(kind, attributes)
         if kind == "si":
             self.told &= self._level in {None, self.depth}
             self._level = self.depth
@@ -329,7 +327,6 @@ class _Numbers(_Walk):
         self._value = False
 
     def element(self, kind: str, attributes: Mapping[str, str]) -> None:
-        super().element(kind, attributes)
         self._value = kind == "v" and self._said is not None
         if kind == "c":
             self._take()
@@ -361,7 +358,6 @@ class _Bounds(_Walk):
         self._filled = self._last = self._widest = 0
 
     def element(self, kind: str, attributes: Mapping[str, str]) -> None:
-        super().element(kind, attributes)
         self.sharing += kind == "c" and attributes.get("t") == "s"
 
     def place(self, row: int, column: int) -> None:
