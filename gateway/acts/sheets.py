@@ -209,6 +209,7 @@ def _filled(line: int, row: Sequence[Any], places: Sequence[int]) -> Filled | No
     if not any(cells):
         return None
     case, answer, note, *rest, mark = cells
+    note = "" if workbooks.is_error(note) else note  # `=电话核实`, which is no formula
     said = "".join(letter if letter.isprintable() else " " for letter in note).strip()
     return Filled(line=line, shown=_joined([case, *rest]), mark=mark, answer=answer, note=said)
 

@@ -63,10 +63,11 @@ def has(content: bytes, begin: int, sign: str) -> bool:
     return any(text.str.contains(sign).item() for text in texts(content, begin))
 
 
-def texts(content: bytes, begin: int) -> Iterator[pl.Series]:
-    """Plain content from there on, piece by piece, each a series of one text."""
+def texts(content: bytes, begin: int, *, overlap: int = 1) -> Iterator[pl.Series]:
+    """Content that is UTF-8 from there on, piece by piece, each a series of one text. `overlap`: with the sign with
+    which the next one begins."""
     for start, end in pieces(content, begin):
-        yield pl.Series([content[start:end]], dtype=pl.Binary).cast(pl.String)
+        yield pl.Series([content[start : end - 1 + overlap]], dtype=pl.Binary).cast(pl.String)
 
 
 def _is_deep(content: bytes, begin: int, *, empty: bool) -> bool:

@@ -28,7 +28,7 @@ RATIO_LIMIT = 100
 _MOST_CELLS, _MOST_MERGED = 5_000_000, 500_000
 #: Bytes of a sheet's texts, and of those that its cells share: its reader copies them, and Python makes up to four of
 #: each.
-_MOST_SAID = 128 * 1024**2
+_MOST_SAID = 96 * 1024**2
 #: Texts that a workbook may say that it has; a county's has some hundred thousand.
 _MOST_TEXTS = 20_000_000
 #: Signs of elements, which begin or end there, in a sheet; in the part with the texts; in that with the formats, of
@@ -46,23 +46,29 @@ _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384
 #: A cell with something in it, past so many columns, or past so many rows.
 _FILLED = r'[<:]c r="(?:(?:%s)[0-9]+|[A-Z]+(?:%s))"(?:[^>]*[^/>])?>'
 _PAST = {26: "[A-Z]{2,}", 52: "[A-Z]{3,}|[B-Z][A-Z]", 104: "[A-Z]{3,}|[D-Z][A-Z]", 702: "[A-Z]{3,}"}
-#: A cell that may have something in it; and one with the number of a text.
-_FULL, _NUMBERED = r'[<:]c r="[A-Z]+[0-9]+"(?:[^>]*[^/>])?>', r't="s"(?: [^<>]*)?>\s*<(?:[A-Za-z0-9]+:)?v>[0-9]+<'
+#: A cell that may have something in it; and one with the number of a text, and nothing else.
+_FULL = r'[<:]c r="[A-Z]+[0-9]+"(?:[^>]*[^/>])?>'
+_NUMBERED = (
+    r't="s"(?: [^<>]*)?>\s*<(?:[A-Za-z0-9]+:)?v>([0-9]{1,9})</(?:[A-Za-z0-9]+:)?v>\s*</(?:[A-Za-z0-9]+:)?c>'
+)
 #: How an element begins, before its name; and what belongs to none.
 _PREFIX = re.compile(rb"<(?:[A-Za-z0-9]+:)?")
 _TAG = "<[^<>]*>"
 #: How many texts a part says that it has. Possessive: what may be tried again is remembered, a hundred bytes each.
-_TEXTS = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
+_PROMISED = re.compile(rb"""sst\b(?:[^>"']++|"[^"]*+"|'[^']*+')*+""")
 _COUNT = re.compile(rb"""ount\s*=\s*["'](\d{1,18})""")
-#: What stands above the texts, which is often written otherwise than they are; where one begins and ends, if plain.
+#: What stands above the texts, which is often written otherwise than they are, and how their names begin.
 _ABOVE = re.compile(
-    rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*\?>\s*)?<(?:[A-Za-z0-9]+:)?sst"""
+    rb"""(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*\?>\s*)?<((?:[A-Za-z0-9]+:)?)sst"""
     rb"""(?:\s+[A-Za-z0-9:._-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))*\s*>"""
 )
-_TEXT_BEGINS = re.compile(rb"<(?:[A-Za-z0-9]+:)?si(?: [^<>]*)?(?<!/)>")
-_TEXT_ENDS = re.compile(rb"<(?:/(?:[A-Za-z0-9]+:)?si|(?:[A-Za-z0-9]+:)?si(?: [^<>]*)?/)>")
-#: The type of a cell that holds an error, such as #N/A.
-_ERROR = re.compile(rb"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(["'])e\2""")
+#: Where a text begins or ends, however it is written.
+_OF_TEXT = r"</?(?:[A-Za-z0-9]+:)?si[ />]"
+#: The type of a cell that holds an error, such as #N/A; and such an error.
+_ERROR = r"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
+_SAID = re.compile(r"#[A-Z][A-Z0-9_/]*[!?]?|Err:[0-9]+")
+#: Parts that its reader finds by their names, whatever else they are.
+_TEXTS_PART, _FORMATS_PART = "xl/sharedstrings.xml", "xl/styles.xml"
 
 
 class Bomb(Exception):
@@ -101,15 +107,20 @@ def checked(content: bytes) -> Checked:
     return Checked(stream=stream, without=looked.without)
 
 
+def is_error(cell: str) -> bool:
+    """Whether a cell's text is an error, as a formula that failed leaves it."""
+    return _SAID.fullmatch(cell) is not None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Texts:
-    """The texts of one part."""
+    """The texts that cells share."""
 
-    #: Bytes of each, or a few more.
+    #: Bytes of each, or some more.
     lengths: list[int]
-    #: Whether they can be told apart.
+    #: Whether these are all, one by one.
     told: bool
-    #: As they stand there, where they are plain.
+    #: As they stand there, where they are plain, with their elements.
     plain: list[bytes]
 
     def exact(self) -> pl.Series:
@@ -128,7 +139,7 @@ class _Looked:
         self.without: Exception | None = None
         #: Elements that may still be looked at one by one.
         self._walks = walks
-        self._texts: list[_Texts] = []
+        self._texts: _Texts | None = None
         #: By the sheet's name, cells that share a text with others, or some more, and where its plain cells begin; -1
         #: where they are not plain.
         self._sharing: dict[str, tuple[int, int]] = {}
@@ -136,11 +147,10 @@ class _Looked:
     def at(self, name: str, content: bytes) -> bytes | None:
         """The part as its reader shall see it; None for one that does not keep its bounds, or is damaged: it is missed
         by whoever needs it. What every sheet needs raises Bomb, ExpatError and ValueError itself."""
-        signs, sheet = content.count(b"<"), b"sheetData" in content
-        # Its reader finds these by their names, whatever else they are.
-        texts, formats = "sharedstrings" in name.lower(), "styles" in name.lower()
+        signs, sheet, place = content.count(b"<"), b"sheetData" in content, name.lower().replace("\\", "/")
+        texts, formats = place == _TEXTS_PART, place == _FORMATS_PART
         try:
-            if b"<!DOCTYPE" in content and (sheet or name.lower().endswith(_OF_XML)):
+            if b"<!DOCTYPE" in content and (sheet or place.endswith(_OF_XML)):
                 raise expat.ExpatError("no part declares what it is made of")
             if texts:
                 self._look_at_texts(content, signs)
@@ -157,28 +167,30 @@ class _Looked:
 
     def check_copies(self, stream: io.BytesIO) -> None:
         """Raises Bomb where cells that share long texts come to more than any list."""
-        longest = max((length for texts in self._texts for length in texts.lengths), default=0)
-        for name, (sharing, begin) in self._sharing.items():
-            if longest * sharing <= _MOST_SAID:
-                continue
+        if self._texts is None:
+            return
+        longest = max(self._texts.lengths, default=0)
+        many = {name: begin for name, (sharing, begin) in self._sharing.items() if longest * sharing > _MOST_SAID}
+        if many:
+            table = self._texts.exact()
             with zipfile.ZipFile(stream) as book:
-                sheet = book.read(name)
-            shared = sharing if begin < 0 else sheet.count(b't="s"')
-            if longest * shared > _MOST_SAID and self._copied(sheet, shared, begin) > _MOST_SAID:
-                raise Bomb
-        stream.seek(0)
+                for name, begin in many.items():
+                    self._check_copies(book.read(name), begin, table, self._sharing[name][0])
+            stream.seek(0)
 
-    def _copied(self, sheet: bytes, shared: int, begin: int) -> int:
-        """Bytes of the texts of cells that share them: so many, each the longest where it cannot be seen."""
-        tables = [(texts.exact(), texts.told) for texts in self._texts]
-        longest = max((int(table[at]) for table, _told in tables if (at := table.arg_max()) is not None), default=0)
-        found, copied = 0, [0] * len(tables)
+    def _check_copies(self, sheet: bytes, begin: int, table: pl.Series, sharing: int) -> None:
+        assert self._texts
+        longest = int(table[at]) if (at := table.arg_max()) is not None else 0
+        shared = sharing if begin < 0 else sheet.count(b't="s"')
+        if longest * shared <= _MOST_SAID:
+            return
+        copied = 0
         for numbers in self._numbers(sheet, begin):
-            found += numbers.len()
-            for at, (table, told) in enumerate(tables):
-                known = numbers.filter(numbers < table.len()) if told else numbers.clear()
-                copied[at] += int(table.gather(known).sum()) + longest * (numbers.len() - known.len())
-        return max(copied, default=0) + longest * max(shared - found, 0)
+            known = numbers.filter(numbers < table.len()) if self._texts.told else numbers.clear()
+            copied += int(table.gather(known).sum())
+            shared -= known.len()
+        if copied + longest * shared > _MOST_SAID:  # each the longest, where it cannot be seen
+            raise Bomb
 
     def _numbers(self, sheet: bytes, begin: int) -> Iterator[pl.Series]:
         """Those of the texts in cells that can be seen."""
@@ -188,22 +200,22 @@ class _Looked:
             yield pl.Series(walk.numbers, dtype=pl.Int64)
             return
         for text in markup.texts(sheet, begin):
-            numbers = text.str.extract_all(_NUMBERED).explode().str.extract(">([0-9]+)<$").cast(pl.Int64, strict=False)
-            yield numbers.drop_nulls()
+            cells = text.str.extract_all(_NUMBERED).explode()
+            yield cells.str.extract(_NUMBERED).cast(pl.Int64, strict=False).drop_nulls()
 
     def _look_at_texts(self, content: bytes, signs: int) -> None:
-        promised = (int(count) for table in _TEXTS.findall(content) for count in _COUNT.findall(table))
+        promised = (int(count) for table in _PROMISED.findall(content) for count in _COUNT.findall(table))
         if signs > _MOST_OF_TEXTS or markup.has_gap(content) or max(promised, default=0) > _MOST_TEXTS:
             raise Bomb
+        if self._texts is not None:
+            raise expat.ExpatError("two parts with texts")
         above = _ABOVE.match(content)
         if above and markup.is_plain(content, above.end(), signs):
-            plain = _TEXT_ENDS.split(content[above.end() :])
-            told = all(len(_TEXT_BEGINS.findall(text)) <= 1 for text in plain)
-            self._texts.append(_Texts(lengths=list(map(len, plain)), told=told, plain=plain))
-        else:
+            self._texts = _plain_texts(content, above)
+        if self._texts is None:
             walk = _Lengths()
             self._walk(walk, content)
-            self._texts.append(_Texts(lengths=walk.lengths, told=walk.told, plain=[]))
+            self._texts = _Texts(lengths=walk.lengths, told=walk.told, plain=[])
 
     def _look_at_sheet(self, name: str, content: bytes, signs: int) -> None:
         if signs > _MOST_SIGNS or content.count(b"mergeCell") > _MOST_MERGED or markup.has_gap(content):
@@ -229,13 +241,24 @@ class _Looked:
             self._walks -= walk.elements
 
 
+def _plain_texts(content: bytes, above: re.Match[bytes]) -> _Texts | None:
+    """The texts of a plain part, where one begins where the one before has ended; else None."""
+    begins, ends = (b"<%s%ssi>" % (slash, above[1]) for slash in (b"", b"/"))
+    *texts, rest = content[above.end() :].split(ends)
+    apart = all(text.count(begins) == 1 and text.lstrip().startswith(begins) for text in texts)
+    if not apart or begins in rest or markup.count(content, above.end(), _OF_TEXT) != 2 * len(texts):
+        return None
+    return _Texts(lengths=list(map(len, texts)), told=True, plain=texts)
+
+
 def _with_errors_told(sheet: bytes) -> bytes:
     """The sheet, with cells that hold an error as texts: its reader takes those that it knows for empty, as if nobody
     had been at fault, and gives up at the others."""
     if b'"e"' not in sheet and b"'e'" not in sheet:
         return sheet
-    at = sheet.find(b"sheetData")
-    return sheet[:at] + _ERROR.sub(rb"\1\2str\2", sheet[at:])
+    begin = sheet.find(b"<", sheet.find(b"sheetData"))
+    told = [text.str.replace_all(_ERROR, '${1}"str"').item() for text in markup.texts(sheet, begin, overlap=0)]
+    return b"".join([sheet[:begin], *(piece.encode() for piece in told)])
 
 
 def _check_said(content: bytes, begin: int) -> None:
@@ -322,29 +345,33 @@ class _Numbers(_Walk):
     def __init__(self) -> None:
         super().__init__()
         self.numbers: list[int] = []
-        #: What stands in the cell that is read, where it has the number of a text; where a number may stand.
-        self._said: list[str] | None = None
+        #: Whether the cell that is read has the number of a text, and its values so far, each in parts.
+        self._shares = False
+        self._values: list[list[str]] = []
+        #: Where a number may stand.
         self._value = False
 
     def element(self, kind: str, attributes: Mapping[str, str]) -> None:
-        self._value = kind == "v" and self._said is not None
+        self._value = kind == "v" and self._shares
         if kind == "c":
             self._take()
-            self._said = [] if attributes.get("t") == "s" else None
-        elif self._value and self._said is not None:
-            self._said.append("")
+            self._shares = attributes.get("t") == "s"
+        elif self._value:
+            self._values.append([])
 
     def heard(self, text: str) -> None:
-        if self._value and self._said:
-            self._said[-1] += text
+        if self._value:
+            self._values[-1].append(text)
 
     def walk(self, part: bytes) -> None:
         super().walk(part)
         self._take()
 
     def _take(self) -> None:
-        if self._said and len(self._said) == 1 and re.fullmatch("[0-9]{1,9}", self._said[0]):
-            self.numbers.append(int(self._said[0]))
+        said = ["".join(parts) for parts in self._values]
+        if len(said) == 1 and re.fullmatch("[0-9]{1,9}", said[0]):
+            self.numbers.append(int(said[0]))
+        self._values.clear()
 
 
 class _Bounds(_Walk):

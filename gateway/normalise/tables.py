@@ -334,9 +334,10 @@ def _who(mapping: ListMapping) -> list[tuple[str, ...]]:
 
 
 def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple[int, list[Any]]]:
-    """The data rows, with their numbers in the sheet: not wholly blank, and no footer."""
-    filled_ones = (filter(partial(ne, ""), row) for _line, row in rows)
-    firsts = (next(filter(None, map(_header_key, row)), "") for row in filled_ones)
+    """The data rows, with their numbers in the sheet: not wholly blank, and no footer. Formulas that were pulled down
+    further than the list, and found nothing, are nobody's."""
+    keys = (map(_header_key, filter(partial(ne, ""), row)) for _line, row in rows)
+    firsts = (next((key for key in some if key and not workbooks.is_error(key)), "") for some in keys)
     return [said for said, first in zip(rows, firsts, strict=True) if first and not first.startswith(mapping.footers)]
 
 

@@ -34,6 +34,6 @@ def _settle(site: Site, row: DeliveryRow) -> None:
     states = states_of(site, [*before, row], {row.id: work}, {})
     file = work.resolutions_file(site) if states.applied(row.id) else None
     with site.ledger.begin(turn=True) as tx:
-        keep_delivery(tx, work, states, file)
+        keep_delivery(tx, work, states, file, current=False)
         if file is not None:
             decisions.open_cases(tx, subjects(work.doubts, {row.id: set(row.scopes)}))

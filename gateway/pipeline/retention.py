@@ -95,7 +95,7 @@ def _replaced(
         if row.ended:
             continue
         quiet = max(one.arrived_at for one in (row, *behind))
-        if row.id in waited_for or row.receipt_digest != row.review_digest or quiet + days > at:
+        if row.id in waited_for or not _is_told(site, row) or quiet + days > at:
             return
         yield _ended(row, ROWS, replaced_by=behind[-1].id)
 
@@ -107,8 +107,14 @@ def _periods(site: Site, row: DeliveryRow, *, in_force: bool) -> list[tuple[str,
         return [(ORIGINALS, periods.refused), (ROWS, periods.refused if row.entries_file else 0)]
     if row.state != DeliveryState.APPLIED:
         return []
-    told = row.receipt_digest == row.review_digest and not mapping_of(site, row).statements
+    told = _is_told(site, row) and not mapping_of(site, row).statements
     return [(ORIGINALS, 0 if in_force else periods.originals), (ROWS, periods.payments if told else 0)]
+
+
+def _is_told(site: Site, row: DeliveryRow) -> bool:
+    """Whether the department has its receipt, or there is nobody any more who could have it."""
+    here = row.instance in {*site.settings.sources, *site.settings.set_aside}
+    return not here or row.receipt_digest == row.review_digest
 
 
 def destroy(site: Site, some: Sequence[Ended]) -> str:

@@ -289,7 +289,7 @@ def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -
         withdrawals.queued(tx)
         outbox.replace_queue(tx, queue, run, people=settled.people)
         files, points = sealing.result()
-        _keep_work(tx, settled, files)
+        _keep_work(tx, settled, files, forces)
         if not scene.tips:
             checkpoints.clear(tx)
         # Whose list waits behind one in flight is looked at again, once that has landed.
@@ -305,10 +305,10 @@ def _sealed(
     return files, _checkpoints(site, scene, settled, doubts, forces)
 
 
-def _keep_work(tx: Tx, settled: Settled, files: Mapping[int, str]) -> None:
+def _keep_work(tx: Tx, settled: Settled, files: Mapping[int, str], forces: Mapping[int, set[str]]) -> None:
     """What became of the deliveries that were looked at, and what was found in those that were folded."""
     for w in settled.work:
-        keep_delivery(tx, w, settled.states, files.get(w.row.id))
+        keep_delivery(tx, w, settled.states, files.get(w.row.id), current=bool(forces.get(w.row.id)))
     for folded in settled.folds.values():
         if folded.fold:
             for delivery, count in folded.fold.unknown_stops.group_by("delivery").len().iter_rows():

@@ -127,12 +127,13 @@ def _gap(missing: int) -> str:
     return text.format(n=missing)
 
 
-def keep_delivery(tx: Tx, work: Work, states: States, file: str | None) -> None:
-    """Writes down what became of a delivery that was looked at. `file`: its sealed resolutions, where it is applied."""
+def keep_delivery(tx: Tx, work: Work, states: States, file: str | None, *, current: bool) -> None:
+    """Writes down what became of a delivery that was looked at. `file`: its sealed resolutions, where it is applied.
+    `current`: whether it is a list in force."""
     number = work.row.id
     state, code, detail = states.of[number]
     if file is not None:
-        outcomes, digest = outcome_counts(work.resolutions), work.review_digest()
+        outcomes, digest = outcome_counts(work.resolutions), work.review_digest(current=current)
         deliveries.apply(tx, number, outcomes=outcomes, resolutions_file=file, review_digest=digest)
         uncovered = work.resolutions.filter((pl.col("outcome") == "matched") & ~pl.col("covered")).height
         deliveries.set_finding(tx, number, "not_covered", uncovered)

@@ -25,8 +25,6 @@ from gateway.store.deliveries import DeliveryRow, landing_of
 from gateway.vault.sm import sm3_hex
 
 #: Columns of entries that nobody after normalise needs but receipts and people's eyes.
-#: What a row comes to may be another tomorrow, though nobody sent it again.
-_MAY_CHANGE = (Outcome.REVIEW, Outcome.UNMATCHED, Outcome.DECEASED)
 _FOR_EYES = ("line", "part", "raw_name", "raw_number", "raw_category", "category")
 #: Columns of entries that a list of payments fills, and that settling reads.
 _OF_PAYMENTS = [
@@ -73,11 +71,24 @@ class Work:
         names = ("row", "scope", "person_key", "identity", "level", "first", "last", "next_identity", "change", "gives")
         return pl.concat([self.said.rows.select(names), may_mean(self.said.unresolved)], how="diagonal")
 
-    def review_digest(self) -> str:
-        """Digest of which rows are in review, mean nobody, or somebody who is dead: when a case is decided, or the
-        roster knows better, the department gets another receipt."""
-        rows = [self.resolutions.filter(pl.col("outcome") == outcome)["row"].to_list() for outcome in _MAY_CHANGE]
-        return sm3_hex(";".join(",".join(map(str, some)) for some in rows).encode())
+    def review_digest(self, *, current: bool) -> str:
+        """What its receipt depends on, beside the list itself: half a digest of which rows are in review, and half a
+        one of which mean nobody, or somebody who is dead. Of a list that is not `current` the second half stays: the
+        department has the list that replaced it."""
+        review, *known = (
+            self.resolutions.filter(pl.col("outcome") == outcome)["row"].to_list()
+            for outcome in (Outcome.REVIEW, Outcome.UNMATCHED, Outcome.DECEASED)
+        )
+        by_roster = _half([-1, *known[0], -1, *known[1]]) if current else self.row.review_digest[_HALF:]
+        return _half(review) + by_roster
+
+
+#: Characters of half a digest.
+_HALF = 32
+
+
+def _half(rows: Sequence[int]) -> str:
+    return sm3_hex(",".join(map(str, rows)).encode())[:_HALF]
 
 
 def mapping_of(site: Site, row: DeliveryRow) -> ListMapping:

@@ -15,7 +15,7 @@ HEAD = Head(title="清单", facts=[("经办人", "测试经办")])
 #: What departments really write, and what an office program turns into something else.
 TEXTS = [
     "=1+1", "+86", "-", "@cmd", "＝1", "'甲", "甲_x000D_乙", "_x0041_", "甲\u200b乙\r\n丙", "\x0b\ufffe", "𠮷甲",
-    "\ue816", "<&>\"'", "451081", "1e5", "0012", "", " 甲　乙 ", "甲" * 300,
+    "\ue816", "<&>\"'", "451081", "1e5", "0012", "", "#N/A", " 甲　乙 ", "甲" * 300,
 ]  # fmt: skip
 STRINGS = "xl/sharedStrings.xml"
 
@@ -44,6 +44,13 @@ def test_what_was_written_is_read() -> None:
     assert [f"1-{at}-{at:016x}" for at in range(40)] == [filled.mark for filled in read]
     assert {("", "")} == {(filled.answer, filled.note) for filled in read}
     assert [] == [text for text in sheets.safe(TEXTS) if text[:1] in tuple("=+-@＝") or len(text) > 201]
+
+
+def test_a_note_that_became_a_formula_says_nothing() -> None:
+    """A reason that somebody began with `=` is an error in its cell, and none."""
+    note = '<c r="C5" t="e"><f>电话核实</f><v>#NAME?</v></c>'
+    (line,) = sheets.read(edited(book(1), lambda page: re.sub('<c r="C5"[^>]*/>', note, page)))
+    assert ("", lines(1)[0].shown()) == (line.note, line.shown)
 
 
 @pytest.mark.parametrize("people", range(4))

@@ -159,6 +159,51 @@ def test_a_long_text_that_many_cells_share_is_refused() -> None:
     assert fault_of(padded(replaced(book, SHEET, b"</sheetData>", few))) is None
 
 
+@pytest.mark.parametrize(
+    ("texts", "value"),
+    [
+        (b"<si><t>a</t></si><si>%s</si>", b"<v>15</v><v>16</v>"),  # the last one counts
+        (b"<si>%s</si>", b"<v>15</v><v>3</v>"),
+        (b"<si><t>a</t></si></si><si>%s</si>", b"<v>16</v>"),  # an end that ends nothing
+        (b"<si><t>a</t></x:si><si><t>b</t></si><si>%s</si><si><t>c</t></si>", b"<v>16</v>"),  # or something else
+        (b"<x><si><t>a</t></si></x><si>%s<si><t>b</t></si></si>", b"<v>16</v>"),
+        (b"<!-- --><si><t>a<si/></t></si><si>%s</si>", b"<v>16</v>"),
+        (b"<!-- <si> --><si><t>a</t></si><si>%s</si>", b"<v>16</v>"),
+    ],
+)
+def test_which_text_a_cell_has_is_no_guess(texts: bytes, value: bytes) -> None:
+    """Where what looks at a workbook and what reads it could count otherwise, each cell has the longest text: 24 kB
+    took three gigabytes."""
+    book = workbook(TEXTS, b"</sst>", texts % (b"<t>" + b"a" * 90_000 + b"</t>") + b"</sst>")
+    cells = b"".join(b'<row r="%d"><c r="A%d" t="s">%s</c></row>' % (row, row, value) for row in range(4, 2404))
+    assert fault_of(padded(replaced(book, SHEET, b"</sheetData>", cells + b"</sheetData>")))
+
+
+def test_a_workbook_has_its_texts_once() -> None:
+    """Each of several parts with six million might be the one that is read."""
+    (sound,) = books()["xlsx"].sounds
+    memory = io.BytesIO(sound)
+    with zipfile.ZipFile(memory, "a") as book:
+        book.writestr("XL\\SharedStrings.xml", b"<sst><si><t>a</t></si></sst>")
+    assert isinstance(fault_of(memory.getvalue()), ExpatError)
+
+
+@pytest.mark.parametrize(("sheets", "piece"), [(1, b"7" * 100_000 + b"<!---->"), (400, b"<f/>")], ids=["long", "many"])
+def test_what_cells_copy_is_found_in_time(sheets: int, piece: bytes) -> None:
+    """A number of megabytes, and sheets that share a text of one, were looked at for half a minute."""
+    text = b"<si>" + (b"<t>" + b"a" * 90_000 + b"</t>") * 10 + b"</si>"
+    cells = b'<row r="4"><c r="A4" t="s"><v>' + piece * 300 + b"</v></c>" + b'<c r="B4" t="s"><v>3</v></c>' * 120
+    book = replaced(workbook(TEXTS, b"</sst>", text + b"</sst>"), SHEET, b"</sheetData>", cells + b"</row></sheetData>")
+    memory = io.BytesIO(padded(book))
+    with zipfile.ZipFile(memory) as one, zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as more:
+        sheet = one.read(SHEET)
+        for at in range(1, sheets):
+            more.writestr(f"xl/worksheets/{at}.xml", sheet)
+    faults = []
+    assert taken(lambda: faults.append(fault_of(memory.getvalue()))).seconds < LONGEST
+    assert [None] == faults
+
+
 @pytest.mark.parametrize("parser", ["xlsx", "worklist"])
 def test_a_part_in_two_encodings_is_damaged(parser: str) -> None:
     """What is Chinese to a parser of XML are cells to a reader that knows UTF-8 only."""

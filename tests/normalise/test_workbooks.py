@@ -11,7 +11,7 @@ import pytest
 from gateway.model.archives import stored
 from gateway.model.workbooks import Bomb, checked
 from tests.fuzz.workbooks import padded
-from tests.normalise.lists import read, rural_rows, workbook
+from tests.normalise.lists import RURAL, read, rural_rows, workbook
 from tests.normalise.test_files import refusal
 
 
@@ -88,6 +88,15 @@ def test_an_error_in_a_cell_is_told_as_a_text_is(error: str, quote: str) -> None
     assert ["date_unreadable"] == as_text["fault"].to_list()
     errors = read(changed(book, "sheet2.xml", old, new), "rural_revitalization").entries
     assert as_text.equals(errors.select(as_text.columns))
+
+
+@pytest.mark.parametrize("error", ["#N/A", "#REF!", "#SPILL!", "Err:502"])
+def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
+    """Below the last person, or between two, rows in which nothing stands but errors are no rows, wherever they stand;
+    an error beside a name is its row's."""
+    errors = {name: "" for name in RURAL} | {"省": error, "识别时间": error}
+    rows = rural_rows({}, errors, {"识别时间": error}, errors, errors)
+    assert [4, 6] == read(workbook(rows), "rural_revitalization").entries["line"].to_list()
 
 
 def test_formats_without_number_are_read() -> None:

@@ -1,9 +1,12 @@
 """Receipts: the last word on a date stays the last."""
 
+import gzip
 import shutil
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import python_calamine as calamine
 import sqlalchemy as sa
@@ -14,6 +17,7 @@ from gateway.store import Tx, deliveries
 from gateway.store import tables as t
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.digests import leave_the_roster
+from tests.pipeline.ending import replaced
 from tests.pipeline.forge import DAY, civil, sums
 from tests.pipeline.rig import Rig
 
@@ -116,18 +120,26 @@ def test_what_nobody_wrote_down_is_told_again(
     assert told.receipt_at != again.receipt_at
 
 
-def test_who_is_on_the_roster_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str) -> None:
-    """A department that was told that somebody is not insured hears of it when they are; and once."""
+@pytest.mark.parametrize("outcome", ["unmatched", "deceased"])
+def test_what_the_roster_knows_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str, outcome: str) -> None:
+    """A department that was told that somebody is not insured, or dead, hears of it when that is no longer so; and
+    once. What it was told of a list that another one replaced stays."""
     roster = civil_rig.peers.workdir / "platform" / "roster.csv.gz"
     everybody = roster.read_bytes()
-    leave_the_roster(civil_rig, who)
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    (before,) = civil_rig.rows()
+    if outcome == "unmatched":
+        leave_the_roster(civil_rig, who)
+    else:
+        rows = replaced(pl.read_csv(gzip.decompress(everybody), infer_schema=False), who, {"surv_stas": "3"})
+        roster.write_bytes(gzip.compress(rows.write_csv().encode()))
+    for day in (1, 2):
+        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+        civil_rig.run(day)
+    before = civil_rig.rows()
     roster.write_bytes(everybody)
-    civil_rig.run(2)
-    (after,) = civil_rig.rows()
-    assert before.outcomes["unmatched"] > after.outcomes["unmatched"]
-    assert before.receipt_at != after.receipt_at
     civil_rig.run(3)
-    assert [after.receipt_at] == [row.receipt_at for row in civil_rig.rows()]
+    after = civil_rig.rows()
+    pairs = list(zip(before, after, strict=True))
+    assert [True, True] == [one.outcomes[outcome] > two.outcomes[outcome] for one, two in pairs]
+    assert [True, False] == [one.receipt_at == two.receipt_at for one, two in pairs]
+    civil_rig.run(4)
+    assert [row.receipt_at for row in after] == [row.receipt_at for row in civil_rig.rows()]
