@@ -55,7 +55,7 @@ deliveries = sa.Table(
     sa.Column("applied_at", sa.DateTime),
     sa.Column("entries_file", sa.String(80)),
     sa.Column("resolutions_file", sa.String(80)),
-    # Which rows may come to something else: others are another receipt (`pipeline.work`). `receipt_digest`: as told last.
+    # Which rows may come to something else: others are another receipt. `receipt_digest`: what the department has.
     sa.Column("review_digest", sa.String(64), nullable=False, server_default=""),
     sa.Column("receipt_digest", sa.String(64), nullable=False, server_default=""),
     sa.Column("receipt_at", sa.DateTime),

@@ -217,6 +217,8 @@ def test_rows_of_payments_that_somebody_waits_for_are_kept(paid: Rig) -> None:
         assert one in rows_due(site)
         ask(site.settings.root, "UPDATE deliveries SET receipt_digest = '' WHERE id = ?", one.delivery)
         assert one not in rows_due(site)
+        gone = replace(site, settings=replace(site.settings, sources={}))  # nobody can have it any more
+        assert one in rows_due(gone)
 
 
 def test_rows_that_were_cut_short_are_finished(paid: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
