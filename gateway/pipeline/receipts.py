@@ -33,9 +33,9 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
         keyring=site.keyring,
         incoming=site.incoming(instance.name),
     ) as session:
+        with site.ledger.begin() as tx:
+            deliveries.receipts_begun(tx, [row.id for row in due])
         for row in due:
-            with site.ledger.begin() as tx:
-                deliveries.receipt_begun(tx, row.id)
             try:
                 with known(f"{instance.name} {row.name}"):
                     source.feedback(session, _receipt(site, row))

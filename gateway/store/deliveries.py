@@ -263,9 +263,10 @@ def apply(tx: Tx, delivery: int, *, outcomes: Mapping[str, int], resolutions_fil
     )
 
 
-def receipt_begun(tx: Tx, delivery: int) -> None:
-    """The department may have a receipt that nobody wrote down: until one is, it is due, whatever its rows come to."""
-    tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(receipt_digest=""))
+def receipts_begun(tx: Tx, some: Sequence[int]) -> None:
+    """The department may soon have receipts that nobody wrote down: until one is, it is due, whatever its rows come
+    to."""
+    tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id.in_(some)).values(receipt_digest=""))
 
 
 def receipt_written(tx: Tx, delivery: int, digest: str) -> None:

@@ -56,6 +56,9 @@ COMMITS = (
     "receipts 2",
     "receipts 3",
     "receipts 4",
+    "receipts 5",
+    "receipts 6",
+    "receipts 7",
     "run 3",
     "run 4",
 )
