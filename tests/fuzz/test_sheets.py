@@ -163,7 +163,9 @@ def test_a_long_text_that_many_cells_share_is_refused() -> None:
     ("texts", "value"),
     [
         (b"<si><t>a</t></si><si>%s</si>", b"<v>15</v><v>16</v>"),  # the last one counts
+        (b"<si><t>a</t></si><si>%s</si>", b"<v>15</v><v>16</v><!-- -->"),
         (b"<si>%s</si>", b"<v>15</v><v>3</v>"),
+        (b"</si><si><t>a</t><si>%s</si>", b"<v>15</v>"),
         (b"<si><t>a</t></si></si><si>%s</si>", b"<v>16</v>"),  # an end that ends nothing
         (b"<si><t>a</t></x:si><si><t>b</t></si><si>%s</si><si><t>c</t></si>", b"<v>16</v>"),  # or something else
         (b"<x><si><t>a</t></si></x><si>%s<si><t>b</t></si></si>", b"<v>16</v>"),
@@ -176,7 +178,9 @@ def test_which_text_a_cell_has_is_no_guess(texts: bytes, value: bytes) -> None:
     took three gigabytes."""
     book = workbook(TEXTS, b"</sst>", texts % (b"<t>" + b"a" * 90_000 + b"</t>") + b"</sst>")
     cells = b"".join(b'<row r="%d"><c r="A%d" t="s">%s</c></row>' % (row, row, value) for row in range(4, 2404))
-    assert fault_of(padded(replaced(book, SHEET, b"</sheetData>", cells + b"</sheetData>")))
+    full = padded(replaced(book, SHEET, b"</sheetData>", cells + b"</sheetData>"))
+    assert fault_of(full)
+    assert fault_of(replaced(full, TEXTS, b"sst", b"x:sst", every=True))
 
 
 def test_a_workbook_has_its_texts_once() -> None:
