@@ -71,6 +71,10 @@ def test_it_reads_as_the_patient_reader_does(
     st.sampled_from(["\n", "\r\n"]),
 )
 @example(['"x,y",甲'], "\n")
+@example(['甲"x,y",乙'], "\n")
+@example(['"x,y"甲,乙', "甲"], "\n")
+@example(['"x,y"甲,乙,丙'], "\n")
+@example(['"x,y"甲,乙'], "\n")
 def test_few_quoted_cells_are_looked_at_as_many_are(rows: list[str], ends: str) -> None:
     """Whether records are even does not depend on whether quoted cells are counted in the text or in the columns."""
     text, header = text_of(rows, ends).encode(), ["一", "二", "三"]

@@ -102,7 +102,8 @@ def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
 def test_formats_without_number_are_read() -> None:
     """Sixty thousand formats, as a workbook that was copied for years has: a date stays one."""
     book = workbook(rural_rows({"识别时间": date(2021, 3, 4)}))
-    more = changed(book, "styles.xml", b"</cellXfs>", b"<xf><alignment/><protection/><x/></xf>" * 62_000 + b"</cellXfs>")
+    formats = b"<xf><alignment/><protection/><x/></xf>" * 62_000
+    more = changed(book, "styles.xml", b"</cellXfs>", formats + b"</cellXfs>")
     assert [date(2021, 3, 4)] == read(padded(more), "rural_revitalization").entries["first"].to_list()
 
 
