@@ -225,14 +225,12 @@ def _commas_within(text: bytes, header: list[str], frame: pl.DataFrame) -> int:
 
 
 def _quoted_cells(text: bytes) -> list[bytes] | None:
-    """What stands in quoted cells, where they are few, and each is in quotes altogether, without one within; else
-    None."""
+    """What stands in quoted cells, where they are few, and no quote stands within a cell; else None."""
     cells, start = list[bytes](), text.find(b'"')
     while start >= 0:
         end = text.find(b'"', start + 1)
         begins = text.endswith((b",", b"\n"), 0, start)
-        ends = text.startswith((b",", b"\n", b"\r\n"), end + 1) or end + 1 == len(text)
-        if end < 0 or not begins or not ends or len(cells) == _FEW_QUOTED:
+        if end < 0 or not begins or len(cells) == _FEW_QUOTED:
             return None
         cells.append(text[start + 1 : end])
         start = text.find(b'"', end + 1)
