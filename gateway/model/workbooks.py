@@ -66,7 +66,10 @@ _ABOVE = re.compile(
 _OF_TEXT = r"</?(?:[A-Za-z0-9]+:)?si[ />]"
 #: The type of a cell that holds an error, such as #N/A; and such an error.
 _ERROR = r"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
-_SAID = re.compile(r"#[A-Z][A-Z0-9_/]*[!?]?|Err:[0-9]+")
+_SAID = re.compile(
+    r"#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
+    r"|NAME\?|GETTING_DATA)|Err:[0-9]+"
+)
 #: Parts that its reader finds by their names, whatever else they are.
 _TEXTS_PART, _FORMATS_PART = "xl/sharedstrings.xml", "xl/styles.xml"
 
@@ -257,8 +260,10 @@ def _with_errors_told(sheet: bytes) -> bytes:
     if b'"e"' not in sheet and b"'e'" not in sheet:
         return sheet
     begin = sheet.find(b"<", sheet.find(b"sheetData"))
-    told = [text.str.replace_all(_ERROR, '${1}"str"').item() for text in markup.texts(sheet, begin, overlap=0)]
-    return b"".join([sheet[:begin], *(piece.encode() for piece in told)])
+    told = bytearray(sheet[:begin])
+    for text in markup.texts(sheet, begin, overlap=0):
+        told += text.str.replace_all(_ERROR, '${1}"str"').item().encode()
+    return bytes(told)
 
 
 def _check_said(content: bytes, begin: int) -> None:

@@ -305,11 +305,15 @@ def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> 
     numbered = enumerate(body, start=at + 2)
     # In batches: as many lists as a sheet has rows would keep the garbage collector busy.
     batches = iter(lambda: list(islice(numbered, _BATCH)), [])
-    frames = [
-        _sheet_frame([], found, mapping),
-        *(_sheet_frame(_said(batch, mapping), found, mapping) for batch in batches),
-    ]
-    return RawTable(frame=_with_missing(pl.concat(frames, rechunk=True), mapping), unclaimed=unclaimed)
+    frames, last = [_sheet_frame([], found, mapping)], 0
+    for batch in batches:
+        said = _said(batch, mapping)
+        frames.append(_sheet_frame(said, found, mapping))
+        last = next((line for line, row in reversed(said) if _says_more(row)), last)
+    frame = pl.concat(frames, rechunk=True)
+    if last:  # formulas are pulled down further than a list goes; between two people such a row is somebody's
+        frame = frame.filter(pl.col("line") <= last)
+    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
@@ -332,11 +336,15 @@ def _who(mapping: ListMapping) -> list[tuple[str, ...]]:
 
 
 def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple[int, list[Any]]]:
-    """The data rows, with their numbers in the sheet: not wholly blank, and no footer. Formulas that were pulled down
-    further than the list, and found nothing, are nobody's."""
+    """The data rows, with their numbers in the sheet: not wholly blank, and no footer."""
     keys = (map(_header_key, filter(partial(ne, ""), row)) for _line, row in rows)
-    firsts = (next((key for key in some if key and not workbooks.is_error(key)), "") for some in keys)
+    firsts = (next(filter(None, some), "") for some in keys)
     return [said for said, first in zip(rows, firsts, strict=True) if first and not first.startswith(mapping.footers)]
+
+
+def _says_more(row: Sequence[object]) -> bool:
+    """Whether anything stands in the row but errors."""
+    return any(key and not workbooks.is_error(key) for key in map(_header_key, row))
 
 
 def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:

@@ -92,11 +92,14 @@ def test_an_error_in_a_cell_is_told_as_a_text_is(error: str, quote: str) -> None
 
 @pytest.mark.parametrize("error", ["#N/A", "#REF!", "#SPILL!", "Err:502"])
 def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
-    """Below the last person, or between two, rows in which nothing stands but errors are no rows, wherever they stand;
-    an error beside a name is its row's."""
+    """Below the last person rows in which nothing stands but errors are no rows; between two people such a row is
+    somebody's, and is told; and where all rows are such, nobody can say whose they are."""
     errors = {name: "" for name in RURAL} | {"省": error, "识别时间": error}
     rows = rural_rows({}, errors, {"识别时间": error}, errors, errors)
-    assert [4, 6] == read(workbook(rows), "rural_revitalization").entries["line"].to_list()
+    entries = read(workbook(rows), "rural_revitalization").entries
+    assert [(4, None), (5, "nobody_named")] == entries.select("line", "fault").rows()[:2]
+    assert [4, 5, 6] == entries["line"].to_list()
+    assert [4, 5] == read(workbook(rural_rows(errors, errors)), "rural_revitalization").entries["line"].to_list()
 
 
 def test_formats_without_number_are_read() -> None:
