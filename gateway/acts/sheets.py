@@ -20,7 +20,7 @@ import xlsxwriter
 from gateway.errors import NotAllowed
 from gateway.model import workbooks
 from gateway.model.archives import BROKEN
-from gateway.model.cells import panicked
+from gateway.model.cells import is_error, panicked
 from gateway.plugin.forms import PLAIN, harmless
 from gateway.words import _
 
@@ -209,7 +209,7 @@ def _filled(line: int, row: Sequence[Any], places: Sequence[int]) -> Filled | No
     if not any(cells):
         return None
     case, answer, note, *rest, mark = cells
-    note = "" if workbooks.is_error(note) else note  # `=电话核实`, which is no formula
+    note = "" if is_error(note) else note  # `=电话核实`, which is no formula
     said = "".join(letter if letter.isprintable() else " " for letter in note).strip()
     return Filled(line=line, shown=_joined([case, *rest]), mark=mark, answer=answer, note=said)
 

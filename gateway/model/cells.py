@@ -15,6 +15,13 @@ _PLACE = re.compile("([A-Za-z]*)([0-9]+)")
 _DEPTH = 100
 
 
+#: What a formula that failed leaves in its cell.
+_ERROR = re.compile(
+    r"#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
+    r"|NAME\?|GETTING_DATA)|Err:[0-9]+"
+)
+
+
 class Cells:
     """One part, once. A column begins anew where a row ends, not where one begins: rows may lie within rows."""
 
@@ -100,6 +107,11 @@ def _column(letters: str) -> int:
     for letter in letters.upper():
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
+
+
+def is_error(cell: str) -> bool:
+    """Whether a cell's text is an error."""
+    return _ERROR.fullmatch(cell) is not None
 
 
 def panicked(fault: BaseException) -> bool:

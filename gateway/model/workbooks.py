@@ -64,12 +64,8 @@ _ABOVE = re.compile(
 )
 #: Where a text begins or ends, however it is written.
 _OF_TEXT = r"</?(?:[A-Za-z0-9]+:)?si[ />]"
-#: The type of a cell that holds an error, such as #N/A; and such an error.
+#: The type of a cell that holds an error, such as #N/A.
 _ERROR = r"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
-_SAID = re.compile(
-    r"#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
-    r"|NAME\?|GETTING_DATA)|Err:[0-9]+"
-)
 #: Parts that its reader finds by their names, whatever else they are.
 _TEXTS_PART, _FORMATS_PART = "xl/sharedstrings.xml", "xl/styles.xml"
 
@@ -108,11 +104,6 @@ def checked(content: bytes) -> Checked:
         raise Bomb from None
     looked.check_copies(stream)
     return Checked(stream=stream, without=looked.without)
-
-
-def is_error(cell: str) -> bool:
-    """Whether a cell's text is an error, as a formula that failed leaves it."""
-    return _SAID.fullmatch(cell) is not None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ import python_calamine as calamine
 from gateway.errors import DeliveryRefused
 from gateway.model import workbooks
 from gateway.model.archives import BROKEN, is_packed
-from gateway.model.cells import panicked
+from gateway.model.cells import is_error, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
@@ -344,7 +344,7 @@ def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple
 
 def _says_more(row: Sequence[object]) -> bool:
     """Whether anything stands in the row but errors."""
-    return any(key and not workbooks.is_error(key) for key in map(_header_key, row))
+    return any(key and not is_error(key) for key in map(_header_key, row))
 
 
 def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:
