@@ -66,6 +66,7 @@ _ABOVE = re.compile(
 _OF_TEXT = r"</?(?:[A-Za-z0-9]+:)?si[ />]"
 #: The type of a cell that holds an error, such as #N/A.
 _ERROR = r"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
+_SIGNS_OF_ERRORS = b'"e"', b"'e'"
 #: Parts that its reader finds by their names, whatever else they are.
 _TEXTS_PART, _FORMATS_PART = "xl/sharedstrings.xml", "xl/styles.xml"
 
@@ -212,7 +213,9 @@ class _Looked:
             self._texts = _Texts(lengths=walk.lengths, told=walk.told, plain=[])
 
     def _look_at_sheet(self, name: str, content: bytes, signs: int) -> None:
-        if signs > _MOST_SIGNS or content.count(b"mergeCell") > _MOST_MERGED or markup.has_gap(content):
+        errors = sum(map(content.count, _SIGNS_OF_ERRORS))
+        most = signs > _MOST_SIGNS or errors > _MOST_CELLS or content.count(b"mergeCell") > _MOST_MERGED
+        if most or markup.has_gap(content):
             raise Bomb
         at = content.find(b"sheetData")
         begin = max(content.rfind(b"<", 0, at), 0)  # what stands above the cells is often written otherwise
@@ -248,7 +251,7 @@ def _plain_texts(content: bytes, above: re.Match[bytes]) -> _Texts | None:
 def _with_errors_told(sheet: bytes) -> bytes:
     """The sheet, with cells that hold an error as texts: its reader takes those that it knows for empty, as if nobody
     had been at fault, and gives up at the others."""
-    if b'"e"' not in sheet and b"'e'" not in sheet:
+    if not any(sign in sheet for sign in _SIGNS_OF_ERRORS):
         return sheet
     begin = sheet.find(b"<", sheet.find(b"sheetData"))
     told = bytearray(sheet[:begin])

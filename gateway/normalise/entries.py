@@ -9,7 +9,7 @@ from gateway.model.frames import ENTRIES
 from gateway.model.mapping import ListMapping
 from gateway.normalise import numbers
 from gateway.normalise.fields import fields_of
-from gateway.normalise.tables import NUMERIC, read_table
+from gateway.normalise.tables import NUMERIC, RawTable, read_table
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
@@ -34,7 +34,7 @@ def normalise(
     """
     table = read_table(content, mapping, part)
     slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
-    unclaimed, bad_bytes = table.unclaimed, table.bad_bytes
+    remarks = _remarks(table)
     del content, table  # a large list is a gigabyte: what was read goes as its entries come
     said = [
         pl.lit(business_date).alias("business_date"),
@@ -46,7 +46,7 @@ def normalise(
     while slices:
         parts.append(_entries(slices.pop(0).with_columns(said), mapping))
     entries = pl.concat(parts)
-    return NormalisedPart(entries=entries, remarks=_remarks(unclaimed, entries, bad_bytes=bad_bytes))
+    return NormalisedPart(entries=entries, remarks=(*remarks, *_damaged(entries)))
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
@@ -147,12 +147,18 @@ def _kind(mapping: ListMapping, bad: str) -> str:
     return next(c.kind for c in mapping.columns if c.field == field)
 
 
-def _remarks(unclaimed: tuple[str, ...], entries: pl.DataFrame, *, bad_bytes: bool) -> tuple[tuple[str, str], ...]:
-    remarks = [("unknown_column", name) for name in unclaimed]
-    if bad_bytes:
+def _remarks(table: RawTable) -> list[tuple[str, str]]:
+    remarks = [("unknown_column", name) for name in table.unclaimed]
+    if table.bad_bytes:
         remarks.append(("bad_bytes", ""))
+    if table.errors_below:
+        remarks.append(("errors_below", str(table.errors_below)))
+    return remarks
+
+
+def _damaged(entries: pl.DataFrame) -> list[tuple[str, str]]:
+    """The remark that a spreadsheet has rounded the numbers of a column, where so many look like it."""
     is_rounded = pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect")
     rounded = entries.select(is_rounded.sum()).item()
-    if rounded >= 5 and rounded > entries.height * 0.05:
-        remarks.append(("damaged_column", str(rounded)))
-    return tuple(remarks)
+    many = rounded >= 5 and rounded > entries.height * 0.05
+    return [("damaged_column", str(rounded))] if many else []

@@ -57,6 +57,8 @@ class RawTable:
     unclaimed: tuple[str, ...]
     #: True where bytes did not fit the encoding and were replaced by U+FFFD.
     bad_bytes: bool = False
+    #: Rows below the list in which nothing but errors stands; they are not read.
+    errors_below: int = 0
 
 
 def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
@@ -311,9 +313,10 @@ def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> 
         frames.append(_sheet_frame(said, found, mapping))
         last = next((line for line, row in reversed(said) if _says_more(row)), last)
     frame = pl.concat(frames, rechunk=True)
-    if last:  # formulas are pulled down further than a list goes; between two people such a row is somebody's
-        frame = frame.filter(pl.col("line") <= last)
-    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
+    # Formulas are pulled down further than a list goes; between two people such a row is somebody's.
+    read = frame.filter(pl.col("line") <= last) if last else frame
+    below = frame.height - read.height
+    return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, errors_below=below)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:

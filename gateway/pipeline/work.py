@@ -73,22 +73,20 @@ class Work:
 
     def review_digest(self, *, current: bool) -> str:
         """What its receipt depends on, beside the list itself: half a digest of which rows are in review, and half a
-        one of which mean nobody, or somebody who is dead. Of a list that is not `current` the second half stays: the
-        department has the list that replaced it."""
-        review, *known = (
-            self.resolutions.filter(pl.col("outcome") == outcome)["row"].to_list()
-            for outcome in (Outcome.REVIEW, Outcome.UNMATCHED, Outcome.DECEASED)
-        )
-        by_roster = _half([-1, *known[0], -1, *known[1]]) if current else self.row.review_digest[_HALF:]
-        return _half(review) + by_roster
+        one of all that is told of rows that are not plainly matched. Of a list that is not `current` the second half
+        stays: the department has the list that replaced it."""
+        told = self.resolutions.select("row", "outcome", "reason")
+        told = told.filter((pl.col("outcome") != Outcome.MATCHED) | (pl.col("reason") != ""))
+        review = told.filter(pl.col("outcome") == Outcome.REVIEW).select("row")
+        return _half(review) + (_half(told) if current else self.row.review_digest[_HALF:])
 
 
 #: Characters of half a digest.
 _HALF = 32
 
 
-def _half(rows: Sequence[int]) -> str:
-    return sm3_hex(",".join(map(str, rows)).encode())[:_HALF]
+def _half(rows: pl.DataFrame) -> str:
+    return sm3_hex(rows.write_csv(include_header=False).encode())[:_HALF]
 
 
 def mapping_of(site: Site, row: DeliveryRow) -> ListMapping:

@@ -96,10 +96,13 @@ def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
     somebody's, and is told; and where all rows are such, nobody can say whose they are."""
     errors = {name: "" for name in RURAL} | {"省": error, "识别时间": error}
     rows = rural_rows({}, errors, {"识别时间": error}, errors, errors)
-    entries = read(workbook(rows), "rural_revitalization").entries
-    assert [(4, None), (5, "nobody_named")] == entries.select("line", "fault").rows()[:2]
-    assert [4, 5, 6] == entries["line"].to_list()
-    assert [4, 5] == read(workbook(rural_rows(errors, errors)), "rural_revitalization").entries["line"].to_list()
+    some = read(workbook(rows), "rural_revitalization")
+    assert [(4, None), (5, "nobody_named")] == some.entries.select("line", "fault").rows()[:2]
+    assert [4, 5, 6] == some.entries["line"].to_list()
+    assert (("errors_below", "2"),) == some.remarks
+    alone = read(workbook(rural_rows(errors, errors)), "rural_revitalization")
+    assert [4, 5] == alone.entries["line"].to_list()
+    assert () == alone.remarks
 
 
 def test_formats_without_number_are_read() -> None:

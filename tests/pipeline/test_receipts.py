@@ -2,7 +2,8 @@
 
 import gzip
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gateway.errors import ExitCode
 from gateway.pipeline.receipts import write_receipts
 from gateway.store import Tx, deliveries
 from gateway.store import tables as t
+from gateway.store.deliveries import DeliveryRow
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.digests import leave_the_roster
 from tests.pipeline.ending import replaced
@@ -120,26 +122,45 @@ def test_what_nobody_wrote_down_is_told_again(
     assert told.receipt_at != again.receipt_at
 
 
-@pytest.mark.parametrize("outcome", ["unmatched", "deceased"])
-def test_what_the_roster_knows_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str, outcome: str) -> None:
+#: What the roster says wrongly of somebody at first, and what their row comes to by it; None = they are not on it.
+_WRONGLY = {
+    "not_on_roster": None,
+    "dead_on_roster": {"surv_stas": "3"},
+    "not_covered": {"psn_insu_stas": "2"},
+}
+
+
+@pytest.mark.parametrize("reason", _WRONGLY)
+def test_what_the_roster_knows_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str, reason: str) -> None:
     """A department that was told that somebody is not insured, or dead, hears of it when that is no longer so; and
     once. What it was told of a list that another one replaced stays."""
-    roster = civil_rig.peers.workdir / "platform" / "roster.csv.gz"
-    everybody = roster.read_bytes()
-    if outcome == "unmatched":
-        leave_the_roster(civil_rig, who)
-    else:
-        rows = replaced(pl.read_csv(gzip.decompress(everybody), infer_schema=False), who, {"surv_stas": "3"})
-        roster.write_bytes(gzip.compress(rows.write_csv().encode()))
-    for day in (1, 2):
-        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
-        civil_rig.run(day)
-    before = civil_rig.rows()
-    roster.write_bytes(everybody)
+    with _wrong_roster(civil_rig, who, _WRONGLY[reason]):
+        for day in (1, 2):
+            civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+            civil_rig.run(day)
+        before = civil_rig.rows()
+        wrong = [_reasons(civil_rig, row).count(reason) for row in before]
     civil_rig.run(3)
     after = civil_rig.rows()
-    pairs = list(zip(before, after, strict=True))
-    assert [True, True] == [one.outcomes[outcome] > two.outcomes[outcome] for one, two in pairs]
-    assert [True, False] == [one.receipt_at == two.receipt_at for one, two in pairs]
+    assert [count - 1 for count in wrong] == [_reasons(civil_rig, row).count(reason) for row in after]
+    assert [True, False] == [one.receipt_at == two.receipt_at for one, two in zip(before, after, strict=True)]
     civil_rig.run(4)
     assert [row.receipt_at for row in after] == [row.receipt_at for row in civil_rig.rows()]
+
+
+@contextmanager
+def _wrong_roster(rig: Rig, who: str, cells: Mapping[str, str] | None) -> Iterator[None]:
+    """What the platform says meanwhile of one person; None = they are not on the roster."""
+    roster = rig.peers.workdir / "platform" / "roster.csv.gz"
+    right = roster.read_bytes()
+    if cells is None:
+        leave_the_roster(rig, who)
+    else:
+        rows = replaced(pl.read_csv(gzip.decompress(right), infer_schema=False), who, cells)
+        roster.write_bytes(gzip.compress(rows.write_csv().encode()))
+    yield
+    roster.write_bytes(right)
+
+
+def _reasons(rig: Rig, row: DeliveryRow) -> list[str]:
+    return rig.site.read_frame(row.resolutions_file or "")["reason"].to_list()
