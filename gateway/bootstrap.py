@@ -1,6 +1,7 @@
 """The one place where a site is put together: plugins, settings, keys, ledger, mappings."""
 
 import gc
+from functools import cache
 from pathlib import Path
 
 from gateway.errors import SettingsFault
@@ -43,7 +44,8 @@ def open_site(root: Path) -> Site:
     )
 
 
+@cache
 def _loaded() -> None:
-    """What the process has loaded by now stays: to look through it for garbage takes a fifth of a second each time."""
-    if not gc.get_freeze_count():  # once, since what is garbage by now stays as well
-        gc.freeze()
+    """What the process has loaded by now stays: to look through it for garbage takes a fifth of a second each time.
+    Once, since what is garbage by now stays as well."""
+    gc.freeze()

@@ -1,5 +1,6 @@
 """What every test gets: its tier's marker, the same hypothesis examples in every run of CI, databases on request."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folders = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
         item.add_marker(next((folder for folder in folders if folder in TIERS), "unit"))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: to look through it for garbage again and again takes a tenth of the time."""
+    gc.freeze()
 
 
 #: A test of a whole site that is worth its time on each database.

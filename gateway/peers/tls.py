@@ -61,7 +61,8 @@ def protected(base: str, protection: Protection, where: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_verify_locations(protection.ca_file or certifi.where())
+        if protection.ca_file or not base.lower().startswith("http:"):  # where there is no TLS nobody is trusted
+            context.load_verify_locations(protection.ca_file or certifi.where())
         if protection.certificate:
             context.load_cert_chain(protection.certificate, protection.key)
     except OSError as fault:  # ssl.SSLError is one

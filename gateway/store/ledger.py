@@ -4,16 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 
 from gateway.errors import SettingsFault, StoreFault, TryLater
-from gateway.store import audit, indexkeys, leases
+from gateway.store import audit, indexkeys, leases, schema
 from gateway.store import tables as t
 from gateway.store.dialect import alone_migrating, is_overtaken, make_engine, said_of, scrub, take_turn
 from gateway.words import _
@@ -47,11 +44,8 @@ class Ledger:
 
     def migrate(self) -> None:
         """Brings the database to the newest schema; does nothing where it is."""
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._translated(), alone_migrating(self._engine) as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            schema.upgrade(connection)
 
     @contextmanager
     def begin(self, *, turn: bool = False, alone: bool = False) -> Iterator[Tx]:

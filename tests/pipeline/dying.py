@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from functools import wraps
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -30,10 +29,9 @@ from gateway import pipeline
 from gateway.bootstrap import open_site
 from gateway.peers import retry
 from gateway.store import Ledger
+from tests.processes import PROCESSES
 
 ROOMS = ("acquire", "land", "normalise", "reconcile", "settle", "deliver", "feedback")
-#: Not forked: polars has threads as soon as it is imported, and a fork would wait for them for ever.
-SPAWN = get_context("spawn")
 WRITES = ("INSERT", "UPDATE", "DELETE")
 Reached = Callable[[str], None]
 
@@ -53,15 +51,15 @@ def dies_after(moment: str) -> None:
 
 def run_until(root: Path, day: date, moment: str) -> BaseProcess:
     """A run that was started and dies at that moment, at the latest when it is done."""
-    process = SPAWN.Process(target=_die_at, args=(root, day, moment), daemon=True)
+    process = PROCESSES.Process(target=_die_at, args=(root, day, moment), daemon=True)
     process.start()
     return process
 
 
 def moments(root: Path, day: date) -> list[str]:
     """All moments of a run, in order. Raises EOFError where the run failed."""
-    ours, theirs = SPAWN.Pipe(duplex=False)
-    process = SPAWN.Process(target=_tell, args=(root, day, theirs), daemon=True)
+    ours, theirs = PROCESSES.Pipe(duplex=False)
+    process = PROCESSES.Process(target=_tell, args=(root, day, theirs), daemon=True)
     process.start()
     theirs.close()
     told: list[str] = ours.recv()

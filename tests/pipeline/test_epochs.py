@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from gateway.vault.seal import value_key_id
 from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import PLATFORM, Records, Rig, later
-
-SPAWN = get_context("spawn")
+from tests.processes import PROCESSES
 
 
 def key_ids(site: Site) -> list[str]:
@@ -154,7 +152,7 @@ def _rotate_and_die(root: Path, after: int) -> None:
 def test_whoever_is_killed_while_rotating_leaves_a_site_that_works(civil_rig: Rig, after: int) -> None:
     """Killed before the new key counts, right after, or among the files: all opens, and the next pass ends the work."""
     settled(civil_rig)
-    process = SPAWN.Process(target=_rotate_and_die, args=(civil_rig.site.settings.root, after), daemon=True)
+    process = PROCESSES.Process(target=_rotate_and_die, args=(civil_rig.site.settings.root, after), daemon=True)
     process.start()
     process.join()
     assert -signal.SIGKILL == process.exitcode

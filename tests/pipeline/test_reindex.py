@@ -4,7 +4,6 @@ import signal
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -36,8 +35,8 @@ from tests.pipeline.dying import dies_after
 from tests.pipeline.rig import PLATFORM, Rig, later
 from tests.pipeline.test_guard import _wrong as wrong
 from tests.pipeline.test_guard import guarded as guarded
+from tests.processes import PROCESSES
 
-SPAWN = get_context("spawn")
 #: What no run without anything new changes. Among candidates who are equally likely another may come to be the first,
 #: so cases are compared right after.
 SETTLED = {
@@ -114,7 +113,7 @@ def test_whoever_is_killed_on_the_way_leaves_a_site_that_works(new_rig: NewRig, 
     rig.peers.stage(1)
     rig.run()
     before, held, index = told(rig), rig.records(), rig.site.keyring.index.key_id
-    process = SPAWN.Process(target=_rotate_and_die, args=(rig.site.settings.root, moment), daemon=True)
+    process = PROCESSES.Process(target=_rotate_and_die, args=(rig.site.settings.root, moment), daemon=True)
     process.start()
     process.join()
     assert -signal.SIGKILL == process.exitcode

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 
 import polars as pl
@@ -47,8 +46,7 @@ from tests.pipeline.ending import (
 )
 from tests.pipeline.months import first_of, write_months
 from tests.pipeline.rig import Rig, later, open_rig
-
-SPAWN = get_context("spawn")
+from tests.processes import PROCESSES
 
 
 @pytest.fixture(scope="session")
@@ -306,7 +304,7 @@ def test_whoever_is_killed_on_the_way_leaves_the_rest_to_the_next(
         before = told(rig)
         assert 1 == len(due(rig))
         for moment, begun in MOMENTS.items():
-            process = SPAWN.Process(target=_end_and_die, args=(rig.site.settings.root, moment), daemon=True)
+            process = PROCESSES.Process(target=_end_and_die, args=(rig.site.settings.root, moment), daemon=True)
             process.start()
             process.join()
             assert -signal.SIGKILL == process.exitcode, moment

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,12 +28,12 @@ from gateway.store import Ledger, runs
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import PLATFORM, Records, Rig, impatient
 from tests.postgresql import Postgresql
+from tests.processes import PROCESSES
 
 pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database", ["postgresql"])]
 
 CIVIL = "civil_affairs"
 PLANNED = datetime(2026, 11, 1, 6, 30, tzinfo=ZONE)
-SPAWN = get_context("spawn")
 #: Seconds that a lease holds here, that a run is waited for, and between two looks.
 LEASE, LONGEST, STEP = 3.0, 60.0, 0.05
 
@@ -82,8 +81,8 @@ def _serve(root: Path, wire: Connection) -> None:
 
 def host(root: Path) -> tuple[BaseProcess, Connection]:
     """A process on that host, which is ready to wake."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve, args=(root, theirs), daemon=True)
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_serve, args=(root, theirs), daemon=True)
     process.start()
     theirs.close()
     assert "ready" == ours.recv()

@@ -23,7 +23,8 @@ from gateway.peers import retry
 from gateway.store import dialect, outbox, tables
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig, impatient
-from tests.pipeline.test_two_hosts import LONGEST, PLANNED, SPAWN, STEP, opened, second
+from tests.pipeline.test_two_hosts import LONGEST, PLANNED, STEP, opened, second
+from tests.processes import PROCESSES
 from tests.torture import plan
 from tests.torture.judge import Accounts, accounts, differences
 
@@ -78,8 +79,8 @@ class Host:
         self._start()
 
     def _start(self) -> None:
-        self.wire, theirs = SPAWN.Pipe()
-        self._process = SPAWN.Process(target=_serve, args=(self._root, theirs), daemon=True)
+        self.wire, theirs = PROCESSES.Pipe()
+        self._process = PROCESSES.Process(target=_serve, args=(self._root, theirs), daemon=True)
         self._process.start()
         theirs.close()
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from threading import Thread
 
@@ -17,11 +16,10 @@ from gateway.store.dialect import make_engine
 from gateway.store.ledger import acts, record_act, record_event
 from gateway.vault import Sm2PrivateKey
 from tests.conftest import NewDatabase
+from tests.processes import PROCESSES
 from tests.store.test_schema import NOW, delivery, upgrade
 
 KEY = Sm2PrivateKey.generate()
-#: Not forked: polars has threads as soon as it is imported.
-SPAWN = get_context("spawn")
 #: Entries that each writer appends, and seconds that it is waited for.
 EACH, LONGEST = 40, 120.0
 
@@ -142,8 +140,8 @@ def test_two_processes_write_one_chain(database: str, new_database: NewDatabase)
     ledger.migrate()
     writers = []
     for who in ("daemon", "clerk"):
-        ours, theirs = SPAWN.Pipe()
-        process = SPAWN.Process(target=_write, args=(address, who, KEY.hex, theirs), daemon=True)
+        ours, theirs = PROCESSES.Pipe()
+        process = PROCESSES.Process(target=_write, args=(address, who, KEY.hex, theirs), daemon=True)
         process.start()
         assert "ready" == ours.recv()
         writers.append((process, ours))

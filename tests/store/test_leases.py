@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from threading import Thread
@@ -16,10 +15,9 @@ from gateway.store import tables as t
 from gateway.store.dialect import clock
 from tests.conftest import NewDatabase
 from tests.postgresql import Postgresql
+from tests.processes import PROCESSES
 from tests.store.test_schema import NOW, delivery
 
-#: Not forked: polars has threads as soon as it is imported.
-SPAWN = get_context("spawn")
 #: Seconds; long enough that a busy machine loses no three heartbeats, short enough to wait for its end.
 SHORT = 3.0
 #: Looks, and seconds between two, before a test gives up.
@@ -181,8 +179,8 @@ def _slot(ledger: Ledger, place: str) -> int | None:
 
 def start(address: str, place: str) -> tuple[BaseProcess, Connection]:
     """A process that is ready to work there."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_work, args=(address, place, theirs), daemon=True)
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_work, args=(address, place, theirs), daemon=True)
     process.start()
     theirs.close()
     assert "ready" == ours.recv()

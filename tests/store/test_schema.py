@@ -76,8 +76,10 @@ HEADS = [script.revision for script in ScriptDirectory.from_config(migrations())
 
 
 def test_migrations_follow_one_another() -> None:
-    """Each migration has one before it, so that there is one newest schema."""
+    """Each migration has one before it, so that there is one newest schema; its file begins with its number."""
     assert [f"{number:04}" for number in range(1, len(HEADS) + 1)] == HEADS
+    files = sorted((Path(store.__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))
+    assert HEADS == [file.name.partition("_")[0] for file in files]
 
 
 @pytest.mark.parametrize("earlier", [None, *HEADS])

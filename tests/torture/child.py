@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,9 +21,8 @@ from gateway import logs, pipeline
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError
 from gateway.peers import retry
+from tests.processes import PROCESSES
 
-#: Not forked: polars has threads as soon as it is imported, and a fork would wait for them for ever.
-_SPAWN = get_context("spawn")
 #: The file beside the site into which everything goes that runs print and log.
 SAID = "said.txt"
 #: Seconds in which a process comes up, on a machine that is busy.
@@ -60,8 +58,8 @@ class Child:
     """A process that waits for its order."""
 
     def __init__(self, root: Path) -> None:
-        self._wire, theirs = _SPAWN.Pipe()
-        self._process: BaseProcess = _SPAWN.Process(target=_wait, args=(root, theirs), daemon=True)
+        self._wire, theirs = PROCESSES.Pipe()
+        self._process: BaseProcess = PROCESSES.Process(target=_wait, args=(root, theirs), daemon=True)
         self._process.start()
         theirs.close()
 
