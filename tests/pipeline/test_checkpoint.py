@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def recognised(rows: list[tuple[int, str]]) -> pl.DataFrame:
     return pl.concat([nothing().recognitions, known], how="diagonal").select(STATE)
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
     """Without its checkpoints, or with files that do not open, a site settles from the first delivery on and sends
     nothing."""
@@ -159,8 +159,13 @@ def _gone(file: Path, _other: Path) -> None:
     file.unlink()
 
 
-@pytest.mark.parametrize("harm", [_flipped, _exchanged, _gone])
-@pytest.mark.parametrize("name", ["recognitions", "source_ids", "doubts", "known"])
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [
+        *product(["recognitions"], [_flipped, _exchanged, _gone]),
+        *zip(["source_ids", "doubts", "known"], [_flipped, _exchanged, _gone], strict=True),
+    ],
+)
 def test_an_altered_checkpoint_ends_nobody(
     civil_rig: Rig, civil_csv: bytes, at: int, who: str, name: str, harm: Callable[[Path, Path], None]
 ) -> None:

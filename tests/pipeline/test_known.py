@@ -182,11 +182,14 @@ def _has_seen_everything(told: list[dict[int, dict[date, Said]]]) -> None:
     assert max(map(len, versions)) >= 4
 
 
-def test_both_dates_default_to_now(lived: tuple[Rig, list[datetime], list[dict[int, dict[date, Said]]]]) -> None:
+def test_both_dates_default_to_now(civil_rig: Rig, civil_csv: bytes) -> None:
     """Without a time, what is known now is told; without a day, of today."""
-    rig, times, told = lived
-    person = min(told[-1])
-    with later(hours=len(times)):
-        seen = known(rig.site, str(person), actor="clerk")
+    said_by_civil_affairs(civil_csv)[0](civil_rig)
+    civil_rig.run()
+    ((person,), *_more) = sorted(ask(civil_rig.site.settings.root, EVERYBODY))
+    with later(hours=1):
+        seen = known(civil_rig.site, str(person), actor="clerk")
         assert now().date() == seen.as_of
-        assert told[-1][person][DAYS[-1]] == said_then(rig, person, DAYS[-1], None)
+        told = said_now(civil_rig, person)[DAYS[-1]]
+        assert told[0]
+        assert told == said_then(civil_rig, person, DAYS[-1], None)

@@ -17,7 +17,7 @@ from gateway.errors import ExitCode, StoreFault
 from gateway.model.verdicts import Verdict
 from gateway.store import Tx, decisions, indexkeys
 from gateway.store import tables as t
-from tests.conftest import on_both_databases
+from tests.conftest import on_both_databases, on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.digests import (
     found_in_frames,
@@ -52,7 +52,7 @@ def rig(new_rig: NewRig) -> Rig:
     return new_rig("civil_affairs", "disabled_federation", "rural_revitalization")
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_everything_answers_as_before_under_the_new_key(rig: Rig) -> None:
     """People, cases, decisions, holds, history and rows of somebody who left are told as before, by number too; runs
     afterwards derive everything anew and change nothing, here or on the platform; no digest under the old key is left
@@ -105,7 +105,7 @@ def _rotate_and_die(root: Path, moment: str) -> None:
     keys.rotate_index(site, actor=BY)
 
 
-@on_both_databases
+@on_the_other_if_long
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_whoever_is_killed_on_the_way_leaves_a_site_that_works(new_rig: NewRig, moment: str) -> None:
     """Either nothing has changed or everything; the command again ends the work, and the platform holds the same."""

@@ -10,7 +10,7 @@ from gateway.acts import holds
 from gateway.errors import ExitCode
 from gateway.model.holds import WHOLE
 from gateway.store.decisions import HoldRow
-from tests.conftest import on_both_databases
+from tests.conftest import on_the_other_if_long
 from tests.pipeline.forge import NUMBER, civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
 from tests.pipeline.test_guard import _limited
@@ -48,7 +48,7 @@ def listed(civil_rig: Rig, civil_csv: bytes) -> Rig:
     return civil_rig
 
 
-@on_both_databases
+@on_the_other_if_long
 @pytest.mark.parametrize("day", [None, "2026-10-31", "2026-11-30"])
 @pytest.mark.parametrize("of", [1, 2], ids=["everybody", "half of them"])
 def test_a_delta_that_stops_many_is_held(listed: Rig, civil_csv: bytes, of: int, day: str | None) -> None:
