@@ -19,7 +19,7 @@ from tests.conftest import NewDatabase
 from tests.laws.town.life import STEPS, Life
 
 #: Lives, what happens in each at most, and the seed that draws them: as many as `make test` has time for.
-LIVES, STEPS_EACH, SEED = 4, 22, 11
+LIVES, STEPS_EACH, SEED = 3, 22, 15
 HUNT = int(os.environ.get("HUNT", "0"))
 
 

@@ -286,8 +286,12 @@ class Life(RuleBasedStateMachine):
         self._gaps_wait()
         self._stands(self.town, self.over)
         self.case |= {one: case for one in MISNAMED if (case := self.town.case_of(one)) is not None}
+        self.asked = self._open()
+
+    def _open(self) -> list[tuple[str, int]]:
+        """What people may decide now."""
         doubts = [("case", one) for one in self.case if self.town.case_of(one) is not None or one in self.decided]
-        self.asked = [*(("hold", hold.id) for hold in self.town.holds() if hold.state == "open"), *doubts]
+        return [*(("hold", hold.id) for hold in self.town.holds() if hold.state == "open"), *doubts]
 
     def _rows_add_up(self) -> None:
         for row in self.town.rig.rows():
@@ -325,6 +329,8 @@ class Life(RuleBasedStateMachine):
     def _one_or_the_other(self, before: Standing) -> None:
         """Of everybody stands what stood, or what is said now, or was while a message has been under way."""
         self.quiet = False
+        still = self._open()  # what was written down before the fault may have closed a case
+        self.asked = [one for one in self.asked if one in still]
         self.wanted += [before, self._expected(self.town, set(self.over))]
         stands = self.town.standing()
         for one in self.roster - self.dead:
