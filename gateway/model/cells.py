@@ -15,10 +15,10 @@ _PLACE = re.compile("([A-Za-z]*)([0-9]+)")
 _DEPTH = 100
 
 
-#: What a formula that failed leaves in its cell.
-_ERROR = re.compile(
-    r"#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
-    r"|NAME\?|GETTING_DATA)|Err:[0-9]+"
+#: What a formula that failed leaves in its cell: a pattern.
+ERROR = (
+    r"(?:#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
+    r"|NAME\?|GETTING_DATA)|Err:[0-9]+)"
 )
 
 
@@ -111,7 +111,7 @@ def _column(letters: str) -> int:
 
 def is_error(cell: str) -> bool:
     """Whether a cell's text is an error."""
-    return _ERROR.fullmatch(cell) is not None
+    return re.fullmatch(ERROR, cell) is not None
 
 
 def panicked(fault: BaseException) -> bool:

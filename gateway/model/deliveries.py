@@ -15,6 +15,8 @@ class Mode(StrEnum):
 #: What is told of a full list of which more or fewer rows came than were promised, though its bytes are the promised
 #: ones.
 INCOMPLETE = "rows_differ"
+#: Code of the remark that rows name nobody, since formulas in them failed.
+FAILED = "formulas_failed"
 
 
 class DeliveryState(StrEnum):

@@ -51,8 +51,8 @@ class Breach:
     leaving: int
     #: People who hold something there; of a whole list, all that it has of what `leaving` counts.
     holding: int
-    #: scope | empty | incomplete | identity; of a whole list wrong_department, wrong_month, wrong_county,
-    #: mostly_unusable, more_unusable, many_endings, mix_changed or many_arrivals.
+    #: scope | empty | incomplete | formulas_failed | identity; of a whole list wrong_department, wrong_month,
+    #: wrong_county, mostly_unusable, more_unusable, many_endings, mix_changed or many_arrivals.
     kind: str = "scope"
     identity: str = ""
     county: str = ""

@@ -19,13 +19,19 @@ _ELEMENT = (
 _MOST_OPEN = 250_000
 #: Bytes that are looked at at once; and so many without any element are no list's: a cell has 32 767 characters.
 _PIECE, _NO_PIECE = 1 << 19, 1 << 17
+#: So far a certain element is looked for.
+_FAR = 1 << 21
+#: An element that has nothing in it, in plain content.
+_EMPTY = "<[^<>]*/>"
 
 
-def pieces(content: bytes, begin: int) -> Iterator[tuple[int, int]]:
-    """Where each of some hundred kilobytes begins and ends: with the sign of an element, which is of both."""
+def pieces(content: bytes, begin: int, sign: bytes = b"<") -> Iterator[tuple[int, int]]:
+    """Where each of some hundred kilobytes begins and ends: with the sign of an element, which is of both. Where there
+    is none for some megabytes, with that of any."""
     while begin < len(content):
-        sign = content.find(b"<", begin + _PIECE)
-        end = len(content) if sign < 0 else sign
+        end = content.find(sign, begin + _PIECE, begin + _FAR)
+        end = content.find(b"<", begin + _PIECE) if end < 0 else end
+        end = len(content) if end < 0 else end
         yield begin, end + 1
         begin = end
 
@@ -41,8 +47,7 @@ def is_plain(content: bytes, begin: int, signs: int) -> bool:
     begun = content.count(b"<", max(begin, 0))
     if begin < 0 or begun != count(content, begin, _ELEMENT):
         return False
-    # What stands in a text may look like the end of an element that has nothing in it.
-    return signs <= _MOST_OPEN or not _is_deep(content, begin, empty=begun == content.count(b">", begin))
+    return signs <= _MOST_OPEN or not _is_deep(content, begin, texts=begun != content.count(b">", begin))
 
 
 def count(content: bytes, begin: int, sign: str) -> int:
@@ -63,19 +68,21 @@ def has(content: bytes, begin: int, sign: str) -> bool:
     return any(text.str.contains(sign).item() for text in texts(content, begin))
 
 
-def texts(content: bytes, begin: int, *, overlap: int = 1) -> Iterator[pl.Series]:
+def texts(content: bytes, begin: int, *, overlap: int = 1, sign: bytes = b"<") -> Iterator[pl.Series]:
     """Content that is UTF-8 from there on, piece by piece, each a series of one text. `overlap`: with the sign with
-    which the next one begins."""
-    for start, end in pieces(content, begin):
+    which the next one begins; `sign`: of `pieces`."""
+    for start, end in pieces(content, begin, sign):
         yield pl.Series([content[start : end - 1 + overlap]], dtype=pl.Binary).cast(pl.String)
 
 
-def _is_deep(content: bytes, begin: int, *, empty: bool) -> bool:
-    """Whether more elements may be open at once than `_MOST_OPEN`, in plain content; whether `empty` ones are told."""
+def _is_deep(content: bytes, begin: int, *, texts: bool) -> bool:
+    """Whether more elements may be open at once than `_MOST_OPEN`, in plain content; whether something in its `texts`
+    may look like the end of an element that has nothing in it."""
     deep = content.count(b"<", 0, begin)
     for start, end in pieces(content, begin):
         if deep > _MOST_OPEN:
             break
         begun, ended = content.count(b"<", start, end - 1), content.count(b"</", start, end)
-        deep += begun - 2 * ended - (content.count(b"/>", start, end) if empty else 0)
+        empty = _counted(content[start : end - 1], _EMPTY) if texts else content.count(b"/>", start, end)
+        deep += begun - 2 * ended - empty
     return deep > _MOST_OPEN

@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 import polars as pl
 
-from gateway.model import markup
+from gateway.model import formulas, markup
 from gateway.model.archives import is_other_book, listed, stored
 from gateway.model.cells import Cells
 
@@ -28,7 +28,9 @@ RATIO_LIMIT = 100
 _MOST_CELLS, _MOST_MERGED = 5_000_000, 500_000
 #: Bytes of a sheet's texts, and of those that its cells share: its reader copies them, and Python makes up to four of
 #: each.
-_MOST_SAID = 96 * 1024**2
+_MOST_SAID = 64 * 1024**2
+#: Bytes of a sheet that is not as programs write it.
+_MOST_ODD = 96 * 1024**2
 #: Texts that a workbook may say that it has; a county's has some hundred thousand.
 _MOST_TEXTS = 20_000_000
 #: Signs of elements, which begin or end there, in a sheet; in the part with the texts; in that with the formats, of
@@ -64,11 +66,9 @@ _ABOVE = re.compile(
 )
 #: Where a text begins or ends, however it is written.
 _OF_TEXT = r"</?(?:[A-Za-z0-9]+:)?si[ />]"
-#: The type of a cell that holds an error, such as #N/A.
-_ERROR = r"""(<(?:[A-Za-z0-9]+:)?c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
-_SIGNS_OF_ERRORS = b'"e"', b"'e'"
 #: Parts that its reader finds by their names, whatever else they are.
-_TEXTS_PART, _FORMATS_PART = "xl/sharedstrings.xml", "xl/styles.xml"
+_TEXTS_PART, _FORMATS_PART, _BOOK_PART = "xl/sharedstrings.xml", "xl/styles.xml", "xl/workbook.xml"
+_SINCE_1904 = re.compile(rb"""date1904\s*=\s*["']\s*(?:1|true|on)\b""")
 
 
 class Bomb(Exception):
@@ -87,6 +87,8 @@ class Checked:
     stream: io.BytesIO
     #: Why a part is not in it, such as a sheet that another one beside the list may be: Bomb, ExpatError or ValueError.
     without: Exception | None
+    #: Whether its days are counted from 1904 on, as those of old Macs were.
+    since_1904: bool
 
 
 def checked(content: bytes) -> Checked:
@@ -104,7 +106,7 @@ def checked(content: bytes) -> Checked:
     except zipfile.LargeZipFile:
         raise Bomb from None
     looked.check_copies(stream)
-    return Checked(stream=stream, without=looked.without)
+    return Checked(stream=stream, without=looked.without, since_1904=looked.since_1904)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,7 @@ class _Looked:
     def __init__(self, walks: int) -> None:
         #: Why a part was left out.
         self.without: Exception | None = None
+        self.since_1904 = False
         #: Elements that may still be looked at one by one.
         self._walks = walks
         self._texts: _Texts | None = None
@@ -147,6 +150,7 @@ class _Looked:
         try:
             if b"<!DOCTYPE" in content and (sheet or place.endswith(_OF_XML)):
                 raise expat.ExpatError("no part declares what it is made of")
+            self.since_1904 |= place == _BOOK_PART and _SINCE_1904.search(content) is not None
             if texts:
                 self._look_at_texts(content, signs)
             if sheet:
@@ -158,7 +162,7 @@ class _Looked:
                 raise
             self.without = self.without or fault.with_traceback(None)  # which would keep the part
             return None
-        return _with_errors_told(content) if sheet else content
+        return formulas.told(content) if sheet else content
 
     def check_copies(self, stream: io.BytesIO) -> None:
         """Raises Bomb where cells that share long texts come to more than any list."""
@@ -213,7 +217,7 @@ class _Looked:
             self._texts = _Texts(lengths=walk.lengths, told=walk.told, plain=[])
 
     def _look_at_sheet(self, name: str, content: bytes, signs: int) -> None:
-        errors = sum(map(content.count, _SIGNS_OF_ERRORS))
+        errors = sum(map(content.count, formulas.SIGNS_OF_ERRORS))
         most = signs > _MOST_SIGNS or errors > _MOST_CELLS or content.count(b"mergeCell") > _MOST_MERGED
         if most or markup.has_gap(content):
             raise Bomb
@@ -224,7 +228,7 @@ class _Looked:
             if _keeps_near(content, begin, signs, content.find(b"sheetData", at + 1)):
                 self._sharing[name] = signs // 3, begin
                 return
-        elif len(content) > _MOST_SAID:
+        elif len(content) > _MOST_ODD or signs // 2 > self._walks:
             raise Bomb
         bounds = _Bounds()
         self._walk(bounds, content)
@@ -246,18 +250,6 @@ def _plain_texts(content: bytes, above: re.Match[bytes]) -> _Texts | None:
     if not apart or begins in rest or markup.count(content, above.end(), _OF_TEXT) != 2 * len(texts):
         return None
     return _Texts(lengths=list(map(len, texts)), told=True, plain=texts)
-
-
-def _with_errors_told(sheet: bytes) -> bytes:
-    """The sheet, with cells that hold an error as texts: its reader takes those that it knows for empty, as if nobody
-    had been at fault, and gives up at the others."""
-    if not any(sign in sheet for sign in _SIGNS_OF_ERRORS):
-        return sheet
-    begin = sheet.find(b"<", sheet.find(b"sheetData"))
-    told = bytearray(sheet[:begin])
-    for text in markup.texts(sheet, begin, overlap=0):
-        told += text.str.replace_all(_ERROR, '${1}"str"').item().encode()
-    return bytes(told)
 
 
 def _check_said(content: bytes, begin: int) -> None:

@@ -5,6 +5,7 @@ from datetime import date
 
 import polars as pl
 
+from gateway.model.deliveries import FAILED
 from gateway.model.frames import ENTRIES
 from gateway.model.mapping import ListMapping
 from gateway.normalise import numbers
@@ -151,8 +152,8 @@ def _remarks(table: RawTable) -> list[tuple[str, str]]:
     remarks = [("unknown_column", name) for name in table.unclaimed]
     if table.bad_bytes:
         remarks.append(("bad_bytes", ""))
-    if table.errors_below:
-        remarks.append(("errors_below", str(table.errors_below)))
+    if table.failed:
+        remarks.append((FAILED, str(table.failed)))
     return remarks
 
 

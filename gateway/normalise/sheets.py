@@ -1,4 +1,4 @@
-"""Cells of a workbook's sheet: as text, and where one was merged over several rows.
+"""Cells of a workbook's sheet: as text, where one was merged over several rows, and where a formula failed.
 
 Takes cells as the reader gives them. Gives text, and rows of which each says what it is covered by. Refuses nothing.
 """
@@ -8,21 +8,33 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
+import polars as pl
+
+from gateway.model.cells import ERROR
+from gateway.model.mapping import ListMapping
+
+#: Kinds of columns whose cells say whose a row is, or something of nobody else.
+_WHOSE = ("name", "number", "text")
 #: Whole numbers up to here are each a cell's own (IEEE 754): 16 digits, as household and person numbers may have.
 _EXACT_WHOLE = 2.0**53
 
+#: The last day that a spreadsheet knows, as a number.
+_LAST_DAY = 2_958_465
 #: First and last cell of a merged range, each as (row, column) from 0.
 Merged = tuple[tuple[int, int], tuple[int, int]]
 
 
-def cell_text(cell: Any) -> str:  # a cell is whatever the workbook's author typed
-    """The cell as a department would write it."""
+def cell_text(cell: Any, *, of_1904: bool = False) -> str:  # a cell is whatever the workbook's author typed
+    """The cell as a department would write it. `of_1904`: a number may be a day counted from 1904 on, whose format its
+    reader does not know; as a day since 1900 it would be four years before."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, datetime):
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
+    if of_1904 and isinstance(cell, int | float) and cell <= _LAST_DAY:
+        return f"{cell} (1904)"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) <= _EXACT_WHOLE:
         return str(int(cell))
     return "" if cell is None else str(cell)
@@ -44,3 +56,17 @@ def filled(
                 row[column] = cell if at <= bottom else row[column]
         covering |= {column: (bottom, row[column]) for column, bottom in down.get(at, ())}
         yield row
+
+
+def without_errors(frame: pl.DataFrame, mapping: ListMapping) -> tuple[pl.DataFrame, int]:
+    """The rows, in which a failed formula is no name, number or text of anybody's, since two of them are not the same;
+    in other cells it is no date and no code. And how many rows name nobody for it."""
+    fields = [c.field for c in mapping.columns if c.field in frame.columns]
+    failed = {field: pl.col(field).str.contains(rf"^\s*{ERROR}\s*$").fill_null(value=False) for field in fields}
+    errors = frame.select(pl.any_horizontal(failed.values())).to_series()
+    if not errors.any():
+        return frame, 0
+    said = [c.field for c in mapping.columns if c.field in failed and c.kind in _WHOSE]
+    frame = frame.with_columns(pl.when(failed[name]).then(pl.lit("")).otherwise(name).alias(name) for name in said)
+    nobody = pl.all_horizontal(pl.col("name", "number").str.strip_chars().fill_null("") == "")
+    return frame, int(frame.select((errors & nobody).sum()).item())

@@ -25,7 +25,7 @@ from gateway.model.cells import is_error, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.sheets import cell_text, filled
+from gateway.normalise.sheets import cell_text, filled, without_errors
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
@@ -40,6 +40,8 @@ _NOBODYS = "nobody's "
 NUMERIC = "{}__numeric"
 #: What a cell says of one person, also where it is merged over several rows.
 _OF_PERSON = ("name", "number", "source_id")
+#: How what a failed formula leaves begins: in a list in clear seldom anything does.
+_ERRORS_BEGIN = b"#", b"Err:"
 #: Quoted cells of a text up to which they are looked at one by one, and not in every column.
 _FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
@@ -57,19 +59,18 @@ class RawTable:
     unclaimed: tuple[str, ...]
     #: True where bytes did not fit the encoding and were replaced by U+FFFD.
     bad_bytes: bool = False
-    #: Rows below the list in which nothing but errors stands; they are not read.
-    errors_below: int = 0
+    #: Rows that name nobody, since formulas in them failed. Below the last person they are not read.
+    failed: int = 0
 
 
 def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     """The part as a table. Raises DeliveryRefused: unreadable, missing_column, column_twice, no_sheet, bomb."""
-    match mapping.format:
-        case "csv":
-            return _read_csv(content, mapping, part)
-        case "sheet":
-            return _read_sheet(content, mapping, part)
-        case _:
-            return _read_records(content, mapping, part)
+    read = {"csv": _read_csv, "sheet": _read_sheet}.get(mapping.format, _read_records)
+    table = read(content, mapping, part)
+    if not any(sign in content for sign in _ERRORS_BEGIN):
+        return table
+    frame, failed = without_errors(table.frame, mapping)
+    return replace(table, frame=frame, failed=table.failed + failed)
 
 
 def _refuse(code: str, what: str, part: str, next_step: str) -> DeliveryRefused:
@@ -268,7 +269,8 @@ def _read_sheet(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     except (workbooks.Bomb, workbooks.OtherBook, expat.ExpatError, *BROKEN) as fault:
         raise _no_workbook(fault, part) from None
     try:
-        return _sheet(calamine.CalamineWorkbook.from_filelike(checked.stream), mapping, part)
+        book = calamine.CalamineWorkbook.from_filelike(checked.stream)
+        return _sheet(book, mapping, part, since_1904=checked.since_1904)
     except BaseException as fault:
         # Beside its own error: numbers whose format makes a time of them.
         if not isinstance(fault, calamine.CalamineError | OverflowError) and not panicked(fault):
@@ -290,7 +292,7 @@ def _no_workbook(fault: BaseException, part: str) -> DeliveryRefused:
             return _refuse("unreadable", _("工作簿无法打开"), part, again)
 
 
-def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> RawTable:
+def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str, *, since_1904: bool) -> RawTable:
     if mapping.sheet not in book.sheet_names:
         what = _("工作簿中没有“{sheet}”工作表").format(sheet=mapping.sheet)
         raise _refuse("no_sheet", what, part, _("请来源单位按约定的模板重新提供"))
@@ -307,16 +309,17 @@ def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str) -> 
     numbered = enumerate(body, start=at + 2)
     # In batches: as many lists as a sheet has rows would keep the garbage collector busy.
     batches = iter(lambda: list(islice(numbered, _BATCH)), [])
-    frames, last = [_sheet_frame([], found, mapping)], 0
+    frame_of = partial(_sheet_frame, found=found, mapping=mapping, since_1904=since_1904)
+    frames, last = [frame_of([])], 0
     for batch in batches:
         said = _said(batch, mapping)
-        frames.append(_sheet_frame(said, found, mapping))
+        frames.append(frame_of(said))
         last = next((line for line, row in reversed(said) if _says_more(row)), last)
     frame = pl.concat(frames, rechunk=True)
     # Formulas are pulled down further than a list goes; between two people such a row is somebody's.
     read = frame.filter(pl.col("line") <= last) if last else frame
-    below = frame.height - read.height
-    return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, errors_below=below)
+    failed = frame.height - read.height
+    return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, failed=failed)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:
@@ -350,7 +353,9 @@ def _says_more(row: Sequence[object]) -> bool:
     return any(key and not is_error(key) for key in map(_header_key, row))
 
 
-def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mapping: ListMapping) -> pl.DataFrame:
+def _sheet_frame(
+    rows: list[tuple[int, list[Any]]], found: dict[str, int], mapping: ListMapping, *, since_1904: bool
+) -> pl.DataFrame:
     kinds = {c.field: c.kind for c in mapping.columns}
     series = [
         pl.Series("line", [line for line, _row in rows], pl.UInt32),
@@ -359,7 +364,8 @@ def _sheet_frame(rows: list[tuple[int, list[Any]]], found: dict[str, int], mappi
     for field, position in found.items():
         cells = [row[position] if position < len(row) else "" for _line, row in rows]
         types = set(map(type, cells))
-        texts = cells if types <= {str} else [cell_text(cell) for cell in cells]
+        of_1904 = since_1904 and kinds[field].startswith("date")
+        texts = cells if types <= {str} else [cell_text(cell, of_1904=of_1904) for cell in cells]
         series.append(pl.Series(field, texts, pl.String))
         if kinds[field] == "number":
             series.append(

@@ -35,8 +35,8 @@ PARTS_AT_ONCE = 2
 _READING = BoundedSemaphore(PARTS_AT_ONCE)
 #: How gzip begins (RFC 1952): a peer may name such a file as it likes, and no list in clear begins so.
 _GZIP = b"\x1f\x8b"
-#: What reads and cleans lists besides `gateway.normalise`.
-_READERS = ("polars", "python-calamine", "opencc")
+#: What reads and cleans lists: rooms, and libraries.
+_ROOMS, _READERS = ("gateway.normalise", "gateway.model"), ("polars", "python-calamine", "opencc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +203,6 @@ def _names(rule: str) -> set[str]:
 @cache
 def rules() -> str:
     """Another one whenever what reads and cleans lists is another: a number in its place would be forgotten once."""
-    room = [file for file in resources.files("gateway.normalise").iterdir() if file.name.endswith(".py")]
-    code = [(file.name, sm3_hex(file.read_bytes())) for file in sorted(room, key=lambda file: file.name)]
+    rooms = [file for room in _ROOMS for file in resources.files(room).iterdir() if file.name.endswith(".py")]
+    code = sorted((file.name, sm3_hex(file.read_bytes())) for file in rooms)
     return json.dumps([code, [metadata.version(name) for name in _READERS], str(ENTRIES)])

@@ -9,6 +9,7 @@ from gateway.errors import GatewayError, PeerUnreachable
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.known import known
+from gateway.pipeline.work import in_force
 from gateway.plugin.api import Receipt
 from gateway.settings import Instance
 from gateway.site import Site
@@ -50,12 +51,14 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
 
 
 def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
-    """Deliveries whose receipt is new or changed, and after them later ones of the same name, which it would replace:
-    the last word on a date stays the last. Of one whose rows ended nothing is written, nor of one that it replaced."""
+    """Deliveries whose receipt is new or changed, and after them later ones of whose people they may tell otherwise:
+    those of the same name, and those in force for the same scopes. The last word stays the last. Of one whose rows
+    ended nothing is written, nor of one that it replaced."""
     due: list[DeliveryRow] = []
-    said = {row.name: row.id for row in applied if row.ended}
-    for row in sorted((row for row in applied if row.id > said.get(row.name, 0)), key=lambda row: row.id):
-        if row.receipt_digest != row.review_digest or any(row.name == before.name for before in due):
+    ended, forces = {row.name: row.id for row in applied if row.ended}, in_force(applied)
+    for row in sorted((row for row in applied if row.id > ended.get(row.name, 0)), key=lambda row: row.id):
+        last = any(row.name == before.name or forces[row.id].intersection(before.scopes) for before in due)
+        if row.receipt_digest != row.review_digest or last:
             due.append(row)
     return due
 

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from gateway.model.deliveries import INCOMPLETE, Mode
+from gateway.model.deliveries import FAILED, INCOMPLETE, Mode
 from gateway.model.frames import COUNTY_DIGITS, ENTRIES, LINKS
 from gateway.model.mapping import ListMapping
 from gateway.model.outcomes import Outcome
@@ -21,7 +21,7 @@ from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
 from gateway.settle import Said, Turn, may_mean, statements, unresolved
 from gateway.site import Site
 from gateway.store.decisions import CASES
-from gateway.store.deliveries import DeliveryRow, landing_of
+from gateway.store.deliveries import DeliveryRow, landing_of, parts_read
 from gateway.vault.sm import sm3_hex
 
 #: Columns of entries that nobody after normalise needs but receipts and people's eyes.
@@ -77,16 +77,16 @@ class Work:
         stays: the department has the list that replaced it."""
         told = self.resolutions.select("row", "outcome", "reason")
         told = told.filter((pl.col("outcome") != Outcome.MATCHED) | (pl.col("reason") != ""))
-        review = told.filter(pl.col("outcome") == Outcome.REVIEW).select("row")
-        return _half(review) + (_half(told) if current else self.row.review_digest[_HALF:])
+        review = _half(",".join(map(str, told.filter(pl.col("outcome") == Outcome.REVIEW)["row"])))
+        return review + (_half(told.write_csv(include_header=False)) if current else self.row.review_digest[_HALF:])
 
 
 #: Characters of half a digest.
 _HALF = 32
 
 
-def _half(rows: pl.DataFrame) -> str:
-    return sm3_hex(rows.write_csv(include_header=False).encode())[:_HALF]
+def _half(said: str) -> str:
+    return sm3_hex(said.encode())[:_HALF]
 
 
 def mapping_of(site: Site, row: DeliveryRow) -> ListMapping:
@@ -218,8 +218,11 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
         return {}
     if any(code == INCOMPLETE for code, _detail in landing_of(row).remarks):
         return dict.fromkeys(row.scopes, "incomplete")
+    whose = {part.name: part.scope for part in landing_of(row).manifest.parts}
+    failed = {whose[read.name] for read in parts_read(row) if any(code == FAILED for code, _detail in read.remarks)}
     said, scopes = set(entries["scope"].unique()), set(row.scopes) - {""}
-    found = {scope: "empty" for scope in row.scopes if scope not in said}
+    found = {scope: FAILED for scope in row.scopes if failed & {scope, ""}}
+    found |= {scope: "empty" for scope in row.scopes if scope not in said}
     if len(scopes) > 1:
         county = pl.col("area").str.slice(0, COUNTY_DIGITS)
         coded = (county.str.len_chars() == COUNTY_DIGITS).sum()

@@ -7,20 +7,29 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gateway.errors import StoreFault
+from gateway.words import _
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Brings the database to the newest schema, in the transaction that is open; does nothing where it is."""
+    """Brings the database to the newest schema, in the transaction that is open; does nothing where it is. Raises
+    StoreFault where a newer program has made it."""
     if _is_newest(connection):
         return
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as fault:  # a step that this program does not know
+        what, step = _("台账数据库的版本比本程序新"), _("请安装建立它的那个版本,或更新的版本")
+        raise StoreFault(what, next_step=step) from fault
 
 
 def _is_newest(connection: sa.Connection) -> bool:

@@ -110,7 +110,7 @@ def test_elements_that_stay_open_are_no_list(part: str, piece: bytes) -> None:
     bomb = padded(workbook(part, b"</sheetData>" if part == SHEET else b"</sst>", filling))
     faults: list[Exception | None] = []
     assert taken(lambda: faults.append(fault_of(bomb))).mib < 2 * BOUND
-    assert isinstance(faults[0], ExpatError)
+    assert isinstance(faults[0], ExpatError | Bomb)
 
 
 @pytest.mark.parametrize(("part", "begin", "piece", "end", "most"), [

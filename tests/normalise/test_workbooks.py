@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from gateway.model.archives import stored
+from gateway.model.deliveries import FAILED
 from gateway.model.workbooks import Bomb, checked
 from tests.fuzz.workbooks import padded
-from tests.normalise.lists import RURAL, read, rural_rows, workbook
+from tests.normalise.lists import RURAL, civil_csv, read, rural_rows, workbook
 from tests.normalise.test_files import refusal
 
 
@@ -99,10 +100,75 @@ def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
     some = read(workbook(rows), "rural_revitalization")
     assert [(4, None), (5, "nobody_named")] == some.entries.select("line", "fault").rows()[:2]
     assert [4, 5, 6] == some.entries["line"].to_list()
-    assert (("errors_below", "2"),) == some.remarks
+    assert ((FAILED, "3"),) == some.remarks
     alone = read(workbook(rural_rows(errors, errors)), "rural_revitalization")
     assert [4, 5] == alone.entries["line"].to_list()
-    assert () == alone.remarks
+    assert ((FAILED, "2"),) == alone.remarks
+    many = read(workbook(rural_rows({}, *[errors] * 1500, {}, *[errors] * 1100)), "rural_revitalization")
+    assert list(range(4, 1506)) == many.entries["line"].to_list()
+    assert ((FAILED, "2600"),) == many.remarks
+
+
+@pytest.mark.parametrize("mapping", ["rural_revitalization", "civil_affairs"])
+def test_a_failed_formula_is_nobodys_name_or_number(mapping: str) -> None:
+    """Two rows in which it failed are not of one household, person or name; in a text that a program exported too."""
+    if mapping == "rural_revitalization":
+        book = workbook(rural_rows({"户编号": "#N/A", "人编号": "#N/A", "姓名": "#REF!", "户主身份证号": "Err:502"}))
+    else:
+        book = civil_csv([{"救助证号": "#N/A", "姓名": " #REF! "}]).encode("gb18030")
+    said = read(book, mapping)
+    whose = said.entries.select("raw_household", "raw_source_id", "name_key", "head_number", "fault").fill_null("")
+    assert [("", "", "", "", "")] == whose.rows()
+    assert () == said.remarks
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        (b"<f>DATE(2021,3,4)</f>", "empty"),
+        (b"<f>DATE(2021,3,4)</f><v/>", "empty"),
+        (b"<f>DATE(2021,3,4)</f>\n<v></v>", "empty"),
+        (b'<f t="shared" si="0"/>', "empty"),
+        (b"<f>DATE(2021,3,4)</f><v>44259</v>", "2021-03-04"),
+    ],
+    ids=["none", "closed", "ended", "shared", "worked"],
+)
+def test_a_formula_that_nobody_worked_out_is_no_empty_cell(cell: bytes, value: str) -> None:
+    """As programs write it that work nothing out: the day on which a risk ended is not the list's, but unknown."""
+    book = workbook(rural_rows({"风险是否消除": "是", "风险消除时间": date(2021, 3, 4)}))
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheet = parts.read("xl/worksheets/sheet2.xml")
+    (old,) = re.findall(rb'(<c r="[A-Z]+4" s="[0-9]+">)(<v>44259</v>)', sheet)
+    entries = read(changed(book, "sheet2.xml", b"".join(old), old[0] + cell), "rural_revitalization").entries
+    if value == "empty":
+        assert ["date_unreadable"] == entries["fault"].to_list()
+    else:
+        assert [date.fromisoformat(value)] == entries["last"].to_list()
+
+
+def test_a_formula_that_gives_an_empty_text_is_an_empty_cell() -> None:
+    """Its program has worked it out."""
+    book = workbook(rural_rows({"风险是否消除": "否", "风险消除时间": "出错"}))
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheet = parts.read("xl/worksheets/sheet2.xml")
+        texts = parts.read("xl/sharedStrings.xml").decode()
+    at = len(re.findall("<si>", texts[: texts.index("出错")])) - 1
+    (old,) = re.findall(rb't="s"><v>%d</v>' % at, sheet)
+    for empty in (b"", b"<v/>", b"<v></v>"):
+        entries = read(changed(book, "sheet2.xml", old, b't="str"><f>A1</f>' + empty), "rural_revitalization").entries
+        assert [None] == entries["fault"].to_list()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_days_since_1904_are_not_taken_for_others(plain: bool) -> None:
+    """A day of an old Mac's workbook is told by its format; a number that has none is no day: it would be another."""
+    book = workbook(rural_rows({"识别时间": date(2021, 3, 4)}))
+    mac = changed(book, "workbook.xml", b"<workbookPr ", b'<workbookPr date1904="1" ')
+    if plain:
+        mac = changed(mac, "sheet2.xml", b's="1"><v>44259<', b"><v>44259<")
+    entries = read(mac, "rural_revitalization").entries
+    assert ["date_unreadable" if plain else None] == entries["fault"].to_list()
+    assert plain or [date(2025, 3, 5)] == entries["first"].to_list()
 
 
 def test_formats_without_number_are_read() -> None:

@@ -169,7 +169,7 @@ def plain(site_of: Callable[..., State]) -> State:
     return believed, records
 
 
-@settings(max_examples=2, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
 @given(arrivals(FREE, CHAINS))
 @example([[(n, 0)] for n in reversed(range(FREE))] + PLAIN[FREE:])
 def test_how_lists_come_does_not_matter(

@@ -197,6 +197,15 @@ def test_other_rules_read_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
         reading.rules.cache_clear()
 
 
+@pytest.mark.parametrize("room", ["normalise", "model"])
+def test_what_reads_lists_is_part_of_the_rules(room: str) -> None:
+    """Whoever mends a module that reads or cleans lists has all of them read anew."""
+    code, *_more = json.loads(reading.rules())
+    files = [*Path(reading.__file__).parents[1].joinpath(room).glob("*.py")]
+    assert files
+    assert {(path.name, sm3_hex(path.read_bytes())) for path in files} <= {(name, digest) for name, digest in code}
+
+
 @pytest.mark.parametrize("rule", ["business_date", "part", "scope"])
 def test_what_a_mapping_looks_at_is_what_must_be_the_same(site: Site, rule: str) -> None:
     """A mapping that promises nothing of the business date, or looks at a file's name or scope, reads another anew."""

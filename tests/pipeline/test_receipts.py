@@ -17,8 +17,9 @@ from gateway.pipeline.receipts import write_receipts
 from gateway.store import Tx, deliveries
 from gateway.store import tables as t
 from gateway.store.deliveries import DeliveryRow
+from gateway.vault.sm import sm3_hex
 from tests.pipeline.conftest import NewRig
-from tests.pipeline.digests import leave_the_roster
+from tests.pipeline.digests import leave_the_roster, numbers
 from tests.pipeline.ending import replaced
 from tests.pipeline.forge import DAY, civil, sums
 from tests.pipeline.rig import Rig
@@ -134,7 +135,7 @@ _WRONGLY = {
 def test_what_the_roster_knows_since_is_told(civil_rig: Rig, civil_csv: bytes, who: str, reason: str) -> None:
     """A department that was told that somebody is not insured, or dead, hears of it when that is no longer so; and
     once. What it was told of a list that another one replaced stays."""
-    with _wrong_roster(civil_rig, who, _WRONGLY[reason]):
+    with wrong_roster(civil_rig, who, _WRONGLY[reason]):
         for day in (1, 2):
             civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
             civil_rig.run(day)
@@ -148,8 +149,43 @@ def test_what_the_roster_knows_since_is_told(civil_rig: Rig, civil_csv: bytes, w
     assert [row.receipt_at for row in after] == [row.receipt_at for row in civil_rig.rows()]
 
 
+def test_lists_that_were_replaced_are_not_told_again(civil_rig: Rig, civil_csv: bytes, who: str) -> None:
+    """What the roster says since is told of the list in force; of one before it only who is in review no longer; also
+    where their digests are those of a program before the roster counted."""
+    for day in (1, 2, 3):
+        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+        civil_rig.run(day)
+    with civil_rig.site.ledger.begin() as tx:
+        for row in deliveries.select(tx):
+            frame = civil_rig.site.read_frame(row.resolutions_file or "")
+            review = frame.filter(outcome="review")["row"].to_list()
+            assert review
+            digest = sm3_hex(",".join(map(str, review)).encode())
+            same = {"review_digest": digest, "receipt_digest": digest}
+            tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id == row.id).values(**same))
+    with wrong_roster(civil_rig, who, {"surv_stas": "3"}):
+        assert [False, False, True] == _renewed(civil_rig, 4)
+        assert [False, False, False] == _renewed(civil_rig, 5)
+    doubtful = _somebody_in_review(civil_rig)
+    with wrong_roster(civil_rig, doubtful, None):
+        assert [True, True, True] == _renewed(civil_rig, 6)
+
+
+def _renewed(rig: Rig, day: int) -> list[bool]:
+    """Of which lists the next run writes a receipt anew."""
+    before = rig.rows()
+    rig.run(day)
+    return [one.receipt_at != two.receipt_at for one, two in zip(before, rig.rows(), strict=True)]
+
+
+def _somebody_in_review(rig: Rig) -> str:
+    """psn_no of whom a row in doubt may mean before all others."""
+    keys = rig.site.read_frame(rig.rows()[0].resolutions_file or "").filter(outcome="review")["candidate"].drop_nulls()
+    return numbers(rig.site)[int(keys[0])]
+
+
 @contextmanager
-def _wrong_roster(rig: Rig, who: str, cells: Mapping[str, str] | None) -> Iterator[None]:
+def wrong_roster(rig: Rig, who: str, cells: Mapping[str, str] | None) -> Iterator[None]:
     """What the platform says meanwhile of one person; None = they are not on the roster."""
     roster = rig.peers.workdir / "platform" / "roster.csv.gz"
     right = roster.read_bytes()

@@ -12,6 +12,7 @@ from gateway.plugin.api import RECEIPT, Receipt
 from gateway.store import tables as t
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig
+from tests.pipeline.test_receipts import wrong_roster
 
 SOURCE = "disabled_federation"
 
@@ -49,6 +50,34 @@ def test_a_call_has_a_number_by_what_it_tells(new_rig: NewRig) -> None:
         with open_session(rig.site, instance, date(2026, 11, 1)) as session:
             source.feedback(session, receipt)
     assert ["待核查", "已标识"] == [told["result"] for told in rig.peers.feedback()]
+
+
+def test_what_a_delta_said_stays_the_last_word(new_rig: NewRig) -> None:
+    """Where the roster says something else of a full list, and it is told again, the deltas after it are too: of those
+    whom they are about the federation keeps what it heard last."""
+    rig = new_rig(SOURCE)
+    rig.peers.stage(1)
+    options = rig.site.settings.sources[SOURCE].options
+    object.__setattr__(options, "full_every", 30)
+    rig.run()
+    holders = json.loads((rig.peers.workdir / "federation" / "holders.json").read_text("utf-8"))["holders"]
+    before = _last_words(rig)
+    at = next(i for i, one in enumerate(holders) if before.get(one["cert_no"]) == "无需标识" and one["grade"] == "3")
+    somebody = min(record[0] for record in rig.records() if record[-1] == SOURCE)
+    _change(rig, at, grade="1")
+    rig.run()
+    said = {holders[at]["cert_no"]: "已标识"}
+    assert said.items() <= _last_words(rig).items()
+    with wrong_roster(rig, somebody, {"surv_stas": "3"}):
+        rig.run(2)
+    assert ["full", "delta"] == [row.mode for row in rig.rows()]
+    assert said.items() <= _last_words(rig).items()
+    assert "已死亡" in _last_words(rig).values()
+
+
+def _last_words(rig: Rig) -> dict[str, str]:
+    """Number → what the federation heard last."""
+    return {row["cert_no"]: row["result"] for row in rig.peers.feedback()}
 
 
 def test_a_receipt_is_told_once_until_it_changes(new_rig: NewRig) -> None:

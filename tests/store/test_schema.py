@@ -102,6 +102,31 @@ def test_migrations_make_the_tables(url: str, earlier: str | None) -> None:
     } == checks
 
 
+def test_the_newest_schema_is_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is to be done, what would do it is not even asked."""
+    made = Ledger(url)
+    made.migrate()
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", lambda *_what: pytest.fail("asked"))
+        made.migrate()
+    made.close()
+
+
+def test_a_newer_ledger_is_refused(url: str) -> None:
+    """A program that does not know a ledger's schema says so, and changes nothing."""
+    made = Ledger(url)
+    made.migrate()
+    engine = make_engine(url)
+    with engine.begin() as tx:
+        tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreFault, match="比本程序新"):
+        made.migrate()
+    with engine.connect() as connection:
+        assert ["9999"] == list(connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars())
+    engine.dispose()
+    made.close()
+
+
 def test_texts_of_an_older_ledger_are_kept(url: str) -> None:
     """Changes and confirmed lists of a ledger from before texts were numbered say what they said, state for state."""
     upgrade(url, "0005")

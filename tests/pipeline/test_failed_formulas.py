@@ -1,0 +1,73 @@
+"""Workbooks in which formulas failed: whoever may be meant by such a row loses nothing."""
+
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import python_calamine as calamine
+import xlsxwriter
+
+from gateway.errors import ExitCode
+from gateway.model.deliveries import FAILED
+from tests.pipeline.conftest import NewRig
+from tests.pipeline.forge import sums
+from tests.pipeline.rig import Rig
+
+SHEET = "监测对象信息"
+DAY1, DAY2 = "20261101", "20261102"
+#: How many people's rows fail.
+FEW = 5
+
+
+def _failed(book: Path, which: Callable[[int], slice]) -> bytes:
+    """The county's workbook, in which formulas of some people's rows failed; `which`: of so many."""
+    rows = calamine.CalamineWorkbook.from_path(str(book)).get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
+    header = next(at for at, row in enumerate(rows) if "姓名" in row)
+    people = [at for at, row in enumerate(rows) if at > header and row[rows[header].index("姓名")]]
+    failed = set(people[which(len(people))])
+    memory = io.BytesIO()
+    with xlsxwriter.Workbook(memory, {"in_memory": True}) as out:
+        sheet = out.add_worksheet(SHEET)
+        for at, row in enumerate(rows):
+            for column, cell in enumerate(row):
+                if at in failed:
+                    sheet.write_formula(at, column, "=VLOOKUP(A1,B1:C2,2,0)", None, "#N/A")
+                elif cell != "":
+                    sheet.write(at, column, cell if isinstance(cell, str | float) else str(cell))
+    return memory.getvalue()
+
+
+@pytest.mark.parametrize(
+    "which", [lambda people: slice(people - FEW, people), lambda _people: slice(2, 2 + FEW)], ids=["last", "among"]
+)
+def test_whoever_may_be_meant_by_a_failed_row_stays(
+    new_rig: NewRig, city: Path, which: Callable[[int], slice]
+) -> None:
+    """People whose rows hold nothing but errors have not left: whoever the county's list leaves out is held, while what
+    it says counts."""
+    rig = new_rig("rural_revitalization")
+    book = max((city / "day1" / "xczx" / "outbox" / DAY1).glob("*.xlsx"), key=lambda path: path.stat().st_size)
+    county = book.name.split("_")[1]
+    _put(rig, DAY1, book.name, book.read_bytes())
+    assert ExitCode.DONE == rig.run().exit_code
+    before = rig.records()
+    _put(rig, DAY2, book.name.replace(DAY1, DAY2), _failed(book, which))
+    assert ExitCode.HELD == rig.run(2).exit_code
+    assert [(DAY2, county)] == rig.open_holds()
+    assert FAILED in {code for code, _detail, _count in rig.findings(DAY2)}
+    assert before == rig.records()
+    # The department mends its formulas: nobody has left.
+    shutil.rmtree(rig.rural / DAY2)
+    _put(rig, "20261103", book.name.replace(DAY1, "20261103"), book.read_bytes())
+    rig.run(3)
+    assert "applied" == rig.row("20261103").state
+    assert before == rig.records()
+
+
+def _put(rig: Rig, day: str, name: str, book: bytes) -> None:
+    folder = rig.rural / day
+    folder.mkdir()
+    (folder / name).write_bytes(book)
+    sums(folder)
