@@ -206,9 +206,15 @@ def tried(site: Site, instance: Instance, today: date, source: Source) -> Iterat
                     landed, read = found
                     file = site.write_frame(read.entries)
                     sealed.append(site.frames / file)
-                    rows, scopes = read.entries.height, _scopes(fetched.manifest, read)
                     with site.ledger.begin() as tx:
-                        row = deliveries.would_be(tx, landed.landing, entries_file=file, rows=rows, scopes=scopes)
+                        row = deliveries.would_be(
+                            tx,
+                            landed.landing,
+                            entries_file=file,
+                            rows=read.entries.height,
+                            scopes=_scopes(fetched.manifest, read),
+                            read=read.parts,
+                        )
             yield row
         finally:
             session.drop_parts()

@@ -65,12 +65,14 @@ def add(
     return number
 
 
-def would_be(tx: Tx, landing: Landing, *, entries_file: str, rows: int, scopes: Sequence[str]) -> DeliveryRow:
+def would_be(
+    tx: Tx, landing: Landing, *, entries_file: str, rows: int, scopes: Sequence[str], read: Sequence[ReadPart]
+) -> DeliveryRow:
     """The row that `add` would make now, with the number that it would most likely get."""
     newest = tx.execute(sa.select(sa.func.max(t.deliveries.c.id))).scalar_one() or 0
     empty: dict[str, Any] = dict.fromkeys(("code", "message", "review_digest", "receipt_digest"), "")
     empty |= dict.fromkeys(("applied_at", "resolutions_file", "receipt_at"))
-    values = _values(landing, entries_file, rows, scopes, ())
+    values = _values(landing, entries_file, rows, scopes, read)
     return DeliveryRow(id=newest + 1, outcomes=dict.fromkeys(t.OUTCOMES, 0), **empty, **values)
 
 

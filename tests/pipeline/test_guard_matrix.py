@@ -39,11 +39,19 @@ def _empty(csv: bytes) -> bytes:
     return csv_of(table(csv).clear())
 
 
+def _failed(csv: bytes) -> bytes:
+    """Formulas failed in the rows of two people."""
+    rows = table(csv)
+    error = pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("#N/A"))
+    return csv_of(rows.with_columns(error.otherwise(name).alias(name) for name in rows.columns))
+
+
 #: What a file says wrongly: kind of the hold -> (the file, limits).
 CONTENTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "scope": (_half, f"{LEAVE}, number = 2"),
     "identity": (_without_allowance, f"{LEAVE}, share = 1, identity_number = 0"),
     "empty": (_empty, LEAVE),
+    "formulas_failed": (_failed, LEAVE),
     "mix_changed": (_other_level, "mix_number = 5"),
     "more_unusable": (_damaged, "unusable_number = 5"),
 }
