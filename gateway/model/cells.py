@@ -17,9 +17,11 @@ _DEPTH = 100
 
 #: What a formula that failed leaves in its cell: a pattern.
 ERROR = (
-    r"(?:#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT)!"
-    r"|NAME\?|GETTING_DATA)|Err:[0-9]+)"
+    r"(?:#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT|ERROR)!"
+    r"|NAME\?|GETTING_DATA)|(?:Err|错误):[0-9]+)"
 )
+#: How that begins in a text, which seldom has anything that does.
+ERRORS_BEGIN = b"#", b"Err:", "错误:".encode(), "错误:".encode("gb18030")
 
 
 class Cells:

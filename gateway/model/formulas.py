@@ -13,16 +13,15 @@ SIGNS_OF_ERRORS = b'"e"', b"'e'"
 UNKNOWN = "#GETTING_DATA"
 _PREFIX = r"""(?:[^<>\s:/"'=]+:)?"""
 _ERROR = rf"""(<{_PREFIX}c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
-#: What such a cell says above its formula: anything but that it holds a text, which may be empty.
-_SAYS = (
-    r"""(?:\s+(?:[A-Za-su-z][A-Za-z0-9:._-]*|t[A-Za-z0-9:._-]+)\s*=\s*(?:"[^"<]*"|'[^'<]*')"""
-    r"""|\s+t\s*=\s*(?:"e"|'e'))*"""
-)
-#: A cell with a formula and without a value, or with an empty one.
-_UNWORKED = (
-    rf"(<{_PREFIX}c{_SAYS}\s*>\s*<{_PREFIX}f(?:\s[^<>]*)?(?:/>|>[^<]*</{_PREFIX}f\s*>))"
-    rf"\s*(?:<{_PREFIX}v\s*(?:/>|></{_PREFIX}v\s*>))?\s*(</{_PREFIX}c\s*>)"
-)
+#: What a cell says of itself but its type; its formula; a value in which nothing stands.
+_SAYS = r"""(?:\s+(?:[A-Za-su-z][A-Za-z0-9:._-]*|t[A-Za-z0-9:._-]+)\s*=\s*(?:"[^"<]*"|'[^'<]*'))*"""
+_WITH_FORMULA = rf"\s*>\s*<{_PREFIX}f(?:\s[^<>]*)?(?:/>|>[^<]*</{_PREFIX}f\s*>)"
+_NO_VALUE = rf"<{_PREFIX}v\s*(?:/>|></{_PREFIX}v\s*>)"
+#: A cell with a formula and no value, or with an empty one and of another type than a text, which may be empty.
+_UNWORKED = [
+    rf"(<{_PREFIX}c{_SAYS})(?:\s+t\s*=\s*(?:{types}))?({_SAYS}{_WITH_FORMULA})\s*{value}(</{_PREFIX}c\s*>)"
+    for types, value in ((r""""[A-Za-z]*"|'[A-Za-z]*'""", ""), (r""""[ebdn]"|'[ebdn]'""", rf"{_NO_VALUE}\s*"))
+]
 _FORMULAS_BEGIN, _ROW = (b"<f", b":f"), re.compile(f"<{_PREFIX}row".encode())
 
 
@@ -35,6 +34,7 @@ def told(sheet: bytes) -> bytes:
         return sheet
     said, row = bytearray(sheet[:begin]), _ROW.search(sheet, begin)
     for text in markup.texts(sheet, begin, overlap=0, sign=row[0] if row else b"<"):
-        worked = text.str.replace_all(_UNWORKED, f"${{1}}<v>{UNKNOWN}</v>${{2}}") if formulas else text
-        said += worked.str.replace_all(_ERROR, '${1}"str"').item().encode()
+        for unworked in _UNWORKED if formulas else ():
+            text = text.str.replace_all(unworked, f'${{1}} t="str"${{2}}<v>{UNKNOWN}</v>${{3}}')
+        said += text.str.replace_all(_ERROR, '${1}"str"').item().encode()
     return bytes(said)

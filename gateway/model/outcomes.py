@@ -36,7 +36,7 @@ REMARKS = ("moved_away", "lost_contact", "life_unknown", "dead_by_row")
 REASONS = {
     # invalid
     "row_broken": "该行列数与表头不符,无法识读",
-    "nobody_named": "证件号码和姓名均为空,无法识别人员",
+    "nobody_named": "证件号码和姓名均为空(或公式出错),无法识别人员",
     "category_unknown": "类别不在约定的范围内",
     "level_unknown": "保障类别或残疾等级缺失或不在约定范围内",
     "code_unknown": "状态代码不在约定的范围内",

@@ -35,7 +35,7 @@ def normalise(
     """
     table = read_table(content, mapping, part)
     slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
-    remarks = _remarks(table)
+    remarks, errors, below = _remarks(table), table.errors, table.below
     del content, table  # a large list is a gigabyte: what was read goes as its entries come
     said = [
         pl.lit(business_date).alias("business_date"),
@@ -47,7 +47,10 @@ def normalise(
     while slices:
         parts.append(_entries(slices.pop(0).with_columns(said), mapping))
     entries = pl.concat(parts)
-    return NormalisedPart(entries=entries, remarks=(*remarks, *_damaged(entries)))
+    if errors is not None:
+        below += int((errors & (entries["fault"] == "nobody_named")).sum())
+    failed = [(FAILED, str(below))] if below else []
+    return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
@@ -152,8 +155,6 @@ def _remarks(table: RawTable) -> list[tuple[str, str]]:
     remarks = [("unknown_column", name) for name in table.unclaimed]
     if table.bad_bytes:
         remarks.append(("bad_bytes", ""))
-    if table.failed:
-        remarks.append((FAILED, str(table.failed)))
     return remarks
 
 

@@ -12,14 +12,15 @@ import polars as pl
 
 from gateway.model.cells import ERROR
 from gateway.model.mapping import ListMapping
+from gateway.normalise.dates import SERIAL_RANGE
 
 #: Kinds of columns whose cells say whose a row is, or something of nobody else.
 _WHOSE = ("name", "number", "text")
+#: What else is no name.
+_NO_NAME = r"|0(?:\.0)?"
 #: Whole numbers up to here are each a cell's own (IEEE 754): 16 digits, as household and person numbers may have.
 _EXACT_WHOLE = 2.0**53
 
-#: The last day that a spreadsheet knows, as a number.
-_LAST_DAY = 2_958_465
 #: First and last cell of a merged range, each as (row, column) from 0.
 Merged = tuple[tuple[int, int], tuple[int, int]]
 
@@ -33,7 +34,7 @@ def cell_text(cell: Any, *, of_1904: bool = False) -> str:  # a cell is whatever
         return cell.date().isoformat()
     if isinstance(cell, date):
         return cell.isoformat()
-    if of_1904 and isinstance(cell, int | float) and cell <= _LAST_DAY:
+    if of_1904 and isinstance(cell, int | float) and cell <= SERIAL_RANGE[1]:
         return f"{cell} (1904)"
     if isinstance(cell, float) and cell.is_integer() and abs(cell) <= _EXACT_WHOLE:
         return str(int(cell))
@@ -58,15 +59,17 @@ def filled(
         yield row
 
 
-def without_errors(frame: pl.DataFrame, mapping: ListMapping) -> tuple[pl.DataFrame, int]:
+def without_errors(frame: pl.DataFrame, mapping: ListMapping) -> tuple[pl.DataFrame, pl.Series | None]:
     """The rows, in which a failed formula is no name, number or text of anybody's, since two of them are not the same;
-    in other cells it is no date and no code. And how many rows name nobody for it."""
-    fields = [c.field for c in mapping.columns if c.field in frame.columns]
-    failed = {field: pl.col(field).str.contains(rf"^\s*{ERROR}\s*$").fill_null(value=False) for field in fields}
-    errors = frame.select(pl.any_horizontal(failed.values())).to_series()
+    in other cells it is no date and no code. And in which rows one failed; None = in no row. A name that is 0 is what
+    programs write that work nothing out."""
+    failed = {
+        c.field: pl.col(c.field).str.contains(rf"^\s*(?:{ERROR}{_NO_NAME if c.kind == 'name' else ''})\s*$")
+        for c in mapping.columns
+        if c.field in frame.columns
+    }
+    errors = frame.select(pl.any_horizontal(failed.values()).fill_null(value=False)).to_series()
     if not errors.any():
-        return frame, 0
+        return frame, None
     said = [c.field for c in mapping.columns if c.field in failed and c.kind in _WHOSE]
-    frame = frame.with_columns(pl.when(failed[name]).then(pl.lit("")).otherwise(name).alias(name) for name in said)
-    nobody = pl.all_horizontal(pl.col("name", "number").str.strip_chars().fill_null("") == "")
-    return frame, int(frame.select((errors & nobody).sum()).item())
+    return frame.with_columns(pl.when(failed[n]).then(pl.lit("")).otherwise(n).alias(n) for n in said), errors

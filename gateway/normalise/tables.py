@@ -21,7 +21,7 @@ import python_calamine as calamine
 from gateway.errors import DeliveryRefused
 from gateway.model import workbooks
 from gateway.model.archives import BROKEN, is_packed
-from gateway.model.cells import is_error, panicked
+from gateway.model.cells import ERRORS_BEGIN, is_error, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
@@ -40,8 +40,6 @@ _NOBODYS = "nobody's "
 NUMERIC = "{}__numeric"
 #: What a cell says of one person, also where it is merged over several rows.
 _OF_PERSON = ("name", "number", "source_id")
-#: How what a failed formula leaves begins: in a list in clear seldom anything does.
-_ERRORS_BEGIN = b"#", b"Err:"
 #: Quoted cells of a text up to which they are looked at one by one, and not in every column.
 _FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
@@ -59,18 +57,20 @@ class RawTable:
     unclaimed: tuple[str, ...]
     #: True where bytes did not fit the encoding and were replaced by U+FFFD.
     bad_bytes: bool = False
-    #: Rows that name nobody, since formulas in them failed. Below the last person they are not read.
-    failed: int = 0
+    #: In which of the rows a formula failed; None = in no row.
+    errors: pl.Series | None = None
+    #: Rows below the last person in which nothing but errors stands; they are not read.
+    below: int = 0
 
 
 def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     """The part as a table. Raises DeliveryRefused: unreadable, missing_column, column_twice, no_sheet, bomb."""
     read = {"csv": _read_csv, "sheet": _read_sheet}.get(mapping.format, _read_records)
     table = read(content, mapping, part)
-    if not any(sign in content for sign in _ERRORS_BEGIN):
+    if mapping.format == "csv" and not any(sign in content for sign in ERRORS_BEGIN):
         return table
-    frame, failed = without_errors(table.frame, mapping)
-    return replace(table, frame=frame, failed=table.failed + failed)
+    frame, errors = without_errors(table.frame, mapping)
+    return replace(table, frame=frame, errors=errors)
 
 
 def _refuse(code: str, what: str, part: str, next_step: str) -> DeliveryRefused:
@@ -318,8 +318,8 @@ def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str, *, 
     frame = pl.concat(frames, rechunk=True)
     # Formulas are pulled down further than a list goes; between two people such a row is somebody's.
     read = frame.filter(pl.col("line") <= last) if last else frame
-    failed = frame.height - read.height
-    return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, failed=failed)
+    below = frame.height - read.height
+    return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, below=below)
 
 
 def _header_row(rows: list[list[Any]], mapping: ListMapping, part: str) -> int:

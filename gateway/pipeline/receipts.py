@@ -9,7 +9,7 @@ from gateway.errors import GatewayError, PeerUnreachable
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.known import known
-from gateway.pipeline.work import in_force
+from gateway.pipeline.work import in_force, place
 from gateway.plugin.api import Receipt
 from gateway.settings import Instance
 from gateway.site import Site
@@ -19,14 +19,18 @@ from gateway.vault.sm import sm3_hex
 
 
 def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError | None:
-    """Writes the receipts of an instance that are new or changed. The first fault, if there was one: where the
-    department cannot be reached, the others wait with it."""
+    """Writes the receipts of an instance that are new or changed, and after each those of later lists that may say
+    something else of the same people: lists of the same name, and those in force for the same scopes. The last word
+    stays the last. The first fault, if there was one: where the department cannot be reached, the others wait with it.
+    """
     with site.ledger.begin() as tx:
         applied = deliveries.select(tx, instance=instance.name, states=[DeliveryState.APPLIED])
-    due = _due(applied)
+    rows = _in_order(applied)
+    due = {row.id for row in rows if row.receipt_digest != row.review_digest}
     if not due:
         return None
     source, first = site.plugins.source(instance.settings.plugin)(instance.options), None
+    forces = in_force(applied)
     with SourceSession(
         instance=instance.name,
         today=today,
@@ -35,8 +39,10 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
         incoming=site.incoming(instance.name),
     ) as session:
         with site.ledger.begin() as tx:
-            deliveries.receipts_begun(tx, [row.id for row in due])
-        for row in due:
+            deliveries.receipts_begun(tx, sorted(due))
+        for at, row in enumerate(rows):
+            if row.id not in due:
+                continue
             try:
                 with known(f"{instance.name} {row.name}"):
                     source.feedback(session, _receipt(site, row))
@@ -45,22 +51,19 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
                 if isinstance(fault, PeerUnreachable):
                     break
                 continue
+            later = [one.id for one in rows[at + 1 :] if one.name == row.name or forces[one.id] & set(row.scopes)]
             with site.ledger.begin() as tx:
                 deliveries.receipt_written(tx, row.id, row.review_digest)
+                deliveries.receipts_begun(tx, later)
+            due.update(later)
     return first
 
 
-def _due(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
-    """Deliveries whose receipt is new or changed, and after them later ones of whose people they may tell otherwise:
-    those of the same name, and those in force for the same scopes. The last word stays the last. Of one whose rows
-    ended nothing is written, nor of one that it replaced."""
-    due: list[DeliveryRow] = []
-    ended, forces = {row.name: row.id for row in applied if row.ended}, in_force(applied)
-    for row in sorted((row for row in applied if row.id > ended.get(row.name, 0)), key=lambda row: row.id):
-        last = any(row.name == before.name or forces[row.id].intersection(before.scopes) for before in due)
-        if row.receipt_digest != row.review_digest or last:
-            due.append(row)
-    return due
+def _in_order(applied: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    """Deliveries of which a receipt may be written, in the order in which they count: of one whose rows ended nothing
+    is written, nor of one that it replaced."""
+    ended = {row.name: row.id for row in applied if row.ended}
+    return sorted((row for row in applied if row.id > ended.get(row.name, 0)), key=place)
 
 
 def _receipt(site: Site, row: DeliveryRow) -> Receipt:

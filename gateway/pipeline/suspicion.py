@@ -21,7 +21,7 @@ from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.folding import months
 from gateway.pipeline.limits import guard_limits
-from gateway.pipeline.work import Work, turn
+from gateway.pipeline.work import Work, place, turn
 from gateway.settings import LimitSettings
 from gateway.settle import LookLimits, Said, held, in_order, judge, looks, lost, may_end, oddities, told
 from gateway.settle.looks import LOOKS, SEEN, Oddity
@@ -69,8 +69,8 @@ def suspicions(
     them, whose departures wait for a person or were rejected, are no measure for others; of the `unsettled` the ledger
     does not know yet what they come to; `tip`: what is believed so far, quicker than from the ledger."""
     row = work.row
-    place = _place(row)
-    earlier = sorted((one for one in applied if _place(one) < place), key=_place)
+    here = place(row)
+    earlier = sorted((one for one in applied if place(one) < here), key=place)
     found = [_department(row, earlier), _name(row), _county(site, row, earlier)]
     found += [_leap(row, earlier, limits), _unusable(work, limits)]
     # Whose departures were not believed has ended nothing, and lets nobody be ended behind it.
@@ -82,10 +82,6 @@ def suspicions(
         alike = [one for one in measures if set(one.scopes) & set(row.scopes)]
         found += [_worse(work, alike, limits), *_unlike(site, row, measures, limits)]
     return [one for one in found if one is not None]
-
-
-def _place(row: DeliveryRow) -> tuple[date, int, int]:
-    return row.business_date or date.min, row.sequence or 0, row.id
 
 
 def _is_measure(one: DeliveryRow, row: DeliveryRow) -> bool:

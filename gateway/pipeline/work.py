@@ -233,13 +233,17 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
     return found
 
 
+def place(row: DeliveryRow) -> tuple[date, int, int]:
+    """By what deliveries of an instance count in their order."""
+    return row.business_date or date.min, row.sequence or 0, row.id
+
+
 def in_force(rows: Sequence[DeliveryRow], doubted: Set[tuple[int, str]] = frozenset()) -> dict[int, set[str]]:
     """delivery -> scopes for which it is the newest full list, or comes after it; where the newest is `doubted`
     (delivery and scope: whom it leaves out waits for a person, or was kept by one), also what it would replace."""
     forces: dict[int, set[str]] = {}
     covered: dict[str, set[str]] = {}
-    ordered = sorted(rows, key=lambda row: (row.business_date or date.min, row.sequence or 0, row.id), reverse=True)
-    for row in ordered:
+    for row in sorted(rows, key=place, reverse=True):
         seen = covered.setdefault(row.instance, set())
         forces[row.id] = set(row.scopes) - seen
         if row.mode == Mode.FULL:

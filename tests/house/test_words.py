@@ -21,6 +21,7 @@ ELSEWHERE = {
     "gateway/acts/worklines.py": "the same",
     "gateway/acts/worklist.py": "the same",
     "gateway/deliver/results.py": "sentences of a table, see `catalogue.TABLES`",
+    "gateway/model/cells.py": "what a spreadsheet in Chinese calls its errors",
     "gateway/model/outcomes.py": "receipts are the departments' contract; operators read them translated",
     "gateway/normalise/dates.py": "what stands in departments' lists",
     "gateway/normalise/names.py": "the same",

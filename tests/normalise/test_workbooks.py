@@ -109,6 +109,35 @@ def test_formulas_that_were_pulled_down_too_far_are_nobody(error: str) -> None:
     assert ((FAILED, "2600"),) == many.remarks
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("#N/A", "无"), ("-", "#N/A"), ("0", "0"), ("错误:502", "")],
+    ids=["name", "number", "zero", "chinese"],
+)
+def test_who_is_nobody_since_a_formula_failed_is_told(name: str, number: str) -> None:
+    """Also where the other cell holds what stands for nothing; a name that is 0 is what nobody worked out."""
+    part = read(workbook(rural_rows({}, {"姓名": name, "证件号码": number})), "rural_revitalization")
+    assert [None, "nobody_named"] == part.entries["fault"].to_list()
+    assert ((FAILED, "1"),) == part.remarks
+
+
+def test_a_workbook_that_is_not_packed_is_looked_at_too() -> None:
+    """What its bytes show before they are looked at says nothing of formulas that nobody worked out."""
+    rows = rural_rows({}, {"姓名": "谁", "证件号码": "谁"})
+    book = workbook(rows)
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        texts = re.findall("<si>.*?</si>", parts.read("xl/sharedStrings.xml").decode(), re.DOTALL)
+        at = next(i for i, text in enumerate(texts) if ">谁<" in text)
+        sheet = parts.read("xl/worksheets/sheet2.xml").replace(b' t="s"><v>%d</v>' % at, b"><f>A1</f>")
+        memory = io.BytesIO()
+        with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as stored_book:
+            for name in parts.namelist():
+                stored_book.writestr(name, sheet if name.endswith("sheet2.xml") else parts.read(name))
+    part = read(memory.getvalue(), "rural_revitalization")
+    assert [None, "nobody_named"] == part.entries["fault"].to_list()
+    assert ((FAILED, "1"),) == part.remarks
+
+
 @pytest.mark.parametrize("mapping", ["rural_revitalization", "civil_affairs"])
 def test_a_failed_formula_is_nobodys_name_or_number(mapping: str) -> None:
     """Two rows in which it failed are not of one household, person or name; in a text that a program exported too."""
@@ -129,9 +158,11 @@ def test_a_failed_formula_is_nobodys_name_or_number(mapping: str) -> None:
         (b"<f>DATE(2021,3,4)</f><v/>", "empty"),
         (b"<f>DATE(2021,3,4)</f>\n<v></v>", "empty"),
         (b'<f t="shared" si="0"/>', "empty"),
+        (b't="str"><f>DATE(2021,3,4)</f>', "empty"),
+        (b't="n"><f>DATE(2021,3,4)</f><v/>', "empty"),
         (b"<f>DATE(2021,3,4)</f><v>44259</v>", "2021-03-04"),
     ],
-    ids=["none", "closed", "ended", "shared", "worked"],
+    ids=["none", "closed", "ended", "shared", "typed", "number", "worked"],
 )
 def test_a_formula_that_nobody_worked_out_is_no_empty_cell(cell: bytes, value: str) -> None:
     """As programs write it that work nothing out: the day on which a risk ended is not the list's, but unknown."""
@@ -139,7 +170,8 @@ def test_a_formula_that_nobody_worked_out_is_no_empty_cell(cell: bytes, value: s
     with zipfile.ZipFile(io.BytesIO(book)) as parts:
         sheet = parts.read("xl/worksheets/sheet2.xml")
     (old,) = re.findall(rb'(<c r="[A-Z]+4" s="[0-9]+">)(<v>44259</v>)', sheet)
-    entries = read(changed(book, "sheet2.xml", b"".join(old), old[0] + cell), "rural_revitalization").entries
+    begun = old[0].removesuffix(b">") + b" " if cell.startswith(b"t=") else old[0]
+    entries = read(changed(book, "sheet2.xml", b"".join(old), begun + cell), "rural_revitalization").entries
     if value == "empty":
         assert ["date_unreadable"] == entries["fault"].to_list()
     else:
@@ -154,9 +186,16 @@ def test_a_formula_that_gives_an_empty_text_is_an_empty_cell() -> None:
         texts = parts.read("xl/sharedStrings.xml").decode()
     at = len(re.findall("<si>", texts[: texts.index("出错")])) - 1
     (old,) = re.findall(rb't="s"><v>%d</v>' % at, sheet)
-    for empty in (b"", b"<v/>", b"<v></v>"):
+    for empty in (b"<v/>", b"<v></v>"):
         entries = read(changed(book, "sheet2.xml", old, b't="str"><f>A1</f>' + empty), "rural_revitalization").entries
         assert [None] == entries["fault"].to_list()
+
+
+def test_a_month_in_a_workbook_that_counts_from_1904_is_one() -> None:
+    """It is no day counted from anywhere."""
+    book = workbook(rural_rows({"识别时间": 202103}))
+    mac = changed(book, "workbook.xml", b"<workbookPr ", b'<workbookPr date1904="1" ')
+    assert [date(2021, 3, 1)] == read(mac, "rural_revitalization").entries["first"].to_list()
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -171,6 +171,34 @@ def test_lists_that_were_replaced_are_not_told_again(civil_rig: Rig, civil_csv: 
         assert [True, True, True] == _renewed(civil_rig, 6)
 
 
+def test_a_late_list_of_an_earlier_day_is_not_the_last_word(civil_rig: Rig, civil_csv: bytes) -> None:
+    """After its receipt that of the list in force is written once more."""
+    for run, day in ((1, 2), (2, 1)):
+        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+        civil_rig.run(run)
+    in_force, late = civil_rig.rows()
+    assert in_force.business_date and late.business_date and in_force.business_date > late.business_date
+    assert in_force.receipt_at and late.receipt_at and in_force.receipt_at > late.receipt_at
+    assert [False, False] == _renewed(civil_rig, 3)
+
+
+def test_a_receipt_that_fails_time_and_again_renews_no_other(
+    civil_rig: Rig, civil_csv: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists after one that nobody could be told of are not written anew for it."""
+    for day in (1, 2):
+        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+        civil_rig.run(day)
+    first, _second = civil_rig.rows()
+    with civil_rig.site.ledger.begin() as tx:
+        deliveries.receipts_begun(tx, [first.id])
+    (civil_rig.site.frames / (first.resolutions_file or "")).write_bytes(b"broken")
+    instance = civil_rig.site.settings.sources["civil_affairs"]
+    before = civil_rig.rows()
+    assert write_receipts(civil_rig.site, instance, DAY) is not None
+    assert [row.receipt_at for row in before] == [row.receipt_at for row in civil_rig.rows()]
+
+
 def _renewed(rig: Rig, day: int) -> list[bool]:
     """Of which lists the next run writes a receipt anew."""
     before = rig.rows()
