@@ -16,7 +16,7 @@ _ERROR = rf"""(<{_PREFIX}c\s(?:[^<>]*?\s)?t\s*=\s*)(?:"e"|'e')"""
 #: What a cell says of itself but its type; its formula; a value in which nothing stands.
 _SAYS = r"""(?:\s+(?:[A-Za-su-z][A-Za-z0-9:._-]*|t[A-Za-z0-9:._-]+)\s*=\s*(?:"[^"<]*"|'[^'<]*'))*"""
 _WITH_FORMULA = rf"\s*>\s*<{_PREFIX}f(?:\s[^<>]*)?(?:/>|>[^<]*</{_PREFIX}f\s*>)"
-_NO_VALUE = rf"<{_PREFIX}v\s*(?:/>|></{_PREFIX}v\s*>)"
+_NO_VALUE = rf"<{_PREFIX}v(?:\s[^<>]*)?(?:/>|>\s*</{_PREFIX}v\s*>)"
 #: A cell with a formula and no value, or with an empty one and of another type than a text, which may be empty.
 _UNWORKED = [
     rf"(<{_PREFIX}c{_SAYS})(?:\s+t\s*=\s*(?:{types}))?({_SAYS}{_WITH_FORMULA})\s*{value}(</{_PREFIX}c\s*>)"

@@ -59,14 +59,16 @@ def filled(
         yield row
 
 
-def without_errors(frame: pl.DataFrame, mapping: ListMapping) -> tuple[pl.DataFrame, pl.Series | None]:
+def without_errors(
+    frame: pl.DataFrame, mapping: ListMapping, kinds: Collection[str] | None = None
+) -> tuple[pl.DataFrame, pl.Series | None]:
     """The rows, in which a failed formula is no name, number or text of anybody's, since two of them are not the same;
     in other cells it is no date and no code. And in which rows one failed; None = in no row. A name that is 0 is what
-    programs write that work nothing out."""
+    programs write that work nothing out. `kinds`: of columns that are looked at; None = all."""
     failed = {
         c.field: pl.col(c.field).str.contains(rf"^\s*(?:{ERROR}{_NO_NAME if c.kind == 'name' else ''})\s*$")
         for c in mapping.columns
-        if c.field in frame.columns
+        if c.field in frame.columns and (kinds is None or c.kind in kinds)
     }
     errors = frame.select(pl.any_horizontal(failed.values()).fill_null(value=False)).to_series()
     if not errors.any():

@@ -45,6 +45,7 @@ _FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
 _NUMERIC_TYPES = frozenset({int, float})
+_NOTHING = frozenset({"", "0", "0.0"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +68,9 @@ def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     """The part as a table. Raises DeliveryRefused: unreadable, missing_column, column_twice, no_sheet, bomb."""
     read = {"csv": _read_csv, "sheet": _read_sheet}.get(mapping.format, _read_records)
     table = read(content, mapping, part)
-    if mapping.format == "csv" and not any(sign in content for sign in ERRORS_BEGIN):
-        return table
-    frame, errors = without_errors(table.frame, mapping)
+    # In a text of millions of rows only the names are looked at, where no error can stand anywhere.
+    kinds = {"name"} if mapping.format == "csv" and not any(sign in content for sign in ERRORS_BEGIN) else None
+    frame, errors = without_errors(table.frame, mapping, kinds)
     return replace(table, frame=frame, errors=errors)
 
 
@@ -349,8 +350,8 @@ def _said(rows: list[tuple[int, list[Any]]], mapping: ListMapping) -> list[tuple
 
 
 def _says_more(row: Sequence[object]) -> bool:
-    """Whether anything stands in the row but errors."""
-    return any(key and not is_error(key) for key in map(_header_key, row))
+    """Whether anything stands in the row but errors, and what programs write for a formula that they leave."""
+    return any(key not in _NOTHING and not is_error(key) for key in map(_header_key, row))
 
 
 def _sheet_frame(

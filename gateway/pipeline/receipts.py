@@ -53,8 +53,7 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
                 continue
             later = [one.id for one in rows[at + 1 :] if one.name == row.name or forces[one.id] & set(row.scopes)]
             with site.ledger.begin() as tx:
-                deliveries.receipt_written(tx, row.id, row.review_digest)
-                deliveries.receipts_begun(tx, later)
+                deliveries.receipt_written(tx, row.id, row.review_digest, later=later)
             due.update(later)
     return first
 

@@ -271,18 +271,14 @@ def receipts_begun(tx: Tx, some: Sequence[int]) -> None:
     tx.execute(sa.update(t.deliveries).where(t.deliveries.c.id.in_(some)).values(receipt_digest=""))
 
 
-def receipt_written(tx: Tx, delivery: int, digest: str) -> None:
-    """The department has the receipt with this content. Those of later deliveries of that name are due again, since it
-    lies where they were."""
-    c = t.deliveries.c
+def receipt_written(tx: Tx, delivery: int, digest: str, *, later: Sequence[int]) -> None:
+    """The department has the receipt with this content. Those of `later` deliveries are due again: it may lie where
+    they were, or say something else of the same people."""
     record_event(tx, "receipt.written", delivery=delivery, digest=digest)
     tx.execute(
         sa.update(t.deliveries).where(t.deliveries.c.id == delivery).values(receipt_digest=digest, receipt_at=now())
     )
-    name = sa.select(c.name).where(c.id == delivery).scalar_subquery()
-    instance = sa.select(c.instance).where(c.id == delivery).scalar_subquery()
-    later = (c.id > delivery) & (c.name == name) & (c.instance == instance)
-    tx.execute(sa.update(t.deliveries).where(later).values(receipt_digest=""))
+    receipts_begun(tx, later)
 
 
 def add_findings(tx: Tx, delivery: int, found: Sequence[tuple[str, str, int]]) -> None:

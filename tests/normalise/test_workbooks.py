@@ -121,6 +121,21 @@ def test_who_is_nobody_since_a_formula_failed_is_told(name: str, number: str) ->
     assert ((FAILED, "1"),) == part.remarks
 
 
+def test_a_name_that_is_0_is_nobodys_in_a_text_too() -> None:
+    """As a workbook that nobody worked out is exported."""
+    part = read(civil_csv([{}, {"姓名": "0", "身份证号码": "0"}]).encode("gb18030"))
+    assert [None, "nobody_named"] == part.entries["fault"].to_list()
+    assert ((FAILED, "1"),) == part.remarks
+
+
+def test_rows_of_zeros_below_the_list_are_not_read() -> None:
+    """Formulas that were pulled down further than the list they look at."""
+    zeros = dict.fromkeys(RURAL, 0) | {"证件号码": 0}
+    part = read(workbook(rural_rows({}, zeros, {}, *[zeros] * 30)), "rural_revitalization")
+    assert [4, 5, 6] == part.entries["line"].to_list()
+    assert ((FAILED, "31"),) == part.remarks
+
+
 def test_a_workbook_that_is_not_packed_is_looked_at_too() -> None:
     """What its bytes show before they are looked at says nothing of formulas that nobody worked out."""
     rows = rural_rows({}, {"姓名": "谁", "证件号码": "谁"})
@@ -157,12 +172,13 @@ def test_a_failed_formula_is_nobodys_name_or_number(mapping: str) -> None:
         (b"<f>DATE(2021,3,4)</f>", "empty"),
         (b"<f>DATE(2021,3,4)</f><v/>", "empty"),
         (b"<f>DATE(2021,3,4)</f>\n<v></v>", "empty"),
+        (b'<f>DATE(2021,3,4)</f><v xml:space="preserve"> </v>', "empty"),
         (b'<f t="shared" si="0"/>', "empty"),
         (b't="str"><f>DATE(2021,3,4)</f>', "empty"),
         (b't="n"><f>DATE(2021,3,4)</f><v/>', "empty"),
         (b"<f>DATE(2021,3,4)</f><v>44259</v>", "2021-03-04"),
     ],
-    ids=["none", "closed", "ended", "shared", "typed", "number", "worked"],
+    ids=["none", "closed", "ended", "blank", "shared", "typed", "number", "worked"],
 )
 def test_a_formula_that_nobody_worked_out_is_no_empty_cell(cell: bytes, value: str) -> None:
     """As programs write it that work nothing out: the day on which a risk ended is not the list's, but unknown."""

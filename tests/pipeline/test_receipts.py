@@ -66,9 +66,9 @@ def test_a_crash_between_two_receipts_of_one_name_leaves_the_later_one_due(civil
                 message="", files=[],
             )  # fmt: skip
             assert number
-            deliveries.receipt_written(tx, number, "d")
+            deliveries.receipt_written(tx, number, "d", later=[])
         assert ["d"] * 3 == _receipts(tx)
-        deliveries.receipt_written(tx, 1, "e")
+        deliveries.receipt_written(tx, 1, "e", later=[2])
         assert ["e", "", "d"] == _receipts(tx)
 
 
@@ -109,7 +109,7 @@ def test_what_nobody_wrote_down_is_told_again(
         with site.ledger.begin() as tx:
             tx.execute(sa.update(t.deliveries).values(review_digest=digest))
 
-    def killed(*_what: object) -> None:
+    def killed(*_what: object, **_later: object) -> None:
         raise _Killed
 
     comes_to("something else")
@@ -182,9 +182,23 @@ def test_a_late_list_of_an_earlier_day_is_not_the_last_word(civil_rig: Rig, civi
     assert [False, False] == _renewed(civil_rig, 3)
 
 
-def test_a_receipt_that_fails_time_and_again_renews_no_other(
-    civil_rig: Rig, civil_csv: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_lists_of_one_name_the_later_day_has_the_last_word(civil_rig: Rig, civil_csv: bytes) -> None:
+    """Whichever came first, as lists that people bring in may; and then nothing is written any more."""
+    for run, day in ((1, 2), (2, 1)):
+        civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
+        civil_rig.run(run)
+    with civil_rig.site.ledger.begin() as tx:
+        tx.execute(sa.update(t.deliveries).values(name="list", receipt_digest=""))
+    before, instance = civil_rig.rows(), civil_rig.site.settings.sources["civil_affairs"]
+    assert write_receipts(civil_rig.site, instance, DAY) is None
+    first, second = after = civil_rig.rows()
+    assert all(one.receipt_at != two.receipt_at for one, two in zip(before, after, strict=True))
+    assert first.receipt_at and second.receipt_at and first.receipt_at > second.receipt_at
+    assert write_receipts(civil_rig.site, instance, DAY) is None
+    assert [row.receipt_at for row in after] == [row.receipt_at for row in civil_rig.rows()]
+
+
+def test_a_receipt_that_fails_time_and_again_renews_no_other(civil_rig: Rig, civil_csv: bytes) -> None:
     """Lists after one that nobody could be told of are not written anew for it."""
     for day in (1, 2):
         civil(day, civil_csv, day=DAY + timedelta(days=day - 1)).put(civil_rig.outbox)
