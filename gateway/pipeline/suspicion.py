@@ -188,8 +188,8 @@ def _bad(work: Work, *outcomes: str) -> int:
 def _overruling(row: DeliveryRow, applied: Sequence[DeliveryRow]) -> list[Turn]:
     """Full lists in use that have the word after this one, which is history then, as far as they speak."""
     order = in_order([turn(one) for one in (*applied, row)])
-    place = [one.delivery for one in order].index(row.id)
-    return [one for one in order[place + 1 :] if one.mode is Mode.FULL]
+    at = [one.delivery for one in order].index(row.id)
+    return [one for one in order[at + 1 :] if one.mode is Mode.FULL]
 
 
 def _endings(
