@@ -3,8 +3,8 @@
 # Both set up what they need in .venv first, and take no time for it the second time.
 
 PEOPLE ?= 20000
-# One test process more than the machine has cores, since they wait for servers, at most 4; 0 runs everything in one.
-WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 1); [ $$n -gt 3 ] && n=3; [ $$n -gt 1 ] && echo $$((n + 1)) || echo 0)
+# Four test processes where there are two cores or more, since they wait for servers; 0 runs everything in one.
+WORKERS ?= $(shell [ $$(nproc 2>/dev/null || echo 1) -gt 1 ] && echo 4 || echo 0)
 PY := .venv/bin/python
 CHECKED := $(wildcard gateway plugins tests bench)
 

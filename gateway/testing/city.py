@@ -97,7 +97,6 @@ class CityPeers:
                 put(path, target)
         self._place(f"day{day}", ("holders.json",), "federation")
         self._place(f"day{day}", ("roster.csv.gz",), "platform")
-        self._place(f"day{day}", ("roster.csv.gz",), "platform")
 
     def fault(self, server: str, name: str, **order: Option) -> None:
         """Switch a fault on at a server of `addresses`; `order`: `times`, `where`, `after` and options."""

@@ -67,7 +67,14 @@ def replay_is_still(at: Town, days: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "dirt", "shape"), [(1, 1.0, "standard"), (2, 3.0, "standard"), (3, 3.0, "samples")])
+@pytest.mark.parametrize(
+    ("seed", "dirt", "shape"),
+    [
+        pytest.param(1, 1.0, "standard", marks=pytest.mark.long),
+        (2, 3.0, "standard"),
+        (3, 3.0, "samples"),
+    ],
+)
 def test_a_city_comes_out_exactly(seed: int, dirt: float, shape: str, tmp_path: Path) -> None:
     """Day by day the platform holds just what the truth says, no row is tied to another person, every row comes to
     what it should, the half list is held, and a replay of everything changes nothing."""
