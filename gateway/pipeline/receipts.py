@@ -9,11 +9,11 @@ from gateway.errors import GatewayError, PeerUnreachable
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
 from gateway.pipeline.known import known
-from gateway.pipeline.work import in_force, place
+from gateway.pipeline.work import in_doubt, in_force, place
 from gateway.plugin.api import Receipt
 from gateway.settings import Instance
 from gateway.site import Site
-from gateway.store import deliveries
+from gateway.store import decisions, deliveries
 from gateway.store.deliveries import DeliveryRow
 from gateway.vault.sm import sm3_hex
 
@@ -25,12 +25,12 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
     """
     with site.ledger.begin() as tx:
         applied = deliveries.select(tx, instance=instance.name, states=[DeliveryState.APPLIED])
+        forces = in_force(applied, in_doubt(decisions.decided(tx)))
     rows = _in_order(applied)
     due = {row.id for row in rows if row.receipt_digest != row.review_digest}
     if not due:
         return None
     source, first = site.plugins.source(instance.settings.plugin)(instance.options), None
-    forces = in_force(applied)
     with SourceSession(
         instance=instance.name,
         today=today,
@@ -43,18 +43,22 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
         for at, row in enumerate(rows):
             if row.id not in due:
                 continue
+            later = [one.id for one in rows[at + 1 :] if one.name == row.name or forces[one.id] & set(row.scopes)]
+            said: list[int] = []
             try:
                 with known(f"{instance.name} {row.name}"):
-                    source.feedback(session, _receipt(site, row))
+                    receipt = _receipt(site, row)
+                    said = later
+                    source.feedback(session, receipt)
             except GatewayError as fault:
                 first = first or fault
                 if isinstance(fault, PeerUnreachable):
                     break
-                continue
-            later = [one.id for one in rows[at + 1 :] if one.name == row.name or forces[one.id] & set(row.scopes)]
-            with site.ledger.begin() as tx:
-                deliveries.receipt_written(tx, row.id, row.review_digest, later=later)
-            due.update(later)
+            else:
+                with site.ledger.begin() as tx:
+                    deliveries.receipt_written(tx, row.id, row.review_digest, later=later)
+            # Also where only a part of it came: that is the last word on somebody now.
+            due.update(said)
     return first
 
 

@@ -22,7 +22,7 @@ from gateway.pipeline.checkpoint import SITE, site_terms
 from gateway.pipeline.known import on_disk
 from gateway.pipeline.replaced import replaced
 from gateway.pipeline.settlement import USABLE
-from gateway.pipeline.work import in_force, mapping_of
+from gateway.pipeline.work import in_doubt, in_force, mapping_of
 from gateway.site import Site
 from gateway.store import Tx, checkpoints, decisions, deliveries, destroyed, rosters, verdicts
 from gateway.store.deliveries import DeliveryRow
@@ -53,8 +53,7 @@ def ended(site: Site, at: datetime) -> list[Ended]:
         rows = deliveries.select(tx)
         waited_for = decisions.deliveries_waiting(tx)
         decided, settled = decisions.decided(tx), _is_settled(site, tx)
-    # Whose departures wait for a person or were rejected has not taken the place of the list before.
-    doubted = {(place.delivery, place.scope) for place, word in decided.items() if word != "released"}
+    doubted = in_doubt(decided)
     applied = [row for row in rows if row.state == DeliveryState.APPLIED]
     in_use = {row for row, scopes in in_force(applied, doubted).items() if scopes}
     by_arrival = [

@@ -28,7 +28,7 @@ from gateway.pipeline.standing import Standing
 from gateway.pipeline.states import States, keep_delivery, states_of
 from gateway.pipeline.takebacks import told_apart
 from gateway.pipeline.wanted import Seen, look, wanted
-from gateway.pipeline.work import DOUBTS, Work, in_force, mapping_of, resolve_all, subjects, turn
+from gateway.pipeline.work import DOUBTS, Work, in_doubt, in_force, mapping_of, resolve_all, subjects, turn
 from gateway.reconcile import KNOWN
 from gateway.settle import in_order
 from gateway.site import Site
@@ -263,8 +263,8 @@ def _recognitions(folds: Mapping[str, Folded], only: pl.Series | None) -> pl.Dat
 
 def _commit(site: Site, scene: _Scene, settled: Settled, run: int, actor: str) -> None:
     doubts = _doubts(site, scene, settled)
-    doubted = {(place.delivery, place.scope) for place, word in _said(scene, settled).items() if word != "released"}
-    forces = in_force([row for row in settled.rows if settled.states.applied(row.id)], doubted)
+    applied = [row for row in settled.rows if settled.states.applied(row.id)]
+    forces = in_force(applied, in_doubt(_said(scene, settled)))
     judged = [number for folded in settled.folds.values() for number in folded.judged]
     taken = told_apart(site, [w.taken_back for w in settled.work])
     # The ledger is one thread's work; the other core meanwhile finds what its next rows say, and seals what its last

@@ -11,6 +11,7 @@ import polars as pl
 
 from gateway.model.deliveries import FAILED, INCOMPLETE, Mode
 from gateway.model.frames import COUNTY_DIGITS, ENTRIES, LINKS
+from gateway.model.holds import Place
 from gateway.model.mapping import ListMapping
 from gateway.model.outcomes import Outcome
 from gateway.model.verdicts import WHO, who_says
@@ -238,9 +239,15 @@ def place(row: DeliveryRow) -> tuple[date, int, int]:
     return row.business_date or date.min, row.sequence or 0, row.id
 
 
+def in_doubt(said: Mapping[Place, str]) -> set[tuple[int, str]]:
+    """delivery and scope whose departures wait for a person, or were rejected: such a list has not taken the place
+    of the one before. `said`: released | cancelled | held."""
+    return {(at.delivery, at.scope) for at, word in said.items() if word != "released"}
+
+
 def in_force(rows: Sequence[DeliveryRow], doubted: Set[tuple[int, str]] = frozenset()) -> dict[int, set[str]]:
     """delivery -> scopes for which it is the newest full list, or comes after it; where the newest is `doubted`
-    (delivery and scope: whom it leaves out waits for a person, or was kept by one), also what it would replace."""
+    (`in_doubt`), also what it would replace."""
     forces: dict[int, set[str]] = {}
     covered: dict[str, set[str]] = {}
     for row in sorted(rows, key=place, reverse=True):
