@@ -19,7 +19,7 @@ _FINDINGS = {
     "unknown_column": _("有未登记的列:{detail}(未读取)"),
     "bad_bytes": _("有无法识读的字节(所在行按数据有误处理)"),
     "damaged_column": _("有 {detail} 个证件号码像被表格软件改写过"),
-    "formulas_failed": _("公式出错或没有计算结果、不知道是谁的行数:{detail}(名单末尾之后的未读取)"),
+    "formulas_failed": _("不知道是谁的行数:{detail}(公式出错、未计算,或姓名证件号码空白;名单末尾之后的未读取)"),
     "not_covered": _("有 {count} 人已认定但参保关系全部停保"),
     "unknown_stop": _("有 {count} 行终止了此前没有的身份"),
     "rows_differ": _("行数与清单不符({detail}),未列出的人先不停止"),

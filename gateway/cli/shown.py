@@ -59,7 +59,7 @@ HOLD_KINDS = {
     "scope": _("离开的人过多"),
     "empty": _("名单中一行也没有"),
     "incomplete": _("名单的行数与清单不符"),
-    "formulas_failed": _("名单中有公式出错、不知道是谁的行"),
+    "formulas_failed": _("名单中有不知道是谁的行(公式出错,或姓名和证件号码多行空白)"),
     "identity": _("一个县的一种身份离开的人过多"),
     "wrong_department": _("单位代码不对"),
     "wrong_month": _("月份或日期不对"),

@@ -14,6 +14,8 @@ from gateway.normalise.tables import NUMERIC, RawTable, read_table
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
+#: Rows that name nobody in an ordinary list, at most: so many, or this share.
+_FEW_NAMELESS, _NAMELESS_SHARE = 2, 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +49,19 @@ def normalise(
     while slices:
         parts.append(_entries(slices.pop(0).with_columns(said), mapping))
     entries = pl.concat(parts)
-    if errors is not None:
-        below += int((errors & (entries["fault"] == "nobody_named")).sum())
-    failed = [(FAILED, str(below))] if below else []
+    anybodys = below + _anybodys(entries, errors)
+    failed = [(FAILED, str(anybodys))] if anybodys else []
     return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
+
+
+def _anybodys(entries: pl.DataFrame, errors: pl.Series | None) -> int:
+    """Rows that may be anybody's: a formula in them failed; or more of them name nobody than in an ordinary list, where
+    it is one in a thousand: then a formula that gave an empty text where it found nothing, or a column was lost."""
+    nobody = (entries["fault"] == "nobody_named").fill_null(value=False)
+    number = int(nobody.sum())
+    if number > max(_FEW_NAMELESS, len(nobody) * _NAMELESS_SHARE):
+        return number
+    return 0 if errors is None else int((nobody & errors).sum())
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

@@ -3,8 +3,9 @@
 Takes cells as the reader gives them. Gives text, and rows of which each says what it is covered by. Refuses nothing.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -13,11 +14,16 @@ import polars as pl
 from gateway.model.cells import ERROR
 from gateway.model.mapping import ListMapping
 from gateway.normalise.dates import SERIAL_RANGE
+from gateway.normalise.text import BLANKS, MARKS
 
 #: Kinds of columns whose cells say whose a row is, or something of nobody else.
 _WHOSE = ("name", "number", "text")
 #: What else is no name.
-_NO_NAME = r"|0(?:\.0)?"
+_NO_NAME = r"|0+(?:\.0+)?"
+#: A text that may be a day's number.
+_SERIAL = re.compile(r"\s*[0-9]{5}(?:\.[0-9]*)?\s*")
+#: What stands around a cell that says nothing else.
+_AROUND = f"(?:{BLANKS}|{MARKS})"
 #: Whole numbers up to here are each a cell's own (IEEE 754): 16 digits, as household and person numbers may have.
 _EXACT_WHOLE = 2.0**53
 
@@ -29,7 +35,7 @@ def cell_text(cell: Any, *, of_1904: bool = False) -> str:  # a cell is whatever
     """The cell as a department would write it. `of_1904`: a number may be a day counted from 1904 on, whose format its
     reader does not know; as a day since 1900 it would be four years before."""
     if isinstance(cell, str):
-        return cell
+        return f"{cell} (1904)" if of_1904 and _SERIAL.fullmatch(cell) else cell
     if isinstance(cell, datetime):
         return cell.date().isoformat()
     if isinstance(cell, date):
@@ -65,13 +71,25 @@ def without_errors(
     """The rows, in which a failed formula is no name, number or text of anybody's, since two of them are not the same;
     in other cells it is no date and no code. And in which rows one failed; None = in no row. A name that is 0 is what
     programs write that work nothing out. `kinds`: of columns that are looked at; None = all."""
-    failed = {
-        c.field: pl.col(c.field).str.contains(rf"^\s*(?:{ERROR}{_NO_NAME if c.kind == 'name' else ''})\s*$")
-        for c in mapping.columns
-        if c.field in frame.columns and (kinds is None or c.kind in kinds)
-    }
-    errors = frame.select(pl.any_horizontal(failed.values()).fill_null(value=False)).to_series()
+    failed = _failed(mapping, frame.columns, kinds)
+    errors = _any_of(frame, failed)
     if not errors.any():
         return frame, None
     said = [c.field for c in mapping.columns if c.field in failed and c.kind in _WHOSE]
     return frame.with_columns(pl.when(failed[n]).then(pl.lit("")).otherwise(n).alias(n) for n in said), errors
+
+
+def rows_with_errors(frame: pl.DataFrame, mapping: ListMapping) -> int:
+    """In how many rows a formula failed, as `without_errors` sees it."""
+    return int(_any_of(frame, _failed(mapping, frame.columns, None)).sum())
+
+
+def _failed(mapping: ListMapping, columns: Collection[str], kinds: Collection[str] | None) -> dict[str, pl.Expr]:
+    looked_at = [c for c in mapping.columns if c.field in columns and (kinds is None or c.kind in kinds)]
+    said = {c.field: f"{ERROR}{_NO_NAME}" if c.kind == "name" else ERROR for c in looked_at}
+    return {name: pl.col(name).str.contains(rf"(?i)^{_AROUND}*(?:{what}){_AROUND}*$") for name, what in said.items()}
+
+
+def _any_of(frame: pl.DataFrame, failed: Mapping[str, pl.Expr]) -> pl.Series:
+    none = pl.repeat(value=False, n=pl.len())  # a mapping may have no such column
+    return frame.select(pl.any_horizontal(none, *failed.values()).fill_null(value=False)).to_series()

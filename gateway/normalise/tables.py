@@ -25,7 +25,7 @@ from gateway.model.cells import ERRORS_BEGIN, is_error, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
-from gateway.normalise.sheets import cell_text, filled, without_errors
+from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
 from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
@@ -60,7 +60,7 @@ class RawTable:
     bad_bytes: bool = False
     #: In which of the rows a formula failed; None = in no row.
     errors: pl.Series | None = None
-    #: Rows below the last person in which nothing but errors stands; they are not read.
+    #: Of the rows below the last person, which say nothing but errors and zeros and are not read, those with an error.
     below: int = 0
 
 
@@ -319,7 +319,7 @@ def _sheet(book: calamine.CalamineWorkbook, mapping: ListMapping, part: str, *, 
     frame = pl.concat(frames, rechunk=True)
     # Formulas are pulled down further than a list goes; between two people such a row is somebody's.
     read = frame.filter(pl.col("line") <= last) if last else frame
-    below = frame.height - read.height
+    below = rows_with_errors(frame.slice(read.height), mapping)
     return RawTable(frame=_with_missing(read, mapping), unclaimed=unclaimed, below=below)
 
 
@@ -366,7 +366,7 @@ def _sheet_frame(
         cells = [row[position] if position < len(row) else "" for _line, row in rows]
         types = set(map(type, cells))
         of_1904 = since_1904 and kinds[field].startswith("date")
-        texts = cells if types <= {str} else [cell_text(cell, of_1904=of_1904) for cell in cells]
+        texts = cells if types <= {str} and not of_1904 else [cell_text(cell, of_1904=of_1904) for cell in cells]
         series.append(pl.Series(field, texts, pl.String))
         if kinds[field] == "number":
             series.append(

@@ -16,6 +16,7 @@ import polars as pl
 from gateway.model.buckets import by_number
 from gateway.model.frames import VERDICTS
 from gateway.model.verdicts import WHO, who_says
+from gateway.model.written import own_number
 from gateway.reconcile import residue
 from gateway.reconcile.exact import CLAIM, PLAIN, SEEN, is_plain, no_roster, plain_pass, with_digits
 
@@ -115,14 +116,14 @@ def rest(parts: Parts, starts: list[int], plain: pl.DataFrame) -> Rest:
         found = between(plain, start, start + part.height)
         said = part.select(CLAIMS).with_columns(pl.col("delivery").cast(pl.Int64)).with_row_index("claim", start)
         others = said.filter(~pl.col("claim").is_in(found["claim"].implode()))
-        claims.append(others.with_columns(_written("raw_household"), _written("raw_source_id")))
+        claims.append(others.with_columns(own_number("raw_household"), own_number("raw_source_id")))
         sources.append(_sources(said.drop_nulls("raw_source_id").join(found, on="claim")))
         members.append(_members(said, claims[-1], found))
     return Rest(claims=pl.concat(claims), sources=pl.concat(sources), members=pl.concat(members))
 
 
 def _sources(said: pl.DataFrame) -> pl.DataFrame:
-    written = said.drop_nulls("raw_source_id").with_columns(_written("raw_source_id")).drop_nulls("raw_source_id")
+    written = said.drop_nulls("raw_source_id").with_columns(own_number("raw_source_id")).drop_nulls("raw_source_id")
     return written.select(pl.col(n).cast(t) for n, t in KNOWN.items())
 
 
@@ -160,11 +161,6 @@ def side_by_side(work: Callable[[int, pl.DataFrame], T], buckets: Frames) -> Ite
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
-
-
-def _written(name: str) -> pl.Expr:
-    """The cell; an empty one says nothing that two rows could share."""
-    return pl.col(name).str.strip_chars().replace("", None)
 
 
 def _decided(claims: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:

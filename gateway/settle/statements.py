@@ -3,6 +3,7 @@
 import polars as pl
 
 from gateway.model.frames import PersonKey, PersonKeys
+from gateway.model.written import own_number
 from gateway.settle.turns import KEY
 
 #: One row per statement; `person_key` is sure. See `model.frames.ENTRIES` for the other columns.
@@ -59,13 +60,7 @@ def _with(entries: pl.DataFrame, known: pl.DataFrame, schema: pl.Schema) -> pl.D
     """The entries of the `known` rows, with what is known of them, as the schema has them."""
     read = [name for name in schema if name in entries.columns]
     rows = entries.select(*read, "raw_source_id").join(known, on="row", how="inner", maintain_order="left")
-    return rows.with_columns(_source_id()).select(pl.col(n).cast(t) for n, t in schema.items())
-
-
-def _source_id() -> pl.Expr:
-    """The source's own number of the person; an empty cell is no number that two rows could share."""
-    text = pl.col("raw_source_id").str.strip_chars()
-    return pl.when(text != "").then(text).alias("source_id")
+    return rows.with_columns(source_id=own_number("raw_source_id")).select(pl.col(n).cast(t) for n, t in schema.items())
 
 
 #: Outcomes whose rows say something. A row in review counts only where its person is kept from before.

@@ -3,16 +3,19 @@
 import io
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date
 from random import Random
 
 import pytest
 
+from gateway.mappings import MappingFiles
 from gateway.model.archives import stored
 from gateway.model.deliveries import FAILED
 from gateway.model.workbooks import Bomb, checked
+from gateway.normalise import normalise
 from tests.fuzz.workbooks import padded
-from tests.normalise.lists import RURAL, civil_csv, read, rural_rows, workbook
+from tests.normalise.lists import CIVIL, RURAL, TODAY, civil_csv, read, rural_rows, workbook
 from tests.normalise.test_files import refusal
 
 
@@ -136,6 +139,41 @@ def test_rows_of_zeros_below_the_list_are_not_read() -> None:
     assert ((FAILED, "31"),) == part.remarks
 
 
+def test_zeros_below_the_list_that_are_no_names_are_no_errors() -> None:
+    """A sum that was pulled down, in a column that is somebody's or nobody's, hides nobody, below as between people."""
+    zeros = dict.fromkeys(RURAL, "") | {"年收入合计": 0, "识别时间": 0}
+    rows = rural_rows({"年收入合计": 1200}, zeros, {"年收入合计": 1200}, *[zeros] * 30)
+    part = read(workbook(rows), "rural_revitalization")
+    assert [4, 5, 6] == part.entries["line"].to_list()
+    assert FAILED not in dict(part.remarks)
+
+
+@pytest.mark.parametrize("cell", ["\u200b#N/A", "'#n/a", "\u200b0", "'0", "00"])
+def test_what_stands_around_an_error_does_not_hide_it(cell: str) -> None:
+    """Nor around a name that is 0."""
+    part = read(workbook(rural_rows({}, {"姓名": cell, "证件号码": ""})), "rural_revitalization")
+    assert [None, "nobody_named"] == part.entries["fault"].to_list()
+    assert ((FAILED, "1"),) == part.remarks
+
+
+@pytest.mark.parametrize(("people", "blank", "told"), [(300, 2, 0), (300, 3, 0), (300, 4, 4), (20, 2, 0), (20, 3, 3)])
+def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank: int, told: int) -> None:
+    """Formulas that give an empty text where they find nothing leave no error; a few such rows are any list's."""
+    rows: list[dict[str, str]] = [{}] * (people - blank) + [{"姓名": "", "身份证号码": " "}] * blank
+    part = read(civil_csv(rows).encode("gb18030"))
+    assert blank == part.entries.filter(fault="nobody_named").height
+    assert ([(FAILED, str(told))] if told else []) == [remark for remark in part.remarks if remark[0] == FAILED]
+
+
+def test_a_list_without_names_is_read() -> None:
+    """A site's own mapping may know people by their numbers alone."""
+    mapping = MappingFiles().list_mapping("civil_affairs")
+    nameless = replace(mapping, columns=tuple(c for c in mapping.columns if c.kind != "name"))
+    header, row = civil_csv([{}], columns=[name for name in CIVIL if "姓名" not in name]).split("\r\n")[:2]
+    part = normalise(f"{header}\r\n{row}\r\n".encode(), nameless, part="a part", scope="", business_date=TODAY)
+    assert [None] == part.entries["fault"].to_list()
+
+
 def test_a_workbook_that_is_not_packed_is_looked_at_too() -> None:
     """What its bytes show before they are looked at says nothing of formulas that nobody worked out."""
     rows = rural_rows({}, {"姓名": "谁", "证件号码": "谁"})
@@ -212,6 +250,14 @@ def test_a_month_in_a_workbook_that_counts_from_1904_is_one() -> None:
     book = workbook(rural_rows({"识别时间": 202103}))
     mac = changed(book, "workbook.xml", b"<workbookPr ", b'<workbookPr date1904="1" ')
     assert [date(2021, 3, 1)] == read(mac, "rural_revitalization").entries["first"].to_list()
+
+
+def test_a_day_since_1904_that_is_a_text_is_none() -> None:
+    """As a formula gives it that makes a text of a date."""
+    book = workbook(rural_rows({"识别时间": "44259"}))
+    assert [date(2021, 3, 4)] == read(book, "rural_revitalization").entries["first"].to_list()
+    mac = changed(book, "workbook.xml", b"<workbookPr ", b'<workbookPr date1904="1" ')
+    assert ["date_unreadable"] == read(mac, "rural_revitalization").entries["fault"].to_list()
 
 
 @pytest.mark.parametrize("plain", [False, True])

@@ -20,13 +20,14 @@ DAY1, DAY2 = "20261101", "20261102"
 FEW = 5
 
 
-def _failed(book: Path, which: Callable[[int], slice], error: str = "#N/A") -> bytes:
-    """The county's workbook, in which formulas of some people's rows failed, or, where there is no error, which they
-    left; `which`: of so many."""
+def _failed(book: Path, which: Callable[[int], slice], error: str | None = "#N/A") -> bytes:
+    """The county's workbook, in which formulas of some people's rows failed, or, where the error is empty, which they
+    left; where there is None, it says no longer whose their rows are. `which`: of so many."""
     rows = calamine.CalamineWorkbook.from_path(str(book)).get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
     header = next(at for at, row in enumerate(rows) if "姓名" in row)
     people = [at for at, row in enumerate(rows) if at > header and row[rows[header].index("姓名")]]
     failed = set(people[which(len(people))])
+    whose = {rows[header].index(name) for name in ("姓名", "证件号码", "人编号")}
     memory = io.BytesIO()
     with xlsxwriter.Workbook(memory, {"in_memory": True}) as out:
         sheet = out.add_worksheet(SHEET)
@@ -34,19 +35,25 @@ def _failed(book: Path, which: Callable[[int], slice], error: str = "#N/A") -> b
             for column, cell in enumerate(row):
                 if at in failed and error:
                     sheet.write_formula(at, column, "=VLOOKUP(A1,B1:C2,2,0)", None, error)
-                elif cell != "" and at not in failed:
+                elif cell != "" and (at not in failed or (error is None and column not in whose)):
                     sheet.write(at, column, cell if isinstance(cell, str | float) else str(cell))
     return memory.getvalue()
 
 
 @pytest.mark.parametrize(
-    "which", [lambda people: slice(people - FEW, people), lambda _people: slice(2, 2 + FEW)], ids=["last", "among"]
+    ("which", "error"),
+    [
+        (lambda people: slice(people - FEW, people), "#N/A"),
+        (lambda _people: slice(2, 2 + FEW), "#N/A"),
+        (lambda _people: slice(2, 2 + FEW), None),
+    ],
+    ids=["last", "among", "blank"],
 )
 def test_whoever_may_be_meant_by_a_failed_row_stays(
-    new_rig: NewRig, city: Path, which: Callable[[int], slice]
+    new_rig: NewRig, city: Path, which: Callable[[int], slice], error: str | None
 ) -> None:
-    """People whose rows hold nothing but errors have not left: whoever the county's list leaves out is held, while what
-    it says counts; another county's people leave."""
+    """People whose rows hold nothing but errors, or nothing of who they are, have not left: whoever the county's list
+    leaves out is held, while what it says counts; another county's people leave."""
     rig = new_rig("rural_revitalization")
     books = sorted((city / "day1" / "xczx" / "outbox" / DAY1).glob("*.xlsx"), key=lambda path: path.stat().st_size)
     other, book = books[-2:]
@@ -55,7 +62,7 @@ def test_whoever_may_be_meant_by_a_failed_row_stays(
     assert ExitCode.DONE == rig.run().exit_code
     before = rig.records()
     left = _failed(other, lambda _people: slice(0, 3), "")
-    _put(rig, DAY2, {county: _failed(book, which), beside: left})
+    _put(rig, DAY2, {county: _failed(book, which, error), beside: left})
     assert ExitCode.HELD == rig.run(2).exit_code
     assert [(DAY2, county)] == rig.open_holds()
     (told,) = [detail for code, detail, _count in rig.findings(DAY2) if code == FAILED]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from gateway.model.outcomes import EVIDENCE
-from gateway.reconcile import KNOWN, link
+from gateway.reconcile import KNOWN, link, sure_sources
 from gateway.reconcile.weigh import BITS
 from tests.normalise.lists import number
 from tests.reconcile.people import BORN, ELSE, A, Buckets, entries, person, roster, rounded
@@ -298,6 +298,17 @@ def test_the_sources_own_number() -> None:
     assert [(None, "number_missing")] == found(CITY, {**row, "name": "覃国"}, known=before)
     son = roster(WEI, person(3, "韦卫", numbered("321", "20100101")))
     assert [None] == linked(son, {**row, "name": "韦卫", "area": VILLAGE}, known=before)["person_key"].to_list()
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "0", " 000 ", "0.0", "０", "无", "-", "/", "暂无", "NULL", "待定"])
+def test_a_word_is_not_the_sources_number(nothing: str) -> None:
+    """What means nothing, or what programs write that work nothing out, is no number that two rows could share."""
+    sure = {"number": A, "name": "韦伟", "raw_source_id": nothing}
+    row = {"number": "", "name": "韦伟", "area": None, "raw_source_id": nothing}
+    assert [(None, "number_missing")] == found(CITY, sure, row)[1:]
+    assert 0 == sure_sources(entries(sure).with_columns(instance=pl.lit("civil")), linked(CITY, sure)).height
+    member = {"number": ELSE, "name": "覃丽", "raw_household": nothing}
+    assert [(None, "number_missing")] == found(CITY, member, {**MISSING, "area": None, "raw_household": nothing})[1:]
 
 
 def test_the_household_fills_in_the_village() -> None:

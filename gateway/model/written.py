@@ -1,0 +1,13 @@
+"""What a source calls a person or a household by, as it wrote it."""
+
+import polars as pl
+
+#: What a number has, of whatever width its digits are.
+_DIGIT = "[1-9１-９]"
+
+
+def own_number(name: str) -> pl.Expr:
+    """The source's own number in a column as received, without blanks around it. Null where none stands that two rows
+    could share: an empty cell, a word such as 无 or 待定, or the 0 that programs write for what nobody worked out."""
+    cell = pl.col(name)
+    return pl.when(cell.str.contains(_DIGIT)).then(cell.str.strip_chars()).alias(name)
