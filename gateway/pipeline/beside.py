@@ -14,6 +14,7 @@ import polars as pl
 
 from gateway.errors import SealBroken
 from gateway.model.frames import COUNTY_DIGITS
+from gateway.model.written import own_number
 from gateway.pipeline import roster
 from gateway.reconcile.names import agree
 from gateway.site import Site
@@ -122,13 +123,13 @@ def _opened(site: Site, delivery: DeliveryRow, rows: set[int]) -> _Opened:
     numbers = pl.Series(sorted(rows), dtype=pl.UInt32)
     chosen = site.read_rows(delivery.entries_file, numbers)
     resolved = linked = pl.DataFrame(schema={"row": pl.UInt32, "person_key": pl.Int64})
-    household = chosen.select("raw_household").drop_nulls().unique()
+    household = chosen.select(own_number("raw_household")).drop_nulls().unique()
     if delivery.resolutions_file:
         resolved = site.read_rows(delivery.resolutions_file, numbers)
         linked = site.read_frame(delivery.resolutions_file, ["row", "person_key"]) if household.height else linked
     entries = site.read_frame(delivery.entries_file, ["row", "raw_household"]) if household.height else chosen
     mates = (
-        entries.select("row", "raw_household")
+        entries.select("row", own_number("raw_household"))
         .join(household, on="raw_household", how="semi")
         .join(linked.drop_nulls(), on="row")
         .select(pl.lit(delivery.id, pl.Int64).alias("delivery"), "raw_household", "row", "person_key")
@@ -146,9 +147,10 @@ def _said(one: _Opened, row: int, homes: pl.DataFrame) -> Said:
     resolutions = one.resolutions.filter(pl.col("row") == row)
     resolution = resolutions.row(0, named=True) if resolutions.height else {}
     named = entry.row(0, named=True)
+    household = entry.select(own_number("raw_household")).item()
     beside_it = homes.filter(
         (pl.col("delivery") == one.delivery.id)
-        & (pl.col("raw_household") == pl.lit(named["raw_household"], pl.String))
+        & (pl.col("raw_household") == pl.lit(household, pl.String))
         & (pl.col("row") != row)
     )
     return Said(

@@ -2,9 +2,12 @@
 
 from datetime import date
 
+import polars as pl
 import pytest
 
-from gateway.pipeline.beside import Agreement, compare
+from gateway.pipeline.beside import Agreement, compare, said
+from tests.pipeline.forge import civil, csv_of, table
+from tests.pipeline.rig import Rig
 
 SAME, NEAR, OTHER, SILENT = Agreement.SAME, Agreement.NEAR, Agreement.OTHER, Agreement.SILENT
 VILLAGE = "451022" + "103201"
@@ -67,3 +70,14 @@ def test_a_household_speaks_for_its_village() -> None:
     elsewhere = "451022" + "103299"
     assert SAME == agreement("household", {}, elsewhere, VILLAGE)
     assert OTHER == agreement("household", {}, elsewhere)
+
+
+@pytest.mark.parametrize(("number", "known"), [("4500001", True), (" 4500001 ", True), ("待定", False), ("0", False)])
+def test_a_household_is_known_by_its_number(civil_rig: Rig, civil_csv: bytes, number: str, known: bool) -> None:
+    """Rows that share a word, or a 0, are no household, and say nothing of where it lives."""
+    together = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit(number)).otherwise(pl.lit(number.strip()))
+    civil(1, csv_of(table(civil_csv).head(20).with_columns(together.alias("救助证号")))).put(civil_rig.outbox)
+    civil_rig.run()
+    (delivery,) = civil_rig.rows()
+    (row,) = said(civil_rig.site, [(delivery, 1)]).values()
+    assert known == bool(row.homes)
