@@ -33,6 +33,8 @@ __all__ = ["Answer", "Answered", "CaseDetail", "case", "decide", "decide_all", "
 LATER_DAYS = 30
 #: A case that a clerk opened: no run closes it.
 TOLD = "told:"
+#: Acts that change whom rows mean.
+DECIDED = ("case.same", "case.different", "case.nobody", "case.undo")
 #: Rows of one person and category that say different things.
 CONFLICT = "rows_conflict"
 
@@ -130,14 +132,15 @@ def undo(
     """Takes back the last decision about a case, which is open again, and settles. Raises as `decide`."""
     with acting(site, actor, "cases.undo") as may, site.ledger.begin(turn=True) as tx:
         note = checked_note(note)
-        may(tx, **_place(_find(tx, number)))
+        row = _find(tx, number)
+        may(tx, **_place(row))
         standing = [verdict for verdict in verdicts.of_case(tx, number) if verdict.undone_at is None]
         if not standing:
             raise NotAllowed(_("没有可以撤销的决定"), where=_where(number), next_step=_show(number))
         last = standing[-1]
         verdicts.undo(tx, last.id, actor=actor)
         decisions.answer_case(tx, number, "open")
-        record_act(tx, actor=actor, act="case.undo", case=number, verdict=last.id, note=note)
+        record_act(tx, actor=actor, act="case.undo", instance=row["instance"], case=number, verdict=last.id, note=note)
     return _answered(site, number, last.id, actor, day, patience, settle=last.verdict != Verdict.LATER)
 
 
@@ -212,7 +215,8 @@ def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], ac
             may(tx, **_place(_still_open(tx, answer.case)))
             number = verdicts.add(tx, case=answer.case, actor=actor, note=note, **values)
             decisions.answer_case(tx, answer.case, state, until=until)
-            record_act(tx, actor=actor, act=f"case.{answer.verdict}", case=answer.case, verdict=number, note=note)
+            what = {"instance": row["instance"], "case": answer.case, "verdict": number, "note": note}
+            record_act(tx, actor=actor, act=f"case.{answer.verdict}", **what)
     return number
 
 

@@ -13,6 +13,7 @@ from datetime import date, datetime
 import polars as pl
 
 from gateway.acts import runs
+from gateway.acts.cases import DECIDED
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
 from gateway.acts.rights import MAKER, acting
@@ -139,13 +140,13 @@ def _masked(site: Site, moves: pl.DataFrame) -> list[Example]:
 
 
 def makers(tx: Tx, row: HoldRow) -> list[str]:
-    """Who had a hand in what is held: whose runs opened or changed it, who imported such a list of the source and day,
-    and whose runs first used other limits of the source since its list before came."""
+    """Who had a hand in what is held: whose runs opened or changed it, who imported such a list of the source and day;
+    and since its list before came, whose runs first used other limits of the source, and who decided its cases."""
     came = [d.arrived_at for d in deliveries.select(tx, instance=row.instance) if d.id < row.delivery_id]
     day, since = row.business_date.isoformat(), max(came, default=datetime.min)
     imports = [a for a in acts(tx, "list.import") if a.detail.get("business_date") == day]
-    limits = [a for a in acts(tx, CHANGED) if a.at >= since]
-    hands = [a.actor for a in [*imports, *limits] if a.detail.get("instance") == row.instance]
+    others = acts(tx, CHANGED, *DECIDED, since=since)
+    hands = [a.actor for a in [*imports, *others] if a.detail.get("instance") == row.instance]
     return sorted({row.opened_by, *row.changed_by, *hands})
 
 

@@ -208,8 +208,8 @@ class ActRow:
     detail: dict[str, Any]
 
 
-def acts(tx: Tx, act: str) -> list[ActRow]:
-    """All that was done of one kind, oldest first."""
+def acts(tx: Tx, *kinds: str, since: datetime = datetime.min) -> list[ActRow]:
+    """All that was done of these kinds since then, oldest first."""
     c = t.acts.c
-    query = sa.select(c.at, c.actor, c.act, c.detail).where(c.act == act).order_by(c.id)
+    query = sa.select(c.at, c.actor, c.act, c.detail).where(c.act.in_(kinds), c.at >= since).order_by(c.id)
     return [ActRow(**row._mapping) for row in tx.execute(query)]

@@ -112,7 +112,7 @@ def test_whose_run_changed_the_set_does_not_approve_it(lived: Lived, tmp_path: P
         somebody_held_nothing(site)
         pipeline.run(site, [], DAY, actor="colleague", pull=False)
         view = holds.shown(site, 1, actor="clerk")
-        assert ["colleague", OPENER] == view.makers
+        assert ["clerk", "colleague", OPENER] == view.makers
         with pytest.raises(NotAllowed) as refused:
             holds.release(site, 1, digest=view.digest, actor="colleague", note="已核实", day=DAY)
         assert MAKER == refused.value.code
@@ -240,6 +240,26 @@ def test_who_changed_the_limits_does_not_approve(lived: Lived, tmp_path: Path) -
             holds.release(site, 1, digest=view.digest, actor="colleague", note="已核实", day=DAY)
         assert holds.release(site, 1, digest=view.digest, actor="second-colleague", note="已核实", day=DAY) is not None
     assert [("colleague", "limits.change")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'limits%'")
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_who_decided_a_case_does_not_approve_what_came_of_it(lived: Lived, tmp_path: Path, undone: bool) -> None:
+    """Also where they are an approver by now, and left it to the daemon's run to change what is held."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        somebody_held_nothing(site)
+        pipeline.run(site, [], DAY, actor="daemon", pull=False)
+        (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
+        if undone:
+            ask(root, "UPDATE verdicts SET actor = 'colleague'")
+            cases.undo(site, case, note="还是他", actor="clerk", day=DAY)
+            ask(root, "UPDATE holds SET changed_by = '[]'")
+        moved(site, "clerk", Role.APPROVER)
+        view = holds.shown(site, 1, actor="clerk")
+        assert {"clerk", OPENER} <= set(view.makers)
+        with pytest.raises(NotAllowed) as refused:
+            holds.release(site, 1, digest=view.digest, actor="clerk", note="已核实", day=DAY)
+        assert MAKER == refused.value.code
 
 
 def test_who_imported_a_list_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:
