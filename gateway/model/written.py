@@ -8,6 +8,8 @@ _DIGIT = "[1-9１-９]"
 
 def own_number(name: str) -> pl.Expr:
     """The source's own number in a column as received, without blanks around it. Null where none stands that two rows
-    could share: an empty cell, a word such as 无 or 待定, or the 0 that programs write for what nobody worked out."""
+    could share: an empty cell, a word such as 无 or 待定, the 0 that programs write for what nobody worked out, or a
+    number that a spreadsheet rounded, such as 4.50102E+17."""
     cell = pl.col(name)
-    return pl.when(cell.str.contains(_DIGIT)).then(cell.str.strip_chars()).alias(name)
+    whole = cell.str.contains(_DIGIT) & ~cell.str.contains("+", literal=True)
+    return pl.when(whole).then(cell.str.strip_chars()).alias(name)

@@ -15,7 +15,9 @@ from gateway.normalise.tables import NUMERIC, RawTable, read_table
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
 #: Rows that name nobody in an ordinary list, at most: so many, or this share.
-_FEW_NAMELESS, _NAMELESS_SHARE = 2, 0.01
+_FEW_NAMELESS, _NAMELESS_SHARE = 2, 0.003
+#: Cells of a row by which it is somebody's; notes and signatures below a list have one.
+_CELLS_OF_PERSON = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ def normalise(
     table = read_table(content, mapping, part)
     slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
     remarks, errors, below = _remarks(table), table.errors, table.below
+    cells = table.frame.select(pl.sum_horizontal(pl.col(c.field).fill_null("") != "" for c in mapping.columns))
+    of_person = cells.to_series() >= _CELLS_OF_PERSON
     del content, table  # a large list is a gigabyte: what was read goes as its entries come
     said = [
         pl.lit(business_date).alias("business_date"),
@@ -49,19 +53,18 @@ def normalise(
     while slices:
         parts.append(_entries(slices.pop(0).with_columns(said), mapping))
     entries = pl.concat(parts)
-    anybodys = below + _anybodys(entries, errors)
+    anybodys = below + _anybodys((entries["fault"] == "nobody_named").fill_null(value=False), of_person, errors)
     failed = [(FAILED, str(anybodys))] if anybodys else []
     return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
 
 
-def _anybodys(entries: pl.DataFrame, errors: pl.Series | None) -> int:
-    """Rows that may be anybody's: a formula in them failed; or more of them name nobody than in an ordinary list, where
-    it is one in a thousand: then a formula that gave an empty text where it found nothing, or a column was lost."""
-    nobody = (entries["fault"] == "nobody_named").fill_null(value=False)
-    number = int(nobody.sum())
-    if number > max(_FEW_NAMELESS, len(nobody) * _NAMELESS_SHARE):
-        return number
-    return 0 if errors is None else int((nobody & errors).sum())
+def _anybodys(nameless: pl.Series, of_person: pl.Series, errors: pl.Series | None) -> int:
+    """Rows without name and number that may be anybody's: a formula in them failed; or there are more of them than in
+    an ordinary list, where it is one in a thousand, and they say something else of a person: then a formula gave an
+    empty text where it found nothing, or a column was lost."""
+    failed = nameless & errors if errors is not None else nameless & False
+    found = nameless & of_person | failed
+    return int((found if found.sum() > max(_FEW_NAMELESS, len(found) * _NAMELESS_SHARE) else failed).sum())
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

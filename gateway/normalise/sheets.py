@@ -18,8 +18,8 @@ from gateway.normalise.text import BLANKS, MARKS
 
 #: Kinds of columns whose cells say whose a row is, or something of nobody else.
 _WHOSE = ("name", "number", "text")
-#: What else is no name.
-_NO_NAME = r"|0+(?:\.0+)?"
+#: What else says nothing in such a cell: what programs write that work nothing out.
+_ZERO = r"|0+(?:\.0+)?"
 #: A text that may be a day's number.
 _SERIAL = re.compile(r"\s*[0-9]{5}(?:\.[0-9]*)?\s*")
 #: What stands around a cell that says nothing else.
@@ -69,9 +69,9 @@ def without_errors(
     frame: pl.DataFrame, mapping: ListMapping, kinds: Collection[str] | None = None
 ) -> tuple[pl.DataFrame, pl.Series | None]:
     """The rows, in which a failed formula is no name, number or text of anybody's, since two of them are not the same;
-    in other cells it is no date and no code. And in which rows one failed; None = in no row. A name that is 0 is what
-    programs write that work nothing out. `kinds`: of columns that are looked at; None = all."""
-    failed = _failed(mapping, frame.columns, kinds)
+    in other cells it is no date and no code; a name or number that is 0 is what programs write that work nothing out.
+    And in which rows one failed; None = in no row. `kinds`: of columns that are looked at; None = all."""
+    failed = _failed(mapping, frame.columns, kinds, zeros=("name", "number"))
     errors = _any_of(frame, failed)
     if not errors.any():
         return frame, None
@@ -80,13 +80,15 @@ def without_errors(
 
 
 def rows_with_errors(frame: pl.DataFrame, mapping: ListMapping) -> int:
-    """In how many rows a formula failed, as `without_errors` sees it."""
-    return int(_any_of(frame, _failed(mapping, frame.columns, None)).sum())
+    """In how many rows a formula failed, or came to 0 in a cell that says whose the row is."""
+    return int(_any_of(frame, _failed(mapping, frame.columns, None, zeros=_WHOSE)).sum())
 
 
-def _failed(mapping: ListMapping, columns: Collection[str], kinds: Collection[str] | None) -> dict[str, pl.Expr]:
+def _failed(
+    mapping: ListMapping, columns: Collection[str], kinds: Collection[str] | None, *, zeros: Collection[str]
+) -> dict[str, pl.Expr]:
     looked_at = [c for c in mapping.columns if c.field in columns and (kinds is None or c.kind in kinds)]
-    said = {c.field: f"{ERROR}{_NO_NAME}" if c.kind == "name" else ERROR for c in looked_at}
+    said = {c.field: f"{ERROR}{_ZERO}" if c.kind in zeros else ERROR for c in looked_at}
     return {name: pl.col(name).str.contains(rf"(?i)^{_AROUND}*(?:{what}){_AROUND}*$") for name, what in said.items()}
 
 
