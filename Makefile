@@ -23,6 +23,8 @@ help:
 demo: runtime
 	@$(PY) -m gateway.demo --people $(PEOPLE)
 
+# The processes share the cores: a thread for each is enough.
+test: export POLARS_MAX_THREADS := 1
 test: check sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 

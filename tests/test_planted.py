@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import logs
 from gateway.cli import faults, output
-from gateway.errors import GatewayError
+from gateway.errors import DeliveryRefused, GatewayError, PeerBroken
 from gateway.mappings import MappingFiles
 from gateway.normalise import normalise
 from gateway.peers.http import Answer
@@ -121,6 +121,18 @@ def answer(name: str, number: str) -> str:
     )
 
 
+def ours(_name: str, number: str) -> str:
+    """An error of ours, and its cause, that name the files and the lists of others: to a person, and in a report."""
+    fault = DeliveryRefused(f"批次 {number}", where=f"list_{number}.xlsx", next_step=f"list_{number}.csv", code="x")
+    fault.__cause__ = PeerBroken(f"号码 {number}", where=f"/in/{number}.csv")
+    out, report = io.StringIO(), RunReport(run=1, today=DAY)
+    report.fault(fault)
+    with redirect_stdout(out), redirect_stderr(out):
+        faults.tell(fault)
+        output.print_json(report.detail())
+    return out.getvalue()
+
+
 def logged(name: str, number: str) -> str:
     """A line of the log whose ids somebody chose badly."""
     stream = io.StringIO()
@@ -145,6 +157,7 @@ DOORS: dict[str, tuple[Said, bool]] = {
     "plugin's exception": (plugin_fault, True),
     "cells and headers": (cells, False),  # which column nobody claims is told by its name
     "answer": (answer, True),
+    "our own error": (ours, False),  # its words are ours; names of files and lists are others'
     "log": (logged, False),
     "stdout": (shown, False),
 }
@@ -209,6 +222,7 @@ def test_a_site_s_own_files_are_not_repeated(tmp_path: Path, name: str) -> None:
         f'[columns.name]\nkind = ["{name}"]',
         f"columns = '{name}'",
         f'["{name}"]\n["{name}"]',
+        f'title = "x"\nformat = "{number}"\n[columns]\nname = {{ aliases = ["x"], kind = "{number}" }}\n',
     )
     for text in texts:
         (tmp_path / "tax.toml").write_text(text, "utf-8")
@@ -219,8 +233,9 @@ def test_a_site_s_own_files_are_not_repeated(tmp_path: Path, name: str) -> None:
     site = tmp_path / "site"
     site.mkdir(mode=0o755)
     (site / "gateway.toml").write_text("[site]\n", "utf-8")
-    own_plugins(site, mine=text)
-    found = load_plugins(site, Allowed(named={"mine": mark_of(text.encode())}))
-    said += found.broken["mine"]
+    hook = f"import gateway.plugin\n@gateway.plugin.hookimpl\ndef gateway_register_sources(n{number}): ...\n"
+    own_plugins(site, mine=text, other=hook)
+    named = {"mine": mark_of(text.encode()), "other": mark_of(hook.encode())}
+    said += "".join(load_plugins(site, Allowed(named=named)).broken.values())
     assert said.count("Error") > 2
     assert name not in said and number not in said

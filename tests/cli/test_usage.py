@@ -17,6 +17,7 @@ WRONG = {
     "runz": "没有命令 runz;是否要用 run、runs",
     "keys nothing": "没有命令 nothing",
     "sources --jsn": "没有选项 --jsn;是否要用 --json",
+    f"sources --{SOMEBODY}": "没有选项 --***",
     "runs --limit": "选项 --limit 后面缺少值",
     "sources --json=1": "选项 --json 不带值",
     "runs --limit 0": "--limit 的值不对,应为不小于 1 的整数",

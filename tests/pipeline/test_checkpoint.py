@@ -17,7 +17,7 @@ from gateway.pipeline.settlement import Settled, settle_dry, settle_site
 from gateway.settle import nothing
 from gateway.settle.turns import STATE
 from gateway.store import checkpoints, decisions, outbox, people
-from tests.conftest import on_both_databases, on_the_other_if_long
+from tests.conftest import on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, sums, table, without
 from tests.pipeline.rig import PLATFORM, Rig, flagged, later
@@ -56,7 +56,7 @@ def is_as_if_anew(rig: Rig) -> None:
     assert known == {(delivery, state) for delivery, state in pl.concat(judged).select("delivery", "state").rows()}
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_every_day_is_as_if_derived_anew(new_rig: NewRig) -> None:
     """After each day of full lists, deltas, departures and cases, what stands is what all deliveries come to anew."""
     rig = new_rig()
@@ -252,7 +252,7 @@ def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) 
         assert {"done"} == set(outbox.counts(tx))
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_list_that_waits_behind_one_in_flight_is_sent(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:
     """What changed while an earlier list was in flight is looked at again, and sent, when the platform is back."""
     civil(1, civil_csv).put(civil_rig.outbox)

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.acts import holds
 from gateway.errors import ExitCode
-from tests.conftest import on_both_databases
+from tests.conftest import on_both_databases, on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import Civil, civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
@@ -78,7 +78,7 @@ def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     """A full list that is refused ends no identity of those whom it leaves out."""
     before = settled.records()
@@ -88,7 +88,7 @@ def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) -> None:
     """A list of which most rows name nobody insured is held entirely, with the numbers, and changes nothing."""
     before = settled.records()
@@ -124,7 +124,7 @@ def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> 
     assert before != settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv: bytes) -> None:
     """A delta of strangers behind a gap waits and asks nobody; when the gap is filled, it is held, what comes after it
     waits, and once a person has released it, all of them are in use."""
@@ -148,7 +148,7 @@ def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv:
     assert before != settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> None:
     """Rejected, it stays a gap: what comes after it waits for the next full list."""
     at, before = _end_of_list(civil_csv), settled.records()
@@ -162,7 +162,7 @@ def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> N
     assert before == settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_the_next_full_list_closes_a_gap(settled: Rig, civil_csv: bytes) -> None:
     """A delta behind a list that was refused is history once a full list after it is applied: its rows are accounted
     for, and the full list has the last word."""
@@ -180,7 +180,7 @@ def test_the_next_full_list_closes_a_gap(settled: Rig, civil_csv: bytes) -> None
     assert before == settled.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 @pytest.mark.parametrize("rows", [0, 0.5], ids=["nobody", "half of them"])
 def test_a_second_full_list_of_a_date_is_guarded(settled: Rig, civil_csv: bytes, rows: float) -> None:
     """A full list that comes again for one date, without many whom the first named, ends none of them."""
@@ -237,7 +237,7 @@ def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], c
     assert (before, sent) == (settled.records(), len(settled.uploads()))
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_outcomes_add_up(settled: Rig) -> None:
     """Each delivery's rows by outcome come to the rows received."""
     assert all(row.rows == sum(row.outcomes.values()) for row in settled.rows())

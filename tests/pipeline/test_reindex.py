@@ -127,7 +127,7 @@ def test_whoever_is_killed_on_the_way_leaves_a_site_that_works(new_rig: NewRig, 
         assert held == again.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_whoever_has_the_site_open_writes_nothing_any_more(civil_rig: Rig) -> None:
     """What another process worked out under the old key is refused, whatever it is; opened again, it goes on."""
     lived_a_day(civil_rig)

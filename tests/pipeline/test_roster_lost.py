@@ -12,7 +12,7 @@ from gateway.acts import holds
 from gateway.errors import ExitCode, NotAllowed
 from gateway.pipeline import roster
 from gateway.store import rosters
-from tests.conftest import on_both_databases
+from tests.conftest import on_both_databases, on_the_other_if_long
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
 
@@ -47,7 +47,7 @@ def in_force(rig: Rig) -> int:
     return newest.people
 
 
-@on_both_databases
+@on_the_other_if_long
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.85])
 def test_a_roster_that_lost_many_is_not_taken(civil_rig: Rig, civil_csv: bytes, share: float) -> None:
     """The one in force stays, the run says what to do, and lists of that day mean whom they meant."""

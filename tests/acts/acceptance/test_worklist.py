@@ -27,6 +27,8 @@ DAY = date(2026, 11, 3)
 COUNTY, CLERK, PASSWORD = "451081", "测试经办", "correct horse"
 #: Places of columns in a row of the sheet.
 NUMBER, ROW, PERSON, PERSONS, MARK = 0, 3, 13, 8, 37
+#: An identity number, which no note keeps.
+SOMEBODY = "451002" + "19900307" + "1234"
 VERDICTS = "SELECT case_id, verdict, person_key, note, actor FROM verdicts ORDER BY id"
 STYLES = "xl/styles.xml"
 SAME, NOBODY, LATER = "是候选1", "都不是(名册无此人)", "暂缓"
@@ -81,7 +83,7 @@ def test_answers_become_decisions(root: Path, site: Site, file: Path) -> None:
     rows, runs = lines(file), ask(root, "SELECT count(*) FROM runs")[0][0]
     (one, *_), (two, *_) = with_persons(file, 1), with_persons(file, 2)
     other = next(line for line in rows if line not in (one, two))
-    answers = {one: ("不是候选1", "电话核实"), two: ("是候选2", "调阅档案"), other: (LATER, "外出")}
+    answers = {one: ("不是候选1", "电话核实"), two: ("是候选2", f"调阅 {SOMEBODY}"), other: (LATER, "外出")}
     filled(file, PASSWORD, answers)
     done = take(site, file)
     assert (3, len(rows) - 3, 0, ()) == (done.taken, done.empty, done.before, tuple(done.refused))
@@ -91,6 +93,7 @@ def test_answers_become_decisions(root: Path, site: Site, file: Path) -> None:
     words = {one: "different", two: "same", other: "later"}
     for line, (answer, note) in answers.items():
         verdict, _key, text, actor = written[int(rows[line][NUMBER])]
+        note = note.replace(SOMEBODY, "***")
         assert (words[line], f"{answer};{note}(清单 1,{CLERK} 填写)", "clerk") == (verdict, text, actor)
     chosen = rows[two][PERSON + PERSONS + PERSONS - 1]
     assert site.keyring.person_digest([chosen]) == [written[int(rows[two][NUMBER])][1]]
@@ -291,6 +294,7 @@ def test_a_file_without_its_password_is_refused(site: Site, file: Path) -> None:
         ({"county": "百色"}, NotAllowed),
         ({"clerk": " "}, NotAllowed),
         ({"clerk": "长" * 33}, NotAllowed),
+        ({"clerk": SOMEBODY}, NotAllowed),
         ({"password": "nine char"}, NotAllowed),
         ({"reason": " "}, NotAllowed),
         ({"actor": ""}, NotAllowed),
