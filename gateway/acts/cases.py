@@ -140,7 +140,7 @@ def undo(
         last = standing[-1]
         verdicts.undo(tx, last.id, actor=actor)
         decisions.answer_case(tx, number, "open")
-        record_act(tx, actor=actor, act="case.undo", instance=row["instance"], case=number, verdict=last.id, note=note)
+        record_act(tx, actor=actor, act="case.undo", case=number, verdict=last.id, note=note, **_place(row))
     return _answered(site, number, last.id, actor, day, patience, settle=last.verdict != Verdict.LATER)
 
 
@@ -215,7 +215,7 @@ def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], ac
             may(tx, **_place(_still_open(tx, answer.case)))
             number = verdicts.add(tx, case=answer.case, actor=actor, note=note, **values)
             decisions.answer_case(tx, answer.case, state, until=until)
-            what = {"instance": row["instance"], "case": answer.case, "verdict": number, "note": note}
+            what = {"case": answer.case, "verdict": number, "note": note, **_place(row)}
             record_act(tx, actor=actor, act=f"case.{answer.verdict}", **what)
     return number
 

@@ -6,9 +6,10 @@ Who had a hand in the change (`makers`) does not release it; rejecting changes n
 Both settle the site anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from gateway.acts.notes import checked_note
 from gateway.acts.rights import MAKER, acting
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
+from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.holds import WHOLE
 from gateway.pipeline import RunReport, roster
 from gateway.pipeline.heldset import HELD_SET, differs, held_set
@@ -141,13 +143,19 @@ def _masked(site: Site, moves: pl.DataFrame) -> list[Example]:
 
 def makers(tx: Tx, row: HoldRow) -> list[str]:
     """Who had a hand in what is held: whose runs opened or changed it, who imported such a list of the source and day;
-    and since its list before came, whose runs first used other limits of the source, and who decided its cases."""
-    came = [d.arrived_at for d in deliveries.select(tx, instance=row.instance) if d.id < row.delivery_id]
+    and since the full list before it came, whose runs first used other limits of the source, and who decided cases of
+    it that are not another county's."""
+    before = deliveries.select(tx, instance=row.instance, states=[DeliveryState.APPLIED])
+    came = [d.arrived_at for d in before if d.id < row.delivery_id and d.mode == Mode.FULL]
     day, since = row.business_date.isoformat(), max(came, default=datetime.min)
     imports = [a for a in acts(tx, "list.import") if a.detail.get("business_date") == day]
     others = acts(tx, CHANGED, *DECIDED, since=since)
-    hands = [a.actor for a in [*imports, *others] if a.detail.get("instance") == row.instance]
+    hands = [a.actor for a in [*imports, *others] if _bears_on(a.detail, **_place(row))]
     return sorted({row.opened_by, *row.changed_by, *hands})
+
+
+def _bears_on(said: Mapping[str, Any], instance: str, county: str) -> bool:
+    return said.get("instance") == instance and (not county or said.get("county", "") in ("", county))
 
 
 def _approved_by(tx: Tx, row: HoldRow) -> list[str]:

@@ -4,6 +4,8 @@ import polars as pl
 
 #: What a number has, of whatever width its digits are.
 _DIGIT = "[1-9１-９]"
+#: How one is written that was rounded.
+_ROUNDED = r"\.[0-9]+[eE]|[eE]\+[0-9]"
 
 
 def own_number(name: str) -> pl.Expr:
@@ -11,5 +13,5 @@ def own_number(name: str) -> pl.Expr:
     could share: an empty cell, a word such as 无 or 待定, the 0 that programs write for what nobody worked out, or a
     number that a spreadsheet rounded, such as 4.50102E+17."""
     cell = pl.col(name)
-    whole = cell.str.contains(_DIGIT) & ~cell.str.contains("+", literal=True)
+    whole = cell.str.contains(_DIGIT) & ~cell.str.contains(_ROUNDED)
     return pl.when(whole).then(cell.str.strip_chars()).alias(name)

@@ -11,13 +11,12 @@ from gateway.model.mapping import ListMapping
 from gateway.normalise import numbers
 from gateway.normalise.fields import fields_of
 from gateway.normalise.tables import NUMERIC, RawTable, read_table
+from gateway.normalise.text import trimmed
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
-#: Rows that name nobody in an ordinary list, at most: so many, or this share.
-_FEW_NAMELESS, _NAMELESS_SHARE = 2, 0.003
-#: Cells of a row by which it is somebody's; notes and signatures below a list have one.
-_CELLS_OF_PERSON = 2
+#: Rows that name nobody in an ordinary list, where they are one in a thousand: at most so many, or this share.
+_FEW_NAMELESS, _NAMELESS_SHARE = 4, 0.003
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +39,6 @@ def normalise(
     table = read_table(content, mapping, part)
     slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
     remarks, errors, below = _remarks(table), table.errors, table.below
-    cells = table.frame.select(pl.sum_horizontal(pl.col(c.field).fill_null("") != "" for c in mapping.columns))
-    of_person = cells.to_series() >= _CELLS_OF_PERSON
     del content, table  # a large list is a gigabyte: what was read goes as its entries come
     said = [
         pl.lit(business_date).alias("business_date"),
@@ -49,22 +46,29 @@ def normalise(
         pl.lit(part).alias("part"),
         pl.lit(scope).alias("scope"),
     ]
-    parts = []
+    parts, nameless = [], 0
     while slices:
-        parts.append(_entries(slices.pop(0).with_columns(said), mapping))
+        rows = slices.pop(0)
+        parts.append(_entries(rows.with_columns(said), mapping))
+        nameless += _of_people(rows.filter(_names_nobody(parts[-1])), mapping)
+        del rows
     entries = pl.concat(parts)
-    anybodys = below + _anybodys((entries["fault"] == "nobody_named").fill_null(value=False), of_person, errors)
+    if errors is not None:
+        below += int((errors & _names_nobody(entries)).sum())
+    anybodys = max(below, nameless if nameless > max(_FEW_NAMELESS, entries.height * _NAMELESS_SHARE) else 0)
     failed = [(FAILED, str(anybodys))] if anybodys else []
     return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
 
 
-def _anybodys(nameless: pl.Series, of_person: pl.Series, errors: pl.Series | None) -> int:
-    """Rows without name and number that may be anybody's: a formula in them failed; or there are more of them than in
-    an ordinary list, where it is one in a thousand, and they say something else of a person: then a formula gave an
-    empty text where it found nothing, or a column was lost."""
-    failed = nameless & errors if errors is not None else nameless & False
-    found = nameless & of_person | failed
-    return int((found if found.sum() > max(_FEW_NAMELESS, len(found) * _NAMELESS_SHARE) else failed).sum())
+def _names_nobody(entries: pl.DataFrame) -> pl.Series:
+    return (entries["fault"] == "nobody_named").fill_null(value=False)
+
+
+def _of_people(rows: pl.DataFrame, mapping: ListMapping) -> int:
+    """In how many rows at least half of the cells say something that stand beside a name and a number: where a formula
+    gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
+    others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
+    return int(rows.select(pl.sum_horizontal(False, *others) * 2 >= max(1, len(others))).to_series().sum())
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

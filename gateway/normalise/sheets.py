@@ -18,8 +18,8 @@ from gateway.normalise.text import BLANKS, MARKS
 
 #: Kinds of columns whose cells say whose a row is, or something of nobody else.
 _WHOSE = ("name", "number", "text")
-#: What else says nothing in such a cell: what programs write that work nothing out.
-_ZERO = r"|0+(?:\.0+)?"
+#: What else says nothing in such a cell: what programs write that work nothing out, and what a condition leaves.
+_ZERO = r"|[0０]+(?:\.0+)?|true|false"
 #: A text that may be a day's number.
 _SERIAL = re.compile(r"\s*[0-9]{5}(?:\.[0-9]*)?\s*")
 #: What stands around a cell that says nothing else.

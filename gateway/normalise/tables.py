@@ -45,7 +45,7 @@ _FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
 _NUMERIC_TYPES = frozenset({int, float})
-_NOTHING = frozenset({"", "0", "0.0"})
+_NOTHING = frozenset({"", "0", "0.0", "False", "True"})
 
 
 @dataclass(frozen=True, kw_only=True)

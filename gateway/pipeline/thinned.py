@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from gateway.model.frames import COUNTY_DIGITS, ENTRIES, RESOLUTIONS
+from gateway.model.written import own_number
 from gateway.pipeline import roster
 from gateway.pipeline.verdicts import Standing, claim_digest, standing
 from gateway.reconcile import KNOWN
@@ -65,7 +66,7 @@ def needed(site: Site, instance: str, staying: Collection[DeliveryRow]) -> Neede
 
 
 def _own(frame: pl.DataFrame) -> pl.Series:
-    return frame.select(pl.col("raw_source_id").str.strip_chars()).to_series().drop_nulls().unique()
+    return frame.select(own_number("raw_source_id")).to_series().drop_nulls().unique()
 
 
 def thin(site: Site, row: DeliveryRow, needed: Needed) -> tuple[str, str]:
@@ -79,12 +80,12 @@ def thin(site: Site, row: DeliveryRow, needed: Needed) -> tuple[str, str]:
     rows = entries.join(said, on="row", how="left", maintain_order="left").join(
         _decisions(site, row, entries, resolutions), on="row", how="left", maintain_order="left"
     )
-    own = pl.col("raw_source_id").str.strip_chars()
+    own = own_number("raw_source_id")
     asked = own.is_in(needed.source_ids.implode()) | pl.col("person").is_in(needed.people.implode())
     rows = rows.select(
         *_COUNTED,
         pl.col("area").str.slice(0, COUNTY_DIGITS),
-        pl.when(pl.col("person").is_not_null() & asked & (own != "")).then(own).alias("raw_source_id"),
+        pl.when(pl.col("person").is_not_null() & asked).then(own).alias("raw_source_id"),
         *(pl.when("counts").then(name).alias(name) for name in _SAID),
         "decision",
     )

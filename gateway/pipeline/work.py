@@ -221,9 +221,10 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
         return dict.fromkeys(row.scopes, "incomplete")
     whose = {part.name: part.scope for part in landing_of(row).manifest.parts}
     failed = {whose[read.name] for read in parts_read(row) if any(code == FAILED for code, _detail in read.remarks)}
-    said, scopes = set(entries["scope"].unique()), set(row.scopes) - {""}
-    found = {scope: FAILED for scope in row.scopes if failed & {scope, ""}}
-    found |= {scope: "empty" for scope in row.scopes if scope not in said}
+    named = entries.filter(pl.col("fault").ne_missing("nobody_named"))
+    said, scopes = set(named["scope"].unique()), set(row.scopes) - {""}
+    found = {scope: "empty" for scope in row.scopes if scope not in said}
+    found |= {scope: FAILED for scope in row.scopes if failed & {scope, ""}}
     if len(scopes) > 1:
         county = pl.col("area").str.slice(0, COUNTY_DIGITS)
         coded = (county.str.len_chars() == COUNTY_DIGITS).sum()

@@ -148,7 +148,7 @@ def test_zeros_below_the_list_that_are_no_names_are_no_errors() -> None:
     assert FAILED not in dict(part.remarks)
 
 
-@pytest.mark.parametrize("cell", ["\u200b#N/A", "'#n/a", "\u200b0", "'0", "00"])
+@pytest.mark.parametrize("cell", ["\u200b#N/A", "'#n/a", "\u200b0", "'0", "00", "０", "FALSE", "true"])
 def test_what_stands_around_an_error_does_not_hide_it(cell: str) -> None:
     """Nor around a name that is 0."""
     part = read(workbook(rural_rows({}, {"姓名": cell, "证件号码": ""})), "rural_revitalization")
@@ -156,7 +156,7 @@ def test_what_stands_around_an_error_does_not_hide_it(cell: str) -> None:
     assert ((FAILED, "1"),) == part.remarks
 
 
-@pytest.mark.parametrize(("people", "blank", "told"), [(2000, 6, 0), (2000, 7, 7), (300, 2, 0), (20, 2, 0), (20, 3, 3)])
+@pytest.mark.parametrize(("people", "blank", "told"), [(2000, 6, 0), (2000, 7, 7), (300, 4, 0), (20, 4, 0), (20, 5, 5)])
 def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank: int, told: int) -> None:
     """Formulas that give an empty text where they find nothing leave no error; a few such rows are any list's."""
     rows: list[dict[str, str]] = [{}] * (people - blank) + [{"姓名": "", "身份证号码": " "}] * blank
@@ -166,10 +166,11 @@ def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank:
 
 
 def test_what_is_filled_in_below_a_list_is_nobodys_row() -> None:
-    """Area codes that were pulled down, notes and signatures, and commas alone hide nobody."""
+    """Area codes and defaults that were pulled down, notes and signatures, dashes, and commas alone hide nobody."""
     list_of = civil_csv([{}] * 3).splitlines(keepends=True)
-    area = list(CIVIL).index("行政区划代码")
-    below = [["说明:本表按月报送"], ["审核人:某某"], ["联系电话"], *[[""] * area + ["451022101201"]] * 20, *[[""]] * 50]
+    filled = [["本人" if name == "与户主关系" else "451022101201" if name == "行政区划代码" else "" for name in CIVIL]]
+    dashes = [["-"] * len(CIVIL)]
+    below = [["说明:本表按月报送"], ["审核人:某某"], ["联系电话"], *filled * 20, *dashes * 20, *[[""]] * 50]
     rows = [",".join(row + [""] * (len(CIVIL) - len(row))) + "\r\n" for row in below]
     part = read("".join([*list_of, *rows]).encode("gb18030"))
     assert 3 == part.entries["fault"].null_count()

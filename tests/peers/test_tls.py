@@ -135,11 +135,6 @@ def test_old_tls_is_not_spoken(ca: trustme.CA, trusted: Protection) -> None:
         assert "过时的 TLS" in refused(base, trusted, PeerUntrusted)
 
 
-def test_older_tls_is_left_out_by_name(trusted: Protection) -> None:
-    """Whatever this Python or this machine would speak by default."""
-    assert ssl.TLSVersion.TLSv1_2 == protected("https://127.0.0.1", trusted, "x").minimum_version
-
-
 def test_tls_1_2_is_spoken(ca: trustme.CA, trusted: Protection) -> None:
     """A peer that speaks TLS 1.2 at most is spoken to."""
     with serving(ca.issue_cert("127.0.0.1"), highest=ssl.TLSVersion.TLSv1_2) as base:
