@@ -126,9 +126,10 @@ def test_who_is_nobody_since_a_formula_failed_is_told(name: str, number: str) ->
 
 def test_a_name_that_is_0_is_nobodys_in_a_text_too() -> None:
     """As a workbook that nobody worked out is exported."""
-    part = read(civil_csv([{}, {"姓名": "0", "身份证号码": "0"}]).encode("gb18030"))
-    assert [None, "nobody_named"] == part.entries["fault"].to_list()
-    assert ((FAILED, "1"),) == part.remarks
+    rows = [{}, {"姓名": "0", "身份证号码": "0"}, {"姓名": "", "身份证号码": "0"}]
+    part = read(civil_csv(rows).encode("gb18030"))
+    assert [None, "nobody_named", "nobody_named"] == part.entries["fault"].to_list()
+    assert ((FAILED, "2"),) == part.remarks
 
 
 def test_rows_of_zeros_below_the_list_are_not_read() -> None:

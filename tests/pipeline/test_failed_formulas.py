@@ -10,6 +10,7 @@ import xlsxwriter
 
 from gateway.errors import ExitCode
 from gateway.model.deliveries import FAILED
+from gateway.store import decisions
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import sums
 from tests.pipeline.rig import Rig
@@ -74,6 +75,33 @@ def test_whoever_may_be_meant_by_a_failed_row_stays(
     rig.run(3)
     assert "applied" == rig.row("20261103").state
     assert ended == set(before) - set(rig.records())
+
+
+def test_a_county_whose_list_names_nobody_is_empty(new_rig: NewRig, city: Path) -> None:
+    """A note that nothing has changed is nobody's row: nobody leaves, however few they are."""
+    rig = new_rig("rural_revitalization")
+    book = min((city / "day1" / "xczx" / "outbox" / DAY1).glob("*.xlsx"), key=lambda path: path.stat().st_size)
+    county = book.name.split("_")[1]
+    _put(rig, DAY1, {county: book.read_bytes()})
+    rig.run()
+    before = rig.records()
+    _put(rig, DAY2, {county: _noted(book, "说明:本月无变动")})
+    assert ExitCode.HELD == rig.run(2).exit_code
+    with rig.site.ledger.begin() as tx:
+        assert [(county, "empty")] == [(hold.scope, hold.kind) for hold in decisions.holds(tx, state="open")]
+    assert before == rig.records()
+
+
+def _noted(book: Path, note: str) -> bytes:
+    """The county's workbook with a note below its header, and nobody."""
+    rows = calamine.CalamineWorkbook.from_path(str(book)).get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
+    header = next(row for row in rows if "姓名" in row)
+    memory = io.BytesIO()
+    with xlsxwriter.Workbook(memory, {"in_memory": True}) as out:
+        sheet = out.add_worksheet(SHEET)
+        sheet.write_row(0, 0, [str(cell) for cell in header])
+        sheet.write_string(1, header.index("户编号"), note)
+    return memory.getvalue()
 
 
 def _put(rig: Rig, day: str, books: Mapping[str, bytes]) -> None:

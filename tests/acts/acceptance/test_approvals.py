@@ -272,7 +272,9 @@ def test_who_decided_a_case_of_another_month_may_approve(lived: Lived, tmp_path:
         later, before = "arrived_at = '2099-01-01 00:00:00.000000'", f"id < {HELD}"
         ask(root, f"UPDATE deliveries SET {later}, state = 'refused' WHERE {before} AND instance = 'civil_affairs'")
         assert ["clerk", "daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
-        ask(root, f"UPDATE deliveries SET state = 'applied' WHERE {before} AND instance = 'civil_affairs'")
+        ask(root, f"UPDATE deliveries SET state = 'applied', mode = 'delta' WHERE {before}")
+        assert ["clerk", "daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
+        ask(root, f"UPDATE deliveries SET mode = 'full' WHERE {before}")
         assert ["daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
 
 
