@@ -209,7 +209,7 @@ def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_c
     assert held[0] == held[1]
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig, civil_csv: bytes) -> None:
     """A full list that comes after a later one changes nothing that the later one says."""
     rows = table(civil_csv)

@@ -12,7 +12,7 @@ from gateway.acts import holds
 from gateway.errors import ExitCode, NotAllowed
 from gateway.pipeline import roster
 from gateway.store import rosters
-from tests.conftest import on_both_databases, on_the_other_if_long
+from tests.conftest import on_the_other_if_long
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
 
@@ -120,7 +120,7 @@ def test_a_first_roster_of_half_of_the_people_is_made_good(
     assert expected == civil_rig.records()
 
 
-@on_both_databases
+@on_the_other_if_long
 def test_who_is_missing_from_a_roster_for_some_days_loses_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
     """Fewer than the limit are missing, lists come meanwhile that name them and that leave them out: while they are
     away nothing is sent of them, and once they are back the lists say what they hold."""

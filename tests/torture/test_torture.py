@@ -39,7 +39,7 @@ def test_every_fault_that_passes_is_drawn(server: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "days", "away"),
     [
-        ("sqlite", 1, {"SQLite held by another"}),
+        pytest.param("sqlite", 1, {"SQLite held by another"}, marks=pytest.mark.long),
         ("postgresql", 2, {"PostgreSQL stopped, fast", "PostgreSQL stopped, immediate"}),
     ],
 )
