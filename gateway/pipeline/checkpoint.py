@@ -55,7 +55,7 @@ class Checkpoint:
     def source_ids(self, site: Site) -> pl.DataFrame:
         """`State.source_ids`. Raises SealBroken."""
         said = pl.concat([nothing().source_ids, *self._frames(site, "source_ids")])
-        return said.unique("source_id", keep="last") if len(self.files["source_ids"]) > 1 else said
+        return said.unique() if len(self.files["source_ids"]) > 1 else said
 
     def known(self, site: Site) -> pl.DataFrame:
         """`reconcile.KNOWN` of the applied deliveries. Raises SealBroken."""

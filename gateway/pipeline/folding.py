@@ -85,7 +85,7 @@ class Folded:
         new = now.source_ids.join(before.source_ids, on=now.source_ids.columns, how="anti")
 
         def all_ids() -> pl.DataFrame:
-            return pl.concat([tip.source_ids(site), new]).unique("source_id", keep="last")
+            return pl.concat([tip.source_ids(site), new])
 
         return {
             "recognitions": upon(site, lies_on, changed, self.recognitions),

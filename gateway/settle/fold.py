@@ -104,7 +104,7 @@ class _Run:
         self._state(said, last.filter(pl.col("change") == "state"))
         self._stop(said, last.filter((pl.col("change") == "stop") & pl.col("after")))
         ids = said.rows.select("source_id", named="person_key").drop_nulls()
-        self._known_ids = pl.concat([self._known_ids, ids]).unique("source_id", keep="last")
+        self._known_ids = pl.concat([self._known_ids, ids]).unique()
 
     def now(self) -> State:
         """What the deliveries taken so far come to."""
@@ -179,13 +179,21 @@ class _Run:
             return _NOBODY
         everybody = gone.select("scope", "person_key").unique()
         people = gone.filter("left_out").select("scope", "person_key").unique()
-        by_id = unresolved.select("scope", "source_id", "ruled_out").join(self._known_ids, on="source_id")
-        by_id = by_id.filter(~pl.col("ruled_out").list.contains(pl.col("named")).fill_null(value=False))
-        by_id = by_id.select("scope", person_key="named")
-        direct = pl.concat([by_id, may_mean(unresolved).select("scope", "person_key")])
+        direct = pl.concat([self._by_id(everybody, unresolved), may_mean(unresolved).select("scope", "person_key")])
         named = [self._may_name(people, unresolved)] if people.height else []
         found = pl.concat([direct.select("scope", "person_key"), *named])
         return everybody.join(found.unique(), on=["scope", "person_key"], how="semi")
+
+    def _by_id(self, people: pl.DataFrame, unresolved: pl.DataFrame) -> pl.DataFrame:
+        """(scope, person_key) of those whom the source's own number of such a row ever meant, and whom not each row
+        with it rules out."""
+        number = ["scope", "source_id"]
+        rows = unresolved.select(*number, pl.col("ruled_out").list.unique()).drop_nulls("source_id")
+        out = rows.explode("ruled_out").group_by(*number, named="ruled_out").agg(out=pl.len())
+        mine = people.join(self._known_ids, left_on="person_key", right_on="named", how="inner", coalesce=False)
+        mine = mine.join(rows.group_by(number).agg(rows=pl.len()), on=number)
+        mine = mine.join(out, on=[*number, "named"], how="left").filter(pl.col("rows") > pl.col("out").fill_null(0))
+        return mine.select("scope", "person_key")
 
     def _end(self, released: pl.DataFrame, last: date) -> None:
         keys = released.select(KEY).unique().with_columns(gone=pl.lit(value=True))
