@@ -15,7 +15,7 @@ export PYTHONUTF8 := 1
 # What a process compiles of ours is kept for the next one: tests start a thousand.
 unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime sshd postgresql sudo
+.PHONY: help demo test test-long test-postgresql check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime sshd postgresql sudo
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
@@ -31,6 +31,13 @@ test: check sshd postgresql sudo
 # What `make test` leaves out, since it has a shorter one of its kind: some ten minutes.
 test-long: dev sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m long $(PYTEST)
+
+# Every test that has a site, or a ledger, once more with all ledgers in a PostgreSQL of the tests' own.
+OF_SITES := $(addprefix tests/,acceptance acts cli daemon laws pipeline plugin plugins reconcile store torture)
+test-postgresql: export DATABASE := postgresql
+test-postgresql: export POLARS_MAX_THREADS := 1
+test-postgresql: dev sshd postgresql sudo
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(OF_SITES) $(PYTEST)
 
 check: dev
 	@.venv/bin/ruff check .

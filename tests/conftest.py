@@ -9,8 +9,8 @@ from typing import Protocol
 import pytest
 from hypothesis import settings
 
-from tests import sqlite
-from tests.postgresql import Postgresql, migrated, postgresql, program
+from tests import ledgers, sqlite
+from tests.postgresql import Postgresql, program
 
 TESTS = Path(__file__).parent
 TIERS = {"contract", "integration", "acceptance", "laws", "golden", "house"}
@@ -21,11 +21,25 @@ settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the tier whose folder it lies in; a folder that names none is a unit's."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test with the tier whose folder it lies in; a folder that names none is a unit's. Where sites keep
+    their ledgers in PostgreSQL, what is of SQLite alone is not asked again."""
+    of_sqlite = [item for item in items if ledgers.KIND != "sqlite" and _is_of_sqlite(item)]
+    config.hook.pytest_deselected(items=of_sqlite)
+    items[:] = [item for item in items if item not in of_sqlite]
     for item in items:
         folders = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
         item.add_marker(next((folder for folder in folders if folder in TIERS), "unit"))
+
+
+def _is_of_sqlite(item: pytest.Item) -> bool:
+    drawn = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return item.get_closest_marker("of_sqlite") is not None or drawn.get("database") == "sqlite"
+
+
+def pytest_unconfigure() -> None:
+    """The server that sites kept their ledgers in goes with the tests."""
+    ledgers.close()
 
 
 def pytest_collection_finish() -> None:
@@ -33,12 +47,8 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-#: A test of a whole site that is worth its time on each database.
+#: A test of a whole site that is worth its time on each database in `make test`; all are, in `make test-postgresql`.
 on_both_databases = pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-#: One that does nothing with the second that shorter ones do not: it is for `make test-long` there.
-on_the_other_if_long = pytest.mark.parametrize(
-    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
-)
 
 
 class NewDatabase(Protocol):
@@ -48,18 +58,11 @@ class NewDatabase(Protocol):
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgresql]:
+def server() -> Postgresql:
     """The PostgreSQL server of this test process."""
     if program("initdb") is None:
         pytest.skip("PostgreSQL's server is not installed (apt-get install postgresql)")
-    with postgresql() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def template(server: Postgresql) -> str:
-    """A database at the newest schema, to be copied."""
-    return migrated(server)
+    return ledgers.server()
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
             file = tmp_path_factory.mktemp("database") / "ledger.db"
             return f"sqlite:///{sqlite.at_head(file) if at_head else file}"
         at: Postgresql = request.getfixturevalue("server")
-        names.append(at.new(request.getfixturevalue("template")) if at_head else at.new())
+        names.append(at.new(ledgers.template()) if at_head else at.new())
         return at.url(names[-1])
 
     yield make

@@ -20,6 +20,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -66,17 +67,20 @@ class CityPeers:
         self._process = process
         self._secrets = _Secrets(gateway_public_hex)
         self._stack = ExitStack()
+        self._before: CityPeers | None = None
         self.servers: dict[str, Any] = {}  # Any: a test knows which server it asks for
 
     def __enter__(self) -> Self:
-        for folder in SERVED:
-            (self.workdir / folder).mkdir(parents=True, exist_ok=True)
-        self._place("platform_and_tax", PLATFORM_FILES, "platform")
-        self._place("platform_and_tax", TAX_FILES, "tax")
+        if self._before:
+            shutil.copytree(self._before.workdir, self.workdir)
+        else:
+            self._found()
         plan = self._secrets.plan(self.workdir)
         places = self._start_child(plan) if self._process else self._start_here(plan)
         told = self._secrets.told()
         self.addresses = {name: {**place, **told[name]} for name, place in places.items()}
+        if self._before:
+            self.servers["insurance_platform"].take_over(self._before.servers["insurance_platform"])
         return self
 
     def __exit__(
@@ -97,6 +101,13 @@ class CityPeers:
                 put(path, target)
         self._place(f"day{day}", ("holders.json",), "federation")
         self._place(f"day{day}", ("roster.csv.gz",), "platform")
+
+    def again(self, workdir: Path) -> Self:
+        """The same city once more, to be entered: at other addresses in another folder, with the same keys, and from
+        what lies here and the platform holds at that moment. Only for servers of this process."""
+        other = type(self)(self.city, workdir)
+        other._secrets, other._before = self._secrets, self
+        return other
 
     def fault(self, server: str, name: str, **order: Option) -> None:
         """Switch a fault on at a server of `addresses`; `order`: `times`, `where`, `after` and options."""
@@ -121,6 +132,12 @@ class CityPeers:
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
         batches = [json.loads(line) for line in lines]
         return [{"batch": batch["batch"], **row} for batch in batches for row in batch["rows"]]
+
+    def _found(self) -> None:
+        for folder in SERVED:
+            (self.workdir / folder).mkdir(parents=True, exist_ok=True)
+        self._place("platform_and_tax", PLATFORM_FILES, "platform")
+        self._place("platform_and_tax", TAX_FILES, "tax")
 
     def _place(self, source: str, names: tuple[str, ...], target: str) -> None:
         for name in names:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -104,6 +105,13 @@ class PlatformServer(WebServer):
         self.applied: Counter[str] = Counter()
         #: what was carried out with which content, whether it changed something or not
         self.carried = Carried()
+
+    def take_over(self, other: "PlatformServer") -> None:
+        """From now on this one knows what that one does: records, messages, who has signed in, the log."""
+        with other._lock:
+            self._register.take_over(other._register)
+            self._kept, self._signed_in = dict(other._kept), dict(other._signed_in)
+            self.applied, self.carried, self.log = Counter(other.applied), deepcopy(other.carried), list(other.log)
 
     def register(self, *public_hex: str) -> None:
         """From now on messages are taken that one of these keys of the gateway (128 hex digits) signed."""

@@ -6,6 +6,7 @@ import pytest
 
 from gateway import logs
 from gateway.errors import ExitCode
+from tests import ledgers
 from tests.acceptance.test_samples import DAYS, SAMPLES
 from tests.acceptance.town import town
 from tests.scan import files_of, forms, leaks, people_of
@@ -23,9 +24,9 @@ def readable(city: Path, days: int, work: Path, capfd: pytest.CaptureFixture[str
             at.peers.well_behaved()
             stream.write("".join(capfd.readouterr()) + "".join(report.faults) + repr(report.detail()))
             stream.flush()
-            looked = [*files_of(at.site.settings.root), log]
+            looked = [*files_of(at.site.settings.root), *ledgers.files(at.site.settings.root), log]
             seen.append(leaks(wanted, looked))
-        assert {"ledger.db", "log.txt"} < {path.name for path in looked}
+        assert {log, *ledgers.files(at.site.settings.root)} < {*looked}
         assert {"archive", "frames", "keys"} < {path.parent.name for path in looked}
         assert ExitCode.HELD == report.exit_code
     return seen

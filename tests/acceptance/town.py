@@ -19,6 +19,7 @@ from gateway.pipeline import RunReport
 from gateway.site import Site
 from gateway.testing.city import MZ_PASSWORD, CityPeers
 from gateway.testing.site import new_site, staff, write_site
+from tests import ledgers
 
 #: Expectations that leave a row to a person as well end so.
 OR_REVIEW = "_or_review"
@@ -58,6 +59,7 @@ def town(city: Path, work: Path) -> Iterator[Town]:
     public = new_site(work / "site")
     with CityPeers(city, work / "peers", process=True, gateway_public_hex=public) as peers:
         write_site(work / "site", peers.addresses)
+        ledgers.place(work / "site")
         site = open_site(work / "site")
         staff(site)
         yield Town(city=city, site=site, peers=peers)

@@ -10,16 +10,13 @@ import io
 import itertools
 import os
 import re
-import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -35,6 +32,7 @@ from gateway.site import Site
 from gateway.store import deliveries, grants
 from gateway.testing.city import CityPeers
 from gateway.testing.site import APPROVERS, new_site, staff, write_site
+from tests import ledgers
 
 PEOPLE, SEED, DAYS = 800, 7, 3
 #: The list whose departures are held; departments are visited side by side, so its number differs.
@@ -91,9 +89,10 @@ def _live(root: Path, stack: ExitStack) -> Lived:
     public = new_site(root / "site")
     peers = stack.enter_context(CityPeers(root / "city", root / "peers", gateway_public_hex=public))
     write_site(root / "site", peers.addresses)
+    ledgers.place(root / "site")
     with opened(root / "site") as site:
         staff(site, approvers=[*APPROVERS, OPENER])
-    shutil.copytree(root / "site", root / "fresh")
+    ledgers.copied(root / "site", root / "fresh")
     with opened(root / "site") as site:
         for day in range(1, DAYS + 1):
             peers.stage(day)
@@ -104,7 +103,7 @@ def _live(root: Path, stack: ExitStack) -> Lived:
 def copy(site: Path, to: Path) -> Path:
     """A copy of a site, keys and ledger included, of an office of its own: two sites of one office that talk to one
     platform within a second draw the same message numbers."""
-    shutil.copytree(site, to / "site")
+    ledgers.copied(site, to / "site")
     file = to / "site" / "gateway.toml"
     text = file.read_text("utf-8")
     office = re.search(r'org_code = "(\w{8})\w{4}"', text)
@@ -146,12 +145,6 @@ def granted(site: Site, person: str, role: Role, *, county: str = "", instance: 
     wanted = Grant(person=person, role=role, county=county, instance=instance, first=date(2020, 1, 1))
     number = people.grant(site, wanted, note="moved", actor="system")
     return people.approve(site, number, note="moved", actor="security").id
-
-
-def ask(root: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Rows of the ledger, past the gateway; a statement that writes is committed."""
-    with closing(sqlite3.connect(root / "var" / "ledger.db", timeout=30)) as connection, connection:
-        return connection.execute(query, values).fetchall()
 
 
 def plainly_meant(site: Site, instance: str) -> set[int]:

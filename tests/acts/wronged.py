@@ -17,7 +17,8 @@ from gateway.demo.generate import generate
 from gateway.errors import ExitCode
 from gateway.model.verdicts import Verdict
 from gateway.testing.platform import SETTLEMENT_COLUMNS
-from tests.acts.lived import ask, plainly_meant
+from tests.acts.lived import plainly_meant
+from tests.ledgers import ask
 from tests.pipeline.rig import PLATFORM, Rig, open_rig
 
 DAY, FLAGS_FROM = date(2026, 11, 1), date(2026, 1, 1)
@@ -127,8 +128,10 @@ def _people(rig: Rig, folder: Path) -> list[Somebody]:
     once = plainly_meant(rig.site, "civil_affairs")
     rows = [row for row in ask(rig.site.settings.root, _ONE_THING) if row[0] in once]
     return [
-        Somebody(
-            key=key, psn_no=known[key], delivery=delivery, row=row, since=max(date.fromisoformat(first), FLAGS_FROM)
-        )
+        Somebody(key=key, psn_no=known[key], delivery=delivery, row=row, since=max(_day(first), FLAGS_FROM))
         for key, delivery, row, first in rows
     ]
+
+
+def _day(said: object) -> date:
+    return date.fromisoformat(str(said))

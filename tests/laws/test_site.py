@@ -7,7 +7,7 @@ or that. `HUNT=500` tries so many lives instead of a few.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from gateway.peers import retry
-from tests.conftest import NewDatabase
 from tests.laws.town.life import STEPS, Life
 
 #: Lives, what happens in each at most, and the seed that draws them: as many as `make test` has time for.
@@ -30,7 +29,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def live(folder: Path, lives: int, steps: int, new_ledger: Callable[[], str]) -> Counter[str]:
+def live(folder: Path, lives: int, steps: int) -> Counter[str]:
     """What happened in so many lives."""
     met: Counter[str] = Counter()
     lived = settings(
@@ -45,7 +44,7 @@ def live(folder: Path, lives: int, steps: int, new_ledger: Callable[[], str]) ->
 
     class Lived(Life):
         def __init__(self) -> None:
-            super().__init__(folder, met, new_ledger())
+            super().__init__(folder, met)
 
     run_state_machine_as_test(Lived if HUNT else seed(SEED)(Lived), settings=lived)
     return met
@@ -55,13 +54,7 @@ def live(folder: Path, lives: int, steps: int, new_ledger: Callable[[], str]) ->
 def test_whatever_happens_the_platform_holds_what_was_said(tmp_path: Path) -> None:
     """No flag ends but by a list that applies, a row or a release; nothing is lost, doubled or left over; everything
     derived anew, and a fresh site that gets all at once, come to the same. All that may happen does."""
-    met = live(tmp_path, LIVES, STEPS_EACH, lambda: "")
+    met = live(tmp_path, LIVES, STEPS_EACH)
     for what, times in sorted(met.items()):
         print(f"{times:5d} {what}")
     assert HUNT or set(met) == STEPS
-
-
-@pytest.mark.slow
-def test_the_same_in_postgresql(tmp_path: Path, new_database: NewDatabase) -> None:
-    """A short one: whatever happens to a site whose ledger is in PostgreSQL."""
-    assert live(tmp_path, 1, STEPS_EACH, lambda: new_database("postgresql", at_head=True))

@@ -11,10 +11,12 @@ import polars as pl
 import pytest
 
 from gateway.demo.generate import generate
+from gateway.errors import ExitCode
 from gateway.peers import retry
+from tests import ledgers
 from tests.conftest import NewDatabase
 from tests.pipeline import forge
-from tests.pipeline.rig import Records, Rig, open_rig
+from tests.pipeline.rig import SMALL, Records, Rig, fork, limited, open_rig
 
 #: Makes a rig with these sources in a new folder.
 NewRig = Callable[..., Rig]
@@ -60,8 +62,8 @@ def quiet(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
 
 @pytest.fixture
 def database() -> str:
-    """Sites keep their ledger in SQLite, but for tests marked `on_both_databases`."""
-    return "sqlite"
+    """Where sites keep their ledger, but for tests marked `on_both_databases`."""
+    return ledgers.KIND
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def new_rig(
     with ExitStack() as stack:
 
         def rig(*sources: str, **kind: Any) -> Rig:
-            address = "" if database == "sqlite" else new_database(database, at_head=True)
+            address = "" if database == ledgers.KIND else new_database(database, at_head=True)
             return stack.enter_context(
                 open_rig(city, tmp_path_factory.mktemp("rig"), *sources, database=address, **kind)
             )
@@ -84,6 +86,31 @@ def new_rig(
 def civil_rig(new_rig: NewRig) -> Rig:
     """A site with civil affairs only; nothing is staged."""
     return new_rig("civil_affairs")
+
+
+@pytest.fixture(scope="session")
+def begun(city: Path, civil_csv: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A site that has taken a first full list of civil affairs, once for all; nobody is in its ledger."""
+    with open_rig(city, tmp_path_factory.mktemp("begun"), "civil_affairs") as rig:
+        forge.civil(1, civil_csv).put(rig.outbox)
+        assert ExitCode.DONE == rig.run().exit_code
+        rig.site.ledger.close()
+        yield rig
+
+
+@pytest.fixture
+def settled(begun: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A site of one's own that has taken a first full list of civil affairs."""
+    with fork(begun, tmp_path_factory.mktemp("rig")) as rig:
+        yield rig
+
+
+@pytest.fixture
+def guarded(settled: Rig) -> Iterator[Rig]:
+    """The same with limits for small lists."""
+    rig = limited(settled, SMALL)
+    yield rig
+    rig.site.ledger.close()
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ from gateway.store.deliveries import DeliveryRow
 from gateway.testing.carried import Carried
 from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, staff, write_site
-from tests import sqlite
+from tests import ledgers
 
 PLATFORM = "insurance_platform"
 #: Seconds that a site waits for its peers where a test makes one stall. All others wait as long as a real site: how
 #: busy the machine is must not decide how a run ends.
 IMPATIENT = 1.0
+#: A list of seventy rows is judged as one of thousands would be.
+SMALL = "identity_number = 2, mix_number = 5, unusable_number = 5, arrivals_number = 5"
 #: What a record says; its evidence number and time differ from run to run.
 SAYS = ("psn_no", "idet_use", "psn_idet_type", "psn_type_lv", "begntime", "endtime", "src_dept")
 
@@ -130,16 +132,47 @@ def open_rig(city: Path, folder: Path, *sources: str, database: str = "") -> Ite
     with CityPeers(city, folder / "peers", gateway_public_hex=public) as peers:
         wanted = {*(sources or peers.addresses), PLATFORM}
         write_site(root, {name: peers.addresses[name] for name in peers.addresses if name in wanted})
-        if database:
-            keep_in(root / FILE, database)
-        else:
-            sqlite.at_head(root / "var" / "ledger.db")
+        ledgers.place(root, database)
         site = open_site(root)
         staff(site)
         try:
             yield Rig(peers=peers, site=site)
         finally:
             site.ledger.close()
+            if not database:
+                ledgers.gone(root)
+
+
+def limited(rig: Rig, limits: str) -> Rig:
+    """The same site with these limits for civil affairs."""
+    file = rig.site.settings.root / FILE
+    kept = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("limits =")]
+    text = "\n".join(kept).replace("[sources.civil_affairs]", f"[sources.civil_affairs]\nlimits = {{ {limits} }}")
+    file.write_text(text, "utf-8")
+    return replace(rig, site=open_site(rig.site.settings.root))
+
+
+@contextmanager
+def fork(rig: Rig, folder: Path) -> Iterator[Rig]:
+    """The same site and its peers once more, as they are now: from here each goes its own way. Nobody may be in the
+    first one's ledger meanwhile."""
+    with rig.peers.again(folder / "peers") as peers:
+        root = ledgers.copied(rig.site.settings.root, folder / "site")
+        text = (root / FILE).read_text("utf-8")
+        for name, before in rig.peers.addresses.items():
+            for key in before:
+                text = text.replace(_line(key, before[key]), _line(key, peers.addresses[name][key]))
+        (root / FILE).write_text(text, "utf-8")
+        site = open_site(root)
+        try:
+            yield Rig(peers=peers, site=site)
+        finally:
+            site.ledger.close()
+            ledgers.gone(root)
+
+
+def _line(key: str, value: str | int) -> str:
+    return f"\n{key} = {value}\n" if isinstance(value, int) else f'\n{key} = "{value}"\n'
 
 
 @contextmanager
@@ -164,12 +197,6 @@ def waiting(root: Path, seconds: float) -> Iterator[None]:
         yield
     finally:
         file.write_text(usual, "utf-8")
-
-
-def keep_in(file: Path, database: str) -> None:
-    """The site's ledger is in that database."""
-    text = file.read_text("utf-8").replace("[site]\n", f'[site]\ndatabase = "{database}"\n', 1)
-    file.write_text(text, "utf-8")
 
 
 def flagged(rig: Rig, who: str) -> bool:

@@ -16,8 +16,7 @@ from gateway.model.verdicts import Verdict
 from gateway.pipeline.bring import Brought
 from gateway.store import decisions
 from tests.pipeline.forge import civil, csv_of, table
-from tests.pipeline.rig import Rig
-from tests.pipeline.test_guard import _limited
+from tests.pipeline.rig import Rig, limited
 
 CIVIL = "civil_affairs"
 SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
@@ -102,7 +101,7 @@ def _an_undo_taken_back(held: Held) -> None:
 
 
 def _no_limits(held: Held) -> None:
-    rig = _limited(held.rig, "number = 1000, identity_number = 1000")
+    rig = limited(held.rig, "number = 1000, identity_number = 1000")
     rig.run(3)
     rig.site.ledger.close()
 

@@ -18,7 +18,8 @@ from gateway.errors import ExitCode, SettingsFault
 from gateway.pipeline import RunReport
 from gateway.pipeline.calendar import Overdue
 from gateway.settings import FILE
-from tests.acts.lived import ask, here
+from tests.acts.lived import here
+from tests.ledgers import ask
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Rig

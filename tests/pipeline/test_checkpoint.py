@@ -17,7 +17,6 @@ from gateway.pipeline.settlement import Settled, settle_dry, settle_site
 from gateway.settle import nothing
 from gateway.settle.turns import STATE
 from gateway.store import checkpoints, decisions, outbox, people
-from tests.conftest import on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of, sums, table, without
 from tests.pipeline.rig import PLATFORM, Rig, flagged, later
@@ -56,7 +55,6 @@ def is_as_if_anew(rig: Rig) -> None:
     assert known == {(delivery, state) for delivery, state in pl.concat(judged).select("delivery", "state").rows()}
 
 
-@on_the_other_if_long
 def test_every_day_is_as_if_derived_anew(new_rig: NewRig) -> None:
     """After each day of full lists, deltas, departures and cases, what stands is what all deliveries come to anew."""
     rig = new_rig()
@@ -77,36 +75,31 @@ def test_nothing_new_is_not_looked_at_again(new_rig: NewRig) -> None:
     assert 0 == again.people.len()
 
 
-def test_a_delta_is_folded_alone(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_a_delta_is_folded_alone(settled: Rig, civil_csv: bytes) -> None:
     """A delta is folded onto the state before it, and only the people whom it changes are derived again."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
     once = table(civil_csv).filter(pl.col("身份证号码").is_unique() & (pl.col("救助类别") == "孤儿")).head(2)
     civil(2, csv_of(once.with_columns(pl.lit("2026-10-31").alias("停止日期"), 变动类型=pl.lit("停发"))),
-          day=date(2026, 11, 2), mode="D").put(civil_rig.outbox)  # fmt: skip
-    civil_rig.run(2, only=["civil_affairs"])
-    tip = _point(civil_rig)
+          day=date(2026, 11, 2), mode="D").put(settled.outbox)  # fmt: skip
+    settled.run(2, only=["civil_affairs"])
+    tip = _point(settled)
     assert [1, 2] == [turn[0] for turn in tip["turns"]]
-    is_as_if_anew(civil_rig)
-    assert [] == settle(civil_rig).work
+    is_as_if_anew(settled)
+    assert [] == settle(settled).work
 
 
-@on_the_other_if_long
-def test_many_deltas_are_as_if_derived_anew(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_many_deltas_are_as_if_derived_anew(settled: Rig, civil_csv: bytes) -> None:
     """More deltas than lie upon a whole frame, come to what all
     deliveries come to anew; after so many the frame is whole again."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
     once = table(civil_csv).filter(pl.col("身份证号码").is_unique())
     stopped = once.with_columns(pl.lit("2026-10-31").alias("停止日期"), 变动类型=pl.lit("停发"))
     layers = []
     for n in range(MOST_LAYERS + 1):
         delta = csv_of(stopped.slice(4 * n, 4))
-        civil(2 + n, delta, day=date(2026, 11, 2), mode="D").put(civil_rig.outbox)
-        civil_rig.run(2, only=["civil_affairs"])
-        layers.append(len(_point(civil_rig)["files"]["recognitions"]))
+        civil(2 + n, delta, day=date(2026, 11, 2), mode="D").put(settled.outbox)
+        settled.run(2, only=["civil_affairs"])
+        layers.append(len(_point(settled)["files"]["recognitions"]))
     assert [*range(2, MOST_LAYERS + 2), 1] == layers
-    is_as_if_anew(civil_rig)
+    is_as_if_anew(settled)
 
 
 def test_whose_recognitions_are_gone_has_none() -> None:
@@ -122,7 +115,6 @@ def recognised(rows: list[tuple[int, str]]) -> pl.DataFrame:
     return pl.concat([nothing().recognitions, known], how="diagonal").select(STATE)
 
 
-@on_the_other_if_long
 def test_lost_checkpoints_change_nothing(new_rig: NewRig) -> None:
     """Without its checkpoints, or with files that do not open, a site settles from the first delivery on and sends
     nothing."""
@@ -167,40 +159,36 @@ def _gone(file: Path, _other: Path) -> None:
     ],
 )
 def test_an_altered_checkpoint_ends_nobody(
-    civil_rig: Rig, civil_csv: bytes, at: int, who: str, name: str, harm: Callable[[Path, Path], None]
+    settled: Rig, civil_csv: bytes, at: int, who: str, name: str, harm: Callable[[Path, Path], None]
 ) -> None:
     """A frame of it in which one bit is another, that has another's content, or that is gone: the next list is settled
     from the first delivery on, and ends whom it leaves out and nobody else."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before, files = civil_rig.records(), _point(civil_rig)["files"]
+    before, files = settled.records(), _point(settled)["files"]
     other = next(key for key in files if key != name)
-    harm(civil_rig.site.frames / files[name][0], civil_rig.site.frames / files[other][0])
-    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(civil_rig.outbox)
-    assert ExitCode.DONE == civil_rig.run(2).exit_code
-    is_as_if_anew(civil_rig)
-    assert not flagged(civil_rig, who)
-    assert [r for r in before if r[0] != who] == [r for r in civil_rig.records() if r[0] != who]
+    harm(settled.site.frames / files[name][0], settled.site.frames / files[other][0])
+    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(settled.outbox)
+    assert ExitCode.DONE == settled.run(2).exit_code
+    is_as_if_anew(settled)
+    assert not flagged(settled, who)
+    assert [r for r in before if r[0] != who] == [r for r in settled.records() if r[0] != who]
 
 
-def test_a_checkpoint_of_the_day_before_is_gone_on_from(civil_rig: Rig, civil_csv: bytes, at: int) -> None:
+def test_a_checkpoint_of_the_day_before_is_gone_on_from(settled: Rig, civil_csv: bytes, at: int) -> None:
     """Where yesterday's checkpoint is there again, what came since is folded once more, and comes to the same."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    with civil_rig.site.ledger.begin() as tx:
+    with settled.site.ledger.begin() as tx:
         yesterday = checkpoints.read(tx)
-    kept = {name: (civil_rig.site.frames / name).read_bytes() for name in _frames(yesterday)}
-    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(civil_rig.outbox)
-    civil_rig.run(2)
-    before, sent = civil_rig.records(), len(civil_rig.uploads())
+    kept = {name: (settled.site.frames / name).read_bytes() for name in _frames(yesterday)}
+    civil(2, without(civil_csv, at), day=date(2026, 11, 2)).put(settled.outbox)
+    settled.run(2)
+    before, sent = settled.records(), len(settled.uploads())
     for name, content in kept.items():
-        (civil_rig.site.frames / name).write_bytes(content)
-    with civil_rig.site.ledger.begin() as tx:
+        (settled.site.frames / name).write_bytes(content)
+    with settled.site.ledger.begin() as tx:
         checkpoints.clear(tx)
         checkpoints.write(tx, yesterday)
-    assert ExitCode.DONE == civil_rig.run(2).exit_code
-    assert (before, sent) == (civil_rig.records(), len(civil_rig.uploads()))
-    is_as_if_anew(civil_rig)
+    assert ExitCode.DONE == settled.run(2).exit_code
+    assert (before, sent) == (settled.records(), len(settled.uploads()))
+    is_as_if_anew(settled)
 
 
 def _frames(points: Mapping[str, Any]) -> list[str]:
@@ -240,19 +228,16 @@ def _in_review(rig: Rig) -> int:
     return int(rig.row("20261101").outcomes["review"])
 
 
-def test_the_same_list_again_rewrites_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_the_same_list_again_rewrites_nothing(settled: Rig, civil_csv: bytes) -> None:
     """A full list that says the same for a later date leaves every recognition, and its origin, as it was."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before = believed(civil_rig)
-    civil(2, civil_csv, day=date(2026, 11, 2)).put(civil_rig.outbox)
-    civil_rig.run(2, only=["civil_affairs"])
-    assert before.equals(believed(civil_rig))
-    with civil_rig.site.ledger.begin() as tx:
+    before = believed(settled)
+    civil(2, civil_csv, day=date(2026, 11, 2)).put(settled.outbox)
+    settled.run(2, only=["civil_affairs"])
+    assert before.equals(believed(settled))
+    with settled.site.ledger.begin() as tx:
         assert {"done"} == set(outbox.counts(tx))
 
 
-@on_the_other_if_long
 def test_a_list_that_waits_behind_one_in_flight_is_sent(civil_rig: Rig, civil_csv: bytes, at: int, who: str) -> None:
     """What changed while an earlier list was in flight is looked at again, and sent, when the platform is back."""
     civil(1, civil_csv).put(civil_rig.outbox)
@@ -269,21 +254,19 @@ def test_a_list_that_waits_behind_one_in_flight_is_sent(civil_rig: Rig, civil_cs
     is_as_if_anew(civil_rig)
 
 
-def test_a_reissue_leaves_the_hold_of_the_list_before_it(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_a_reissue_leaves_the_hold_of_the_list_before_it(settled: Rig, civil_csv: bytes) -> None:
     """A second full list for a date restates whom the first left out; the first's hold waits for a person all the same,
     as it would before a list of the next day."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before = civil_rig.records()
+    before = settled.records()
     half = csv_of(table(civil_csv).head(table(civil_csv).height // 2))
     short = civil(2, half, day=date(2026, 11, 2))
-    short.put(civil_rig.outbox)
-    assert ExitCode.HELD == civil_rig.run(2).exit_code
-    civil(3, civil_csv, day=date(2026, 11, 2)).put(civil_rig.outbox)
-    civil_rig.run(2)
-    assert [(short.stem, "")] == civil_rig.open_holds()
-    assert before == civil_rig.records()
-    is_as_if_anew(civil_rig)
+    short.put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    civil(3, civil_csv, day=date(2026, 11, 2)).put(settled.outbox)
+    settled.run(2)
+    assert [(short.stem, "")] == settled.open_holds()
+    assert before == settled.records()
+    is_as_if_anew(settled)
 
 
 def test_one_lost_checkpoint_closes_no_case(new_rig: NewRig) -> None:

@@ -15,7 +15,6 @@ import pytest
 
 from gateway.errors import ExitCode, TryLater
 from gateway.store import runs
-from tests.conftest import on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.dying import moments, run_until
 from tests.pipeline.rig import PLATFORM, Records, Rig
@@ -121,7 +120,6 @@ def receipts(city: Path, quiet: Callable[..., Records]) -> Records:
     return quiet(CIVIL, FEDERATION)
 
 
-@on_the_other_if_long
 @pytest.mark.parametrize("place", PLACES)
 def test_a_killed_run_is_made_good_by_the_next(two: Rig, receipts: Records, place: str) -> None:
     """Wherever it is killed, the next run ends where an undisturbed one ends, and no message was applied twice."""

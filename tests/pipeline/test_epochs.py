@@ -20,7 +20,7 @@ from gateway.site import Site
 from gateway.store import outbox
 from gateway.vault import ring
 from gateway.vault.seal import value_key_id
-from tests.conftest import on_both_databases, on_the_other_if_long
+from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import PLATFORM, Records, Rig, later
 from tests.processes import PROCESSES
@@ -167,7 +167,6 @@ def test_whoever_is_killed_while_rotating_leaves_a_site_that_works(civil_rig: Ri
     assert (ExitCode.DONE, "") == civil_rig.told(1)
 
 
-@on_the_other_if_long
 def test_an_open_message_is_repeated_under_its_number_after_its_key_is_gone(new_rig: NewRig) -> None:
     """What a run may be sending is left alone by a rotation, passes before the old key goes, and is repeated."""
     rig = new_rig("civil_affairs")

@@ -2,45 +2,19 @@
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 
 import polars as pl
 import pytest
 
-from gateway.bootstrap import open_site
 from gateway.errors import ExitCode
 from gateway.model.holds import WHOLE
-from gateway.settings import FILE
 from gateway.store import decisions
 from gateway.store.decisions import HoldRow
 from tests.pipeline.forge import NUMBER, Civil, civil, csv_of, table
-from tests.pipeline.rig import Rig
+from tests.pipeline.rig import SMALL, Rig, limited
 
 SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
-#: A list of seventy rows is judged as one of thousands would be.
-SMALL = "identity_number = 2, mix_number = 5, unusable_number = 5, arrivals_number = 5"
-
-
-def _limited(rig: Rig, limits: str) -> Rig:
-    """The same site with these limits for civil affairs."""
-    file = rig.site.settings.root / FILE
-    kept = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("limits =")]
-    text = "\n".join(kept).replace("[sources.civil_affairs]", f"[sources.civil_affairs]\nlimits = {{ {limits} }}")
-    file.write_text(text, "utf-8")
-    return replace(rig, site=open_site(rig.site.settings.root))
-
-
-@pytest.fixture
-def guarded(civil_rig: Rig, civil_csv: bytes) -> Iterator[Rig]:
-    """A site with limits for small lists, which has taken a first full list."""
-    rig = _limited(civil_rig, SMALL)
-    civil(1, civil_csv).put(rig.outbox)
-    assert ExitCode.DONE == rig.run().exit_code
-    yield rig
-    rig.site.ledger.close()
-
 
 def _holds(rig: Rig, state: str = "open") -> list[HoldRow]:
     with rig.site.ledger.begin() as tx:
@@ -195,7 +169,7 @@ def test_who_raises_a_limit_releases_nothing(guarded: Rig, civil_csv: bytes) -> 
     delivery.put(guarded.outbox)
     guarded.run(2)
     before = guarded.records()
-    raised = _limited(guarded, "mix_share = 1, mix_number = 1000")
+    raised = limited(guarded, "mix_share = 1, mix_number = 1000")
     assert ExitCode.HELD == raised.run(2).exit_code
     assert ("held", before) == (raised.row(delivery.stem).state, raised.records())
     assert [(WHOLE, "mix_changed")] == [(hold.scope, hold.kind) for hold in _holds(raised)]
@@ -204,7 +178,7 @@ def test_who_raises_a_limit_releases_nothing(guarded: Rig, civil_csv: bytes) -> 
 
 def test_the_limits_are_the_instances_own(guarded: Rig, civil_csv: bytes) -> None:
     """With limits that allow it, the same list is taken."""
-    raised = _limited(guarded, "mix_share = 1, mix_number = 1000")
+    raised = limited(guarded, "mix_share = 1, mix_number = 1000")
     delivery = _wrong(civil_csv, "mix_changed")
     delivery.put(raised.outbox)
     assert ExitCode.DONE == raised.run(2).exit_code
@@ -222,7 +196,7 @@ def test_the_limits_are_the_instances_own(guarded: Rig, civil_csv: bytes) -> Non
 )
 def test_unusable_rows_pass_a_share_and_a_number(guarded: Rig, civil_csv: bytes, limits: str, state: str) -> None:
     """Damaged rows hold a list only where they are more than both."""
-    rig = _limited(guarded, limits)
+    rig = limited(guarded, limits)
     delivery = civil(2, _damaged(civil_csv), day=SECOND)
     delivery.put(rig.outbox)
     rig.run(2)
@@ -232,7 +206,7 @@ def test_unusable_rows_pass_a_share_and_a_number(guarded: Rig, civil_csv: bytes,
 
 def test_a_first_list_is_compared_with_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
     """Whatever mix or month a first list has, it is the measure of those to come."""
-    rig = _limited(civil_rig, SMALL)
+    rig = limited(civil_rig, SMALL)
     delivery = civil(1, _other_level(_damaged(civil_csv)), day=date(2028, 1, 1))
     delivery.put(rig.outbox)
     assert ExitCode.DONE == rig.run().exit_code
@@ -245,12 +219,12 @@ def test_a_list_in_doubt_is_no_measure(guarded: Rig, civil_csv: bytes, said: str
     """After a list whose departures are held, or were rejected, comes a whole one: it is measured by the last one that
     nobody doubts."""
     allowance = table(civil_csv).filter(pl.col("救助类别") == "低保对象")
-    raised = _limited(guarded, "mix_share = 1, number = 2, identity_number = 2")
+    raised = limited(guarded, "mix_share = 1, number = 2, identity_number = 2")
     civil(2, csv_of(allowance), day=SECOND).put(raised.outbox)
     assert ExitCode.HELD == raised.run(2).exit_code
     for hold in _holds(raised) if said == "cancelled" else ():
         _decide(raised, hold, said)
-    again = _limited(raised, SMALL)
+    again = limited(raised, SMALL)
     right = civil(3, civil_csv, day=THIRD)
     right.put(again.outbox)
     again.run(3)
@@ -268,7 +242,7 @@ def test_a_group_is_held_and_the_list_goes_on(guarded: Rig, civil_csv: bytes) ->
     before = guarded.records()
     delivery = civil(2, left, day=SECOND)
     delivery.put(guarded.outbox)
-    loose = _limited(guarded, "identity_number = 2, mix_share = 1")
+    loose = limited(guarded, "identity_number = 2, mix_share = 1")
     assert ExitCode.HELD == loose.run(2).exit_code
     assert "applied" == loose.row(delivery.stem).state
     assert {("", "identity", "低保对象")} == {(h.scope, h.kind, h.identity) for h in _holds(loose)}
@@ -285,11 +259,11 @@ def test_a_group_is_held_and_the_list_goes_on(guarded: Rig, civil_csv: bytes) ->
 def test_held_groups_survive_a_settlement_from_the_start(guarded: Rig, civil_csv: bytes) -> None:
     """A limit that changes folds everything anew: what is held stays held, and nobody's records move."""
     rows = table(civil_csv)
-    loose = _limited(guarded, "identity_number = 2, mix_share = 1")
+    loose = limited(guarded, "identity_number = 2, mix_share = 1")
     civil(2, csv_of(rows.filter(pl.col("救助类别") != "低保对象")), day=SECOND).put(loose.outbox)
     assert ExitCode.HELD == loose.run(2).exit_code
     before, held = loose.records(), {(hold.place, hold.leaving) for hold in _holds(loose)}
-    wide = _limited(loose, "identity_share = 1, share = 1, mix_share = 1")
+    wide = limited(loose, "identity_share = 1, share = 1, mix_share = 1")
     assert ExitCode.HELD == wide.run(2).exit_code
     assert (before, held) == (wide.records(), {(hold.place, hold.leaving) for hold in _holds(wide)})
     wide.site.ledger.close()

@@ -1,8 +1,9 @@
 """Every breach by every way in: nobody loses anything, what is wrong waits for a person, all else goes on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,10 +16,8 @@ from gateway.pipeline import intake
 from gateway.pipeline.bring import Brought
 from gateway.store import decisions
 from tests.pipeline.forge import Civil, civil, csv_of, table
-from tests.pipeline.rig import Rig
-from tests.pipeline.test_guard import SECOND, _damaged, _holds, _limited, _other_level, _wrong, guarded
-
-__all__ = ["guarded"]
+from tests.pipeline.rig import Rig, limited
+from tests.pipeline.test_guard import SECOND, _damaged, _holds, _other_level, _wrong
 
 NAME = "civil_affairs"
 #: When the second list comes.
@@ -65,7 +64,7 @@ def _delivery(csv: bytes, kind: str) -> Civil:
 
 
 def _ready(rig: Rig, kind: str) -> Rig:
-    return _limited(rig, CONTENTS[kind][1] if kind in CONTENTS else LEAVE)
+    return limited(rig, CONTENTS[kind][1] if kind in CONTENTS else LEAVE)
 
 
 def _go(rig: Rig, way: str, csv: bytes, folder: Path) -> ExitCode:
@@ -90,13 +89,19 @@ def _brought(csv: bytes, folder: Path) -> Brought:
     return Brought(file=file, mode=Mode.FULL, business_date=SECOND, scope="", sequence=2)
 
 
-WAYS = [
-    *((kind, way) for kind in (*CONTENTS, *AROUND) for way in ("run", "resync", "daemon")),
-    *((kind, "import") for kind in CONTENTS),
-]
+def _in_turn(kinds: Iterable[str], ways: Sequence[str]) -> list[Any]:  # pytest keeps its class to itself
+    """Each of these breaches by each of these ways: one way each in turn, the others for `make test-long`."""
+    return [
+        pytest.param(kind, way, marks=[] if at % len(ways) == turn else pytest.mark.long)
+        for at, kind in enumerate(kinds)
+        for turn, way in enumerate(ways)
+    ]
 
 
-@pytest.mark.parametrize(("kind", "way"), WAYS)
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    _in_turn((*CONTENTS, *AROUND), ("run", "resync", "daemon")) + _in_turn(CONTENTS, ["import"]),
+)
 def test_no_way_in_goes_past_the_guard(guarded: Rig, civil_csv: bytes, tmp_path: Path, kind: str, way: str) -> None:
     """Whoever brings the list: the hold is open, nobody's record ends, and the person with the next right list is
     taken as usual."""
@@ -148,15 +153,14 @@ def _files(rig: Rig) -> list[str]:
     return sorted(path.name for path in files if "ledger" not in path.name)
 
 
-@pytest.mark.parametrize("instance", [NAME, None], ids=["resync", "run"])
-@pytest.mark.parametrize("kind", [*CONTENTS, *AROUND])
-def test_a_dry_run_says_what_a_real_one_holds(guarded: Rig, civil_csv: bytes, kind: str, instance: str | None) -> None:
+@pytest.mark.parametrize(("kind", "way"), _in_turn((*CONTENTS, *AROUND), ("run", "resync")))
+def test_a_dry_run_says_what_a_real_one_holds(guarded: Rig, civil_csv: bytes, kind: str, way: str) -> None:
     """It shows the holds of the run that follows, with their digests, opens none and lets nobody go."""
     rig = _ready(guarded, kind)
     before, uploads = rig.records(), len(rig.uploads())
     _delivery(civil_csv, kind).put(rig.outbox)
     intake.visit(rig.site, rig.site.settings.sources[NAME], SECOND)
-    dry = runs.would_change(rig.site, instance, actor="clerk").seen
+    dry = runs.would_change(rig.site, NAME if way == "resync" else None, actor="clerk").seen
     with rig.site.ledger.begin() as tx:
         assert [] == decisions.holds(tx)
     assert (before, uploads) == (rig.records(), len(rig.uploads()))

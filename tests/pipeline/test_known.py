@@ -14,7 +14,7 @@ from gateway.bootstrap import open_site
 from gateway.model.verdicts import Verdict
 from gateway.plugin.forms import now
 from gateway.settings import FILE
-from tests.acts.lived import ask
+from tests.ledgers import ask
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import civil, csv_of
 from tests.pipeline.rig import PLATFORM, Rig, later

@@ -9,20 +9,11 @@ import pytest
 
 from gateway.acts import holds
 from gateway.errors import ExitCode
-from tests.conftest import on_both_databases, on_the_other_if_long
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.forge import Civil, civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
 
 SECOND, THIRD = date(2026, 11, 2), date(2026, 11, 3)
-
-
-@pytest.fixture
-def settled(civil_rig: Rig, civil_csv: bytes) -> Rig:
-    """A site that has taken a first full list."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    assert ExitCode.DONE == civil_rig.run().exit_code
-    return civil_rig
 
 
 def _only(csv: bytes, rows: int) -> bytes:
@@ -54,7 +45,6 @@ def _end_of_list(csv: bytes) -> int:
     return int(once["at"][0])
 
 
-@on_both_databases
 def test_an_empty_list_is_recorded_and_its_departures_are_held(settled: Rig, civil_csv: bytes) -> None:
     """A full list with a header and no row is taken as an empty list; that everybody left waits for a person."""
     before = settled.records()
@@ -67,7 +57,6 @@ def test_an_empty_list_is_recorded_and_its_departures_are_held(settled: Rig, civ
     assert before == settled.records()
 
 
-@on_both_databases
 def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     """A full list that leaves out more people than the limits allow ends none of them; the exit code says held."""
     before = settled.records()
@@ -78,7 +67,6 @@ def test_half_a_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
-@on_the_other_if_long
 def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     """A full list that is refused ends no identity of those whom it leaves out."""
     before = settled.records()
@@ -88,7 +76,6 @@ def test_a_broken_list_ends_nobody(settled: Rig, civil_csv: bytes) -> None:
     assert before == settled.records()
 
 
-@on_the_other_if_long
 def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) -> None:
     """A list of which most rows name nobody insured is held entirely, with the numbers, and changes nothing."""
     before = settled.records()
@@ -106,7 +93,6 @@ def test_a_list_of_strangers_is_held_as_a_whole(settled: Rig, civil_csv: bytes) 
     assert before == settled.records()
 
 
-@on_both_databases
 def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> None:
     """A delta whose predecessor has not come waits and says for whom; when it comes, both are applied in order."""
     at, before = _end_of_list(civil_csv), settled.records()
@@ -124,7 +110,6 @@ def test_a_sequence_gap_waits_and_is_visible(settled: Rig, civil_csv: bytes) -> 
     assert before != settled.records()
 
 
-@on_the_other_if_long
 def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv: bytes) -> None:
     """A delta of strangers behind a gap waits and asks nobody; when the gap is filled, it is held, what comes after it
     waits, and once a person has released it, all of them are in use."""
@@ -148,7 +133,6 @@ def test_a_delta_that_waits_is_held_once_its_turn_comes(settled: Rig, civil_csv:
     assert before != settled.records()
 
 
-@on_the_other_if_long
 def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> None:
     """Rejected, it stays a gap: what comes after it waits for the next full list."""
     at, before = _end_of_list(civil_csv), settled.records()
@@ -162,7 +146,6 @@ def test_a_delta_that_was_rejected_is_a_gap(settled: Rig, civil_csv: bytes) -> N
     assert before == settled.records()
 
 
-@on_the_other_if_long
 def test_the_next_full_list_closes_a_gap(settled: Rig, civil_csv: bytes) -> None:
     """A delta behind a list that was refused is history once a full list after it is applied: its rows are accounted
     for, and the full list has the last word."""
@@ -180,7 +163,6 @@ def test_the_next_full_list_closes_a_gap(settled: Rig, civil_csv: bytes) -> None
     assert before == settled.records()
 
 
-@on_the_other_if_long
 @pytest.mark.parametrize("rows", [0, 0.5], ids=["nobody", "half of them"])
 def test_a_second_full_list_of_a_date_is_guarded(settled: Rig, civil_csv: bytes, rows: float) -> None:
     """A full list that comes again for one date, without many whom the first named, ends none of them."""
@@ -192,7 +174,6 @@ def test_a_second_full_list_of_a_date_is_guarded(settled: Rig, civil_csv: bytes,
     assert before == settled.records()
 
 
-@on_both_databases
 def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_csv: bytes) -> None:
     """Deltas that arrive the wrong way round come to what they come to in their order."""
     at = _end_of_list(civil_csv)
@@ -209,7 +190,6 @@ def test_the_order_of_arrival_of_deltas_does_not_matter(new_rig: NewRig, civil_c
     assert held[0] == held[1]
 
 
-@on_the_other_if_long
 def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig, civil_csv: bytes) -> None:
     """A full list that comes after a later one changes nothing that the later one says."""
     rows = table(civil_csv)
@@ -228,7 +208,6 @@ def test_a_full_list_for_an_older_day_takes_its_place_in_history(new_rig: NewRig
     assert held[0] == held[1]
 
 
-@on_both_databases
 def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], civil_csv: bytes) -> None:
     """The same list in another archive is another delivery, and moves not one record and sends nothing."""
     before, sent = settled.records(), len(settled.uploads())
@@ -237,7 +216,6 @@ def test_a_replay_changes_nothing(settled: Rig, quiet: Callable[..., Records], c
     assert (before, sent) == (settled.records(), len(settled.uploads()))
 
 
-@on_the_other_if_long
 def test_outcomes_add_up(settled: Rig) -> None:
     """Each delivery's rows by outcome come to the rows received."""
     assert all(row.rows == sum(row.outcomes.values()) for row in settled.rows())

@@ -16,11 +16,10 @@ from gateway.model.verdicts import Verdict
 from gateway.site import Site
 from gateway.store import decisions
 from gateway.store.decisions import HoldRow
-from tests.conftest import on_both_databases
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Rig
 
-pytestmark = [pytest.mark.slow, on_both_databases]
+pytestmark = pytest.mark.slow
 
 NOTE = "核对过户口簿"
 #: What a settlement writes first.
@@ -52,48 +51,44 @@ def meanwhile(rig: Rig, written: str, act: Callable[[Site], None]) -> Iterator[N
 
 
 @pytest.mark.parametrize("written", [FIRST, "UPDATE cases"])
-def test_a_case_may_be_decided_meanwhile(civil_rig: Rig, civil_csv: bytes, written: str) -> None:
+def test_a_case_may_be_decided_meanwhile(settled: Rig, civil_csv: bytes, written: str) -> None:
     """A case that somebody decides while a settlement writes down that a newer list has the row, too: the run ends
     well, and the next one settles the decision."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    with civil_rig.site.ledger.begin() as tx:
+    with settled.site.ledger.begin() as tx:
         case = next(row["id"] for row in decisions.cases(tx) if row["code"] == "name_differs")
     # In another order, so that the case goes on to another row.
-    civil(2, csv_of(table(civil_csv).reverse()), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil(2, csv_of(table(civil_csv).reverse()), day=date(2026, 11, 2)).put(settled.outbox)
 
     def decides(other: Site) -> None:
         cases.decide(other, case, Verdict.NOBODY, note=NOTE, actor="clerk", settle=False)
 
-    with meanwhile(civil_rig, written, decides):
-        assert [] == civil_rig.run(2).faults
-    assert [] == civil_rig.run(2).faults
-    with civil_rig.site.ledger.begin() as tx:
+    with meanwhile(settled, written, decides):
+        assert [] == settled.run(2).faults
+    assert [] == settled.run(2).faults
+    with settled.site.ledger.begin() as tx:
         row = decisions.case(tx, case)
     assert row is not None
     assert "closed" == row["state"]
 
 
 @pytest.mark.parametrize("written", [FIRST, "UPDATE holds"])
-def test_a_hold_may_be_decided_meanwhile(civil_rig: Rig, civil_csv: bytes, written: str) -> None:
+def test_a_hold_may_be_decided_meanwhile(settled: Rig, civil_csv: bytes, written: str) -> None:
     """A hold that somebody rejects while a settlement writes down that it stands: the run ends well, and the hold is
     rejected."""
     whole = table(civil_csv)
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    civil(2, csv_of(whole.head(whole.height // 2)), day=date(2026, 11, 3)).put(civil_rig.outbox)
-    civil_rig.run(3)
-    (hold,) = open_holds(civil_rig)
-    civil(3, csv_of(whole.slice(1)), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil(2, csv_of(whole.head(whole.height // 2)), day=date(2026, 11, 3)).put(settled.outbox)
+    settled.run(3)
+    (hold,) = open_holds(settled)
+    civil(3, csv_of(whole.slice(1)), day=date(2026, 11, 2)).put(settled.outbox)
 
     def rejects(other: Site) -> None:
         with suppress(TryLater):  # it is written down, and the run goes on
             holds.reject(other, hold.id, note=NOTE, actor="colleague", patience=Patience())
 
-    with meanwhile(civil_rig, written, rejects):
-        assert [] == civil_rig.run(4).faults
-    assert [] == civil_rig.run(4).faults
-    assert [] == open_holds(civil_rig)
+    with meanwhile(settled, written, rejects):
+        assert [] == settled.run(4).faults
+    assert [] == settled.run(4).faults
+    assert [] == open_holds(settled)
 
 
 def open_holds(rig: Rig) -> list[HoldRow]:

@@ -96,14 +96,12 @@ class _Killed(BaseException):
 
 
 def test_what_nobody_wrote_down_is_told_again(
-    civil_rig: Rig, civil_csv: bytes, monkeypatch: pytest.MonkeyPatch
+    settled: Rig, civil_csv: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receipt that the department has, and the ledger does not know of, is followed by another, even where the rows
     come to what was told before it."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    (told,) = civil_rig.rows()
-    site, instance = civil_rig.site, civil_rig.site.settings.sources["civil_affairs"]
+    (told,) = settled.rows()
+    site, instance = settled.site, settled.site.settings.sources["civil_affairs"]
 
     def comes_to(digest: str) -> None:
         with site.ledger.begin() as tx:
@@ -118,7 +116,7 @@ def test_what_nobody_wrote_down_is_told_again(
         write_receipts(site, instance, DAY)
     comes_to(told.review_digest)
     assert write_receipts(site, instance, DAY) is None
-    (again,) = civil_rig.rows()
+    (again,) = settled.rows()
     assert told.receipt_digest == again.receipt_digest
     assert told.receipt_at != again.receipt_at
 

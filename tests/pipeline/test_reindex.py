@@ -17,7 +17,7 @@ from gateway.errors import ExitCode, StoreFault
 from gateway.model.verdicts import Verdict
 from gateway.store import Tx, decisions, indexkeys
 from gateway.store import tables as t
-from tests.conftest import on_both_databases, on_the_other_if_long
+from tests.conftest import on_both_databases
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.digests import (
     found_in_frames,
@@ -34,7 +34,6 @@ from tests.pipeline.digests import (
 from tests.pipeline.dying import dies_after
 from tests.pipeline.rig import PLATFORM, Rig, later
 from tests.pipeline.test_guard import _wrong as wrong
-from tests.pipeline.test_guard import guarded as guarded
 from tests.processes import PROCESSES
 
 #: What no run without anything new changes. Among candidates who are equally likely another may come to be the first,
@@ -52,7 +51,6 @@ def rig(new_rig: NewRig) -> Rig:
     return new_rig("civil_affairs", "disabled_federation", "rural_revitalization")
 
 
-@on_the_other_if_long
 def test_everything_answers_as_before_under_the_new_key(rig: Rig) -> None:
     """People, cases, decisions, holds, history and rows of somebody who left are told as before, by number too; runs
     afterwards derive everything anew and change nothing, here or on the platform; no digest under the old key is left
@@ -78,6 +76,7 @@ def test_everything_answers_as_before_under_the_new_key(rig: Rig) -> None:
     assert set() == found_in_frames(rig.site, old)
 
 
+@pytest.mark.of_sqlite
 def test_the_disk_has_no_key_of_before(rig: Rig) -> None:
     """Neither the database nor its journal holds a person key of before, once the command has ended."""
     lived(rig)
@@ -105,7 +104,6 @@ def _rotate_and_die(root: Path, moment: str) -> None:
     keys.rotate_index(site, actor=BY)
 
 
-@on_the_other_if_long
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_whoever_is_killed_on_the_way_leaves_a_site_that_works(new_rig: NewRig, moment: str) -> None:
     """Either nothing has changed or everything; the command again ends the work, and the platform holds the same."""
@@ -127,7 +125,6 @@ def test_whoever_is_killed_on_the_way_leaves_a_site_that_works(new_rig: NewRig, 
         assert held == again.records()
 
 
-@on_the_other_if_long
 def test_whoever_has_the_site_open_writes_nothing_any_more(civil_rig: Rig) -> None:
     """What another process worked out under the old key is refused, whatever it is; opened again, it goes on."""
     lived_a_day(civil_rig)

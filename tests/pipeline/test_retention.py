@@ -15,7 +15,7 @@ from gateway.site import Site
 from gateway.store import checkpoints, deliveries
 from gateway.store.destroyed import ORIGINALS, ROWS
 from gateway.vault.header import HEADER_BYTES
-from tests.acts.lived import ask
+from tests.ledgers import ask
 from tests.pipeline.conftest import NewRig
 from tests.pipeline.rig import Rig, later
 

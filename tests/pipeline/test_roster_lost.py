@@ -12,7 +12,6 @@ from gateway.acts import holds
 from gateway.errors import ExitCode, NotAllowed
 from gateway.pipeline import roster
 from gateway.store import rosters
-from tests.conftest import on_the_other_if_long
 from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Records, Rig
 
@@ -47,23 +46,20 @@ def in_force(rig: Rig) -> int:
     return newest.people
 
 
-@on_the_other_if_long
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.85])
-def test_a_roster_that_lost_many_is_not_taken(civil_rig: Rig, civil_csv: bytes, share: float) -> None:
+def test_a_roster_that_lost_many_is_not_taken(settled: Rig, civil_csv: bytes, share: float) -> None:
     """The one in force stays, the run says what to do, and lists of that day mean whom they meant."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before, people = civil_rig.records(), in_force(civil_rig)
-    whole = given(civil_rig, lambda rows: rows.head(int(rows.height * share)))
-    civil(2, civil_csv, day=SECOND).put(civil_rig.outbox)
-    code, told = civil_rig.told(2)
+    before, people = settled.records(), in_force(settled)
+    whole = given(settled, lambda rows: rows.head(int(rows.height * share)))
+    civil(2, civil_csv, day=SECOND).put(settled.outbox)
+    code, told = settled.told(2)
     assert ExitCode.LATER == code
     assert "roster_shrink" in told
-    assert (people, before) == (in_force(civil_rig), civil_rig.records())
-    assert [] == civil_rig.open_holds()
-    file_of(civil_rig).write_bytes(whole)
-    assert ExitCode.DONE == civil_rig.run(3).exit_code
-    assert before == civil_rig.records()
+    assert (people, before) == (in_force(settled), settled.records())
+    assert [] == settled.open_holds()
+    file_of(settled).write_bytes(whole)
+    assert ExitCode.DONE == settled.run(3).exit_code
+    assert before == settled.records()
 
 
 def _shifted(rows: pl.DataFrame) -> pl.DataFrame:
@@ -83,20 +79,18 @@ def _numberless(rows: pl.DataFrame) -> pl.DataFrame:
 
 @pytest.mark.parametrize("wrong", [_shifted, _others, _numberless])
 def test_a_roster_of_other_people_is_not_taken(
-    civil_rig: Rig, civil_csv: bytes, wrong: Callable[[pl.DataFrame], pl.DataFrame]
+    settled: Rig, civil_csv: bytes, wrong: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> None:
     """Of as many people, but others than before, each with somebody else's number or none: the one in force stays, and
     nobody's flag moves to another."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before = civil_rig.records()
-    given(civil_rig, wrong)
-    civil(2, civil_csv, day=SECOND).put(civil_rig.outbox)
-    code, told = civil_rig.told(2)
+    before = settled.records()
+    given(settled, wrong)
+    civil(2, civil_csv, day=SECOND).put(settled.outbox)
+    code, told = settled.told(2)
     assert ExitCode.LATER == code
     assert "roster_shrink" in told
-    assert before == civil_rig.records()
-    assert [] == civil_rig.open_holds()
+    assert before == settled.records()
+    assert [] == settled.open_holds()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
@@ -120,60 +114,55 @@ def test_a_first_roster_of_half_of_the_people_is_made_good(
     assert expected == civil_rig.records()
 
 
-@on_the_other_if_long
-def test_who_is_missing_from_a_roster_for_some_days_loses_nothing(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_who_is_missing_from_a_roster_for_some_days_loses_nothing(settled: Rig, civil_csv: bytes) -> None:
     """Fewer than the limit are missing, lists come meanwhile that name them and that leave them out: while they are
     away nothing is sent of them, and once they are back the lists say what they hold."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    before = civil_rig.records()
+    before = settled.records()
     ours = sorted({record[0] for record in before if record[-1] == CIVIL})
     away = set(ours[::4][:15])
-    whole = given(civil_rig, without(away))
-    civil(2, civil_csv, day=SECOND).put(civil_rig.outbox)
-    civil_rig.run(2)
-    assert before == civil_rig.records()
-    file_of(civil_rig).write_bytes(whole)
-    civil(3, civil_csv, day=THIRD).put(civil_rig.outbox)
-    assert ExitCode.DONE == civil_rig.run(3).exit_code
-    assert before == civil_rig.records()
+    whole = given(settled, without(away))
+    civil(2, civil_csv, day=SECOND).put(settled.outbox)
+    settled.run(2)
+    assert before == settled.records()
+    file_of(settled).write_bytes(whole)
+    civil(3, civil_csv, day=THIRD).put(settled.outbox)
+    assert ExitCode.DONE == settled.run(3).exit_code
+    assert before == settled.records()
 
 
-def test_a_roster_that_changes_around_a_hold_lets_nobody_through(civil_rig: Rig, civil_csv: bytes) -> None:
+def test_a_roster_that_changes_around_a_hold_lets_nobody_through(settled: Rig, civil_csv: bytes) -> None:
     """Some of the held leave the roster: what was seen before cannot be released, the rest can, and whoever comes back
     is held again."""
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
     half = csv_of(table(civil_csv).head(table(civil_csv).height // 2))
-    civil(2, half, day=SECOND).put(civil_rig.outbox)
-    assert ExitCode.HELD == civil_rig.run(2).exit_code
-    before = civil_rig.records()
-    (hold,) = holds.held(civil_rig.site, actor="clerk")
-    seen = holds.shown(civil_rig.site, hold.id, everybody=True, actor="clerk")
+    civil(2, half, day=SECOND).put(settled.outbox)
+    assert ExitCode.HELD == settled.run(2).exit_code
+    before = settled.records()
+    (hold,) = holds.held(settled.site, actor="clerk")
+    seen = holds.shown(settled.site, hold.id, everybody=True, actor="clerk")
     keys = sorted({one.person_key for one in seen.people})[:5]
-    roster_before = roster.people(civil_rig.site, ["person_key", "psn_no"], pl.Series("person_key", keys))
+    roster_before = roster.people(settled.site, ["person_key", "psn_no"], pl.Series("person_key", keys))
     away = set(roster_before["psn_no"])
     assert 5 == len(away)
-    whole = given(civil_rig, without(away))
-    assert ExitCode.HELD == civil_rig.run(3).exit_code
+    whole = given(settled, without(away))
+    assert ExitCode.HELD == settled.run(3).exit_code
     for digest in (seen.digest, hold.digest):
         try:
-            holds.release(civil_rig.site, hold.id, digest=digest, actor="colleague", note="已核实", day=THIRD)
+            holds.release(settled.site, hold.id, digest=digest, actor="colleague", note="已核实", day=THIRD)
         except NotAllowed as refused:
             assert "摘要" in str(refused)
         else:
             raise AssertionError("released what nobody had seen")
-    now = holds.shown(civil_rig.site, hold.id, everybody=True, actor="clerk")
+    now = holds.shown(settled.site, hold.id, everybody=True, actor="clerk")
     # Whom a row meant by less than their number is kept in doubt: they are held still, and released with the rest.
     spared = set(keys) - {one.person_key for one in now.people}
     away = set(roster_before.filter(pl.col("person_key").is_in(list(spared)))["psn_no"])
     assert hold.leaving - now.hold.leaving == len(spared) > 0
     for who in ("colleague", "second-colleague")[: now.hold.approvals]:
-        holds.release(civil_rig.site, hold.id, digest=now.digest, actor=who, note="已核实", day=THIRD)
-    kept = [record for record in civil_rig.records() if record[0] in away]
+        holds.release(settled.site, hold.id, digest=now.digest, actor=who, note="已核实", day=THIRD)
+    kept = [record for record in settled.records() if record[0] in away]
     assert [record for record in before if record[0] in away] == kept
-    file_of(civil_rig).write_bytes(whole)
-    assert ExitCode.HELD == civil_rig.run(4).exit_code
-    (again,) = holds.held(civil_rig.site, actor="clerk")
+    file_of(settled).write_bytes(whole)
+    assert ExitCode.HELD == settled.run(4).exit_code
+    (again,) = holds.held(settled.site, actor="clerk")
     assert (hold.id, len(spared)) == (again.id, again.leaving)
-    assert kept == [record for record in civil_rig.records() if record[0] in away]
+    assert kept == [record for record in settled.records() if record[0] in away]

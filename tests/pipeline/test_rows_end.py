@@ -20,8 +20,8 @@ from gateway.store import people, rosters
 from gateway.store import tables as t
 from gateway.store.deliveries import DeliveryRow
 from gateway.store.destroyed import ROWS
-from tests.acts.lived import ask, here
-from tests.conftest import NewDatabase, on_the_other_if_long
+from tests.acts.lived import here
+from tests.ledgers import ask
 from tests.pipeline import forge
 from tests.pipeline.digests import reopened
 from tests.pipeline.dying import dies_after
@@ -288,14 +288,10 @@ def _end_and_die(root: Path, moment: str) -> None:
         retention.destroy(periods(site, people=DAYS), actor=BY)
 
 
-@on_the_other_if_long
-def test_whoever_is_killed_on_the_way_leaves_the_rest_to_the_next(
-    months: Path, tmp_path: Path, database: str, new_database: NewDatabase
-) -> None:
+def test_whoever_is_killed_on_the_way_leaves_the_rest_to_the_next(months: Path, tmp_path: Path) -> None:
     """Killed wherever it may be, nothing that is believed changes, and the next night ends the rest: no file that was
     to go is left, and the certificate names its key."""
-    address = "" if database == "sqlite" else new_database(database, at_head=True)
-    with open_rig(months, tmp_path, "disabled_federation", database=address) as rig:
+    with open_rig(months, tmp_path, "disabled_federation") as rig:
         for month in (1, 2):
             rig.peers.stage(month)
             settle(rig, first_of(month), ["disabled_federation"])

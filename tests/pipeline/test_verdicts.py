@@ -16,6 +16,7 @@ from gateway.pipeline.verdicts import claim, claim_digest, verdicts
 from gateway.site import Site
 from gateway.store import decisions, people
 from gateway.store import verdicts as store
+from tests import ledgers
 from tests.pipeline.forge import DAY, NUMBER, civil, csv_of, table, without
 from tests.pipeline.rig import Rig, flagged
 
@@ -268,7 +269,7 @@ def test_a_claim_is_sealed(civil_rig: Rig) -> None:
     """Neither number nor name of a decided row stands in the ledger."""
     site = civil_rig.site
     write(site, entry(**WHOLE), (SAME, 1, []))
-    ledger = b"".join(path.read_bytes() for path in site.settings.var.glob("ledger.db*"))
+    ledger = b"".join(path.read_bytes() for path in ledgers.files(site.settings.root))
     assert b"verdicts" in ledger
     assert [] == [1 for text in (WHOLE["number"], WHOLE["name_key"]) if str(text).encode() in ledger]
 

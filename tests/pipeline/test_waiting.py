@@ -14,7 +14,7 @@ OTHER = "欧阳"
 
 
 @pytest.fixture
-def listed(civil_rig: Rig, civil_csv: bytes) -> tuple[Rig, pl.DataFrame, int]:
+def listed(settled: Rig, civil_csv: bytes) -> tuple[Rig, pl.DataFrame, int]:
     """A site that has taken a full list, its rows, and the place of one that nobody doubts and that goes on."""
     rows = table(civil_csv)
     sound = (
@@ -26,9 +26,7 @@ def listed(civil_rig: Rig, civil_csv: bytes) -> tuple[Rig, pl.DataFrame, int]:
         & pl.col("保障类别").is_in(["A", "B", "C"])
     )
     (at, *_rest) = rows.with_row_index("at").filter(sound)["at"]
-    civil(1, civil_csv).put(civil_rig.outbox)
-    civil_rig.run()
-    return civil_rig, rows, int(at)
+    return settled, rows, int(at)
 
 
 def _damaged(number: str, name: str) -> dict[str, Mapping[str, str | None]]:

@@ -14,6 +14,7 @@ from gateway.testing import MZ_PASSWORD, CityPeers
 from gateway.vault.sm import Sm2PrivateKey, Sm2PublicKey
 from tests.testing.clients import FederationClient, PlatformClient
 from tests.testing.conftest import HOLDERS, PAYMENTS, ROSTER, STANDING, write_csv
+from tests.testing.test_platform import LEVEL_A, item, upload
 
 pytestmark = pytest.mark.integration
 
@@ -122,6 +123,29 @@ def test_the_child_process_stops_cleanly(tmp_path: Path, how: str) -> None:
         assert {"host", "port", "host_key"} == set(json.loads(child.stdout.readline())["a"])
         child.send_signal(signal.SIGTERM) if how == "SIGTERM" else child.stdin.close()
         assert 0 == child.wait(10)
+
+
+def test_a_city_once_more_knows_what_the_first_knew(city: Path, tmp_path: Path) -> None:
+    """It serves the same folders, and its platform holds the same records and knows old messages; what comes then, the
+    other does not hear of."""
+    with CityPeers(city, tmp_path / "served") as peers:
+        peers.stage(1)
+        client = platform_client(peers)
+        assert [0] == upload(client, item(1, LEVEL_A))
+        first = peers.platform_records()
+        with peers.again(tmp_path / "again") as other:
+            assert peers.addresses["tax"]["root"] != other.addresses["tax"]["root"]
+            assert (first, peers.log("insurance_platform")) == (
+                other.platform_records(),
+                other.log("insurance_platform"),
+            )
+            assert (other.workdir / "mz" / "outbox" / "MZ.ok").exists()
+            client.base = other.addresses["insurance_platform"]["base"]
+            assert [0] == upload(client, item(1, {**LEVEL_A, "psn_type_lv": "B"}))
+            assert first != other.platform_records()
+            assert first == peers.platform_records()
+            (told,) = other.servers["insurance_platform"].carried.otherwise()
+            assert told != "" and [] == peers.servers["insurance_platform"].carried.otherwise()
 
 
 def test_the_payments_are_served(peers: CityPeers) -> None:

@@ -85,6 +85,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Rig, Accou
         yield rig, accounts(rig)
 
 
+@pytest.mark.of_sqlite
 def test_every_planted_difference_is_told(lived: tuple[Rig, Accounts]) -> None:
     """A site that was left in peace has no difference from itself; with each thing that goes wrong one more is told."""
     rig, quiet = lived

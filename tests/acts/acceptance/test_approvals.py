@@ -16,7 +16,8 @@ from gateway.pipeline.bring import Brought
 from gateway.site import Site
 from gateway.store import approvals, people
 from tests.acts.acceptance.test_holds import seen, strangers
-from tests.acts.lived import HELD, OPENER, Lived, ask, copy, edit, granted, moved, opened, plainly_meant
+from tests.acts.lived import HELD, OPENER, Lived, copy, edit, granted, moved, opened, plainly_meant
+from tests.ledgers import ask
 
 DAY = date(2026, 11, 3)
 STATES = f"SELECT state, count(*) FROM departures WHERE delivery = {HELD} GROUP BY state"
@@ -260,39 +261,6 @@ def test_who_decided_a_case_does_not_approve_what_came_of_it(lived: Lived, tmp_p
         with pytest.raises(NotAllowed) as refused:
             holds.release(site, 1, digest=view.digest, actor="clerk", note="已核实", day=DAY)
         assert MAKER == refused.value.code
-
-
-def test_who_decided_a_case_of_another_month_may_approve(lived: Lived, tmp_path: Path) -> None:
-    """What was decided before the list before it came has no hand in who leaves by this one."""
-    root = copy(lived.site, tmp_path)
-    with opened(root) as site:
-        somebody_held_nothing(site)
-        pipeline.run(site, [], DAY, actor="daemon", pull=False)
-        assert ["clerk", "daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
-        later, before = "arrived_at = '2099-01-01 00:00:00.000000'", f"id < {HELD}"
-        ask(root, f"UPDATE deliveries SET {later}, state = 'refused' WHERE {before} AND instance = 'civil_affairs'")
-        assert ["clerk", "daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
-        ask(root, f"UPDATE deliveries SET state = 'applied', mode = 'delta' WHERE {before}")
-        assert ["clerk", "daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
-        ask(root, f"UPDATE deliveries SET mode = 'full' WHERE {before}")
-        assert ["daemon", OPENER] == holds.shown(site, 1, actor="clerk").makers
-
-
-@pytest.mark.parametrize(("county", "theirs"), [("451022", True), ("451081", False), ("", True)])
-def test_who_decided_a_case_of_another_county_may_approve(
-    lived: Lived, tmp_path: Path, county: str, theirs: bool
-) -> None:
-    """Colleagues may be clerks of each other's counties. Of a case that nobody can place, everybody has a hand."""
-    root = copy(lived.site, tmp_path)
-    with opened(root) as site:
-        somebody_held_nothing(site)
-        (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
-        ask(root, "UPDATE verdicts SET actor = 'colleague'")
-        ask(root, f"UPDATE cases SET county = '{county}' WHERE id = {case}")
-        ask(root, "UPDATE holds SET county = '451022' WHERE id = 1")
-        cases.undo(site, case, note="还是他", actor="second-clerk", day=DAY)
-        ask(root, "UPDATE holds SET changed_by = '[]'")
-        assert theirs == ("second-clerk" in holds.shown(site, 1, actor="clerk").makers)
 
 
 def test_who_imported_a_list_does_not_approve_it(lived: Lived, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from gateway.acts.sides import CaseDetail
 from gateway.errors import NotAllowed, NotFound, TryLater
 from gateway.model.verdicts import Verdict
 from gateway.site import Site
-from tests.acts.lived import DAYS, Lived, ask, copy, opened
+from tests.acts.lived import DAYS, Lived, copy, opened
+from tests.ledgers import ask
 
 DAY = date(2026, 11, DAYS)
 SAME, DIFFERENT, NOBODY, LATER = Verdict.SAME, Verdict.DIFFERENT, Verdict.NOBODY, Verdict.LATER

@@ -1,7 +1,6 @@
 """What is said of a person: every step, and never who they are."""
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import pytest
 from gateway.acts import cases, look
 from gateway.acts.explain import Explanation, explain
 from gateway.errors import NotFound
-from tests.acts.lived import HELD, Lived, ask, opened
+from tests import ledgers
+from tests.acts.lived import HELD, Lived, opened
+from tests.ledgers import ask
 
 
 def text_of(value: object) -> str:
@@ -84,8 +85,7 @@ def test_who_is_nobody_is_not_found(lived: Lived) -> None:
 
 def test_explaining_a_person_opens_one_roster_bucket(lived: Lived, tmp_path: Path) -> None:
     """By identity number or by key, one bucket of each cut of the roster is opened, and none of the other thirty."""
-    root = tmp_path / "site"
-    shutil.copytree(lived.site, root)
+    root = ledgers.copied(lived.site, tmp_path / "site")
     with opened(lived.site) as site:
         key = held_by_civil(lived)
         number = next(

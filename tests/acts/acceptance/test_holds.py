@@ -11,7 +11,8 @@ from gateway.errors import ExitCode, NotAllowed, NotFound, TryLater
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
 from gateway.site import Site
-from tests.acts.lived import HELD, OPENER, Lived, ask, copy, opened
+from tests.acts.lived import HELD, OPENER, Lived, copy, opened
+from tests.ledgers import ask
 
 DAY = date(2026, 11, 3)
 PENDING = "SELECT state FROM holds"

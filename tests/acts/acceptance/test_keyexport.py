@@ -17,7 +17,8 @@ from gateway.store import ledger
 from gateway.vault import sealedfile
 from gateway.vault.keys import Keyring, KeySettings
 from gateway.vault.secrets import read_passphrase
-from tests.acts.lived import Lived, ask, copy, granted, opened
+from tests.acts.lived import Lived, copy, granted, opened
+from tests.ledgers import ask
 from tests.pipeline.rig import later
 
 FIRST, SECOND = "security", "second-security"

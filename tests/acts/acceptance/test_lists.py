@@ -12,7 +12,8 @@ from gateway.errors import DeliveryRefused, NotAllowed, NotFound
 from gateway.model.deliveries import Mode
 from gateway.pipeline.bring import Brought
 from tests.acts.acceptance.test_preview import dump
-from tests.acts.lived import Lived, ask, copy, opened
+from tests.acts.lived import Lived, copy, opened
+from tests.ledgers import ask
 
 DAY = date(2026, 11, 3)
 FULL = "MZ_451000_20261101_F_0001"
@@ -96,8 +97,8 @@ def test_a_file_that_is_no_list_is_refused_and_kept(lived: Lived, tmp_path: Path
     assert ([], ["list"], None) == (intake.taken, intake.refused, report)
     assert ["missing_column"] == [d.code for d in refused]
     assert "" not in (refused[0].reason, refused[0].advice)
-    (landing,) = ask(root, "SELECT json_extract(landing, '$.files[0].sealed') FROM deliveries WHERE state = 'refused'")
-    assert (root / "var" / "archive" / landing[0]).is_file()
+    ((landing,),) = ask(root, "SELECT landing FROM deliveries WHERE state = 'refused'")
+    assert (root / "var" / "archive" / json.loads(landing)["files"][0]["sealed"]).is_file()
 
 
 def test_slips_of_the_hand_are_refused(lived: Lived, tmp_path: Path) -> None:

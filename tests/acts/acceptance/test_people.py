@@ -13,7 +13,8 @@ from gateway.acts.rights import MAKER, ROLE
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.model.roles import Grant, Role
 from gateway.site import Site
-from tests.acts.lived import Lived, ask, copy, granted, here, moved, opened
+from tests.acts.lived import Lived, copy, granted, here, moved, opened
+from tests.ledgers import ask
 
 FIRST = date(2020, 1, 1)
 THREE = [("li", Role.SYSTEM), ("wang", Role.SECURITY), ("zhao", Role.AUDIT)]

@@ -2,25 +2,23 @@
 
 import hashlib
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.acts import holds, runs
 from gateway.errors import NotFound, TryLater
-from tests.acts.lived import HELD, Lived, ask, copy, opened
+from gateway.store.base import metadata
+from tests.acts.lived import HELD, Lived, copy, opened
+from tests.ledgers import ask
 
 
 def dump(root: Path) -> list[str]:
     """Everything in the ledger, and every file beside it."""
-    with closing(sqlite3.connect(root / "var" / "ledger.db")) as connection:
-        rows = list(connection.iterdump())
-    files = [p for p in sorted((root / "var").rglob("*")) if p.is_file() and "ledger.db" not in p.name]
     # Whose turn it was, and that somebody looked, says nothing about anybody.
-    of_looking = tuple(f'INSERT INTO "{name}"' for name in ("leases", "heartbeats", "acts", "sqlite_sequence"))
-    rows = [row for row in rows if not row.startswith(of_looking)]
+    tables = sorted({*metadata.tables} - {"leases", "heartbeats", "acts"})
+    rows = [f"{name} {row}" for name in tables for row in sorted(map(repr, ask(root, f'SELECT * FROM "{name}"')))]
+    files = [p for p in sorted((root / "var").rglob("*")) if p.is_file() and "ledger.db" not in p.name]
     return rows + [f"{p.name} {hashlib.sha256(p.read_bytes()).hexdigest()}" for p in files if p.name != "run.lock"]
 
 

@@ -12,7 +12,8 @@ from gateway.errors import NotAllowed
 from gateway.model.roles import Role
 from gateway.model.verdicts import Verdict
 from gateway.site import Site
-from tests.acts.lived import HELD, Done, Lived, ask, copy, granted, here, moved, opened
+from tests.acts.lived import HELD, Done, Lived, copy, granted, here, moved, opened
+from tests.ledgers import ask
 
 NOBODY = "999999"
 NOTE = ("--note", "核实过")

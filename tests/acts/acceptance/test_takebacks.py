@@ -13,8 +13,8 @@ from gateway.acts.explain import explain
 from gateway.acts.takebacks import OnPlatform
 from gateway.errors import ExitCode, NotAllowed, NotFound, TryLater
 from gateway.model.verdicts import Verdict
-from tests.acts.lived import ask
 from tests.acts.wronged import ALWAYS, DAY, NOTE, Somebody, Town, made_town
+from tests.ledgers import ask
 from tests.normalise.lists import number as composed
 from tests.pipeline.rig import PLATFORM
 

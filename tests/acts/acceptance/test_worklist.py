@@ -3,9 +3,7 @@
 import json
 import re
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -19,8 +17,10 @@ from gateway.model.verdicts import Verdict
 from gateway.site import Site
 from gateway.vault import Keyring
 from gateway.vault.sealedfile import CHEAPEST
-from tests.acts.lived import Lived, ask, copy, opened
+from tests import ledgers
+from tests.acts.lived import Lived, copy, opened
 from tests.acts.worklists import FIRST, PAGE, cells, edited, filled, locked, part, unlocked, with_cells
+from tests.ledgers import ask
 from tests.scan import files_of, leaks
 
 DAY = date(2026, 11, 3)
@@ -260,11 +260,11 @@ def test_only_the_named_clerk_s_file_in_time_is_taken(
 def test_another_site_s_file_is_refused(lived: Lived, root: Path, site: Site, file: Path, tmp_path: Path) -> None:
     """A worklist of another site, whose numbers are the same and whose key is not, is none of ours."""
     filled(file, PASSWORD, {FIRST: (LATER, "电话核实")})
-    shutil.rmtree(shutil.copytree(root, tmp_path / "other") / "keys")
+    site.ledger.close()
+    shutil.rmtree(ledgers.copied(root, tmp_path / "other") / "keys")
     keyring = Keyring.create(tmp_path / "other" / "keys", cost=CHEAPEST)
-    with closing(sqlite3.connect(tmp_path / "other" / "var" / "ledger.db")) as ledger, ledger:
-        # Else the ledger would not open under another site's keys.
-        ledger.execute("UPDATE index_key SET key_id = ?", [keyring.index.key_id])
+    # Else the ledger would not open under another site's keys.
+    ask(tmp_path / "other", "UPDATE index_key SET key_id = ?", keyring.index.key_id)
     with opened(tmp_path / "other") as other, pytest.raises(NotAllowed):
         take(other, file)
     assert 1 == take(site, file).taken

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acts.lived import Lived, ask, copy, here
+from tests.acts.lived import Lived, copy, here
+from tests.ledgers import ask
 
 OPEN = "SELECT id FROM cases WHERE state = 'open' AND code = ? ORDER BY id LIMIT 1"
 #: 0, or 3: the site has a hold that is open.

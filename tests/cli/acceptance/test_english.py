@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.acts.lived import DAYS, PATIENCE, Lived, ask, copy, environment, gateway, here
+from tests.acts.lived import DAYS, PATIENCE, Lived, copy, environment, gateway, here
 from tests.acts.worklists import FIRST, cells, filled
 from tests.cli.acceptance.test_explain import SOMEBODY
 from tests.house import tree
+from tests.ledgers import ask
 
 ENGLISH = {**environment(), "GATEWAY_LANG": "en_US.UTF-8"}
 #: Runs every command line of its argument in one process, and every command's help.
 SCRIPT = """
 import json, sys
 from tests.acts.lived import here
+from tests.ledgers import ask
 from tests.cli.test_help import COMMANDS
 lines = json.loads(sys.argv[1])
 lines += [[lines[0][0], [*name.split()[1:], "--help"]] for name, _command in COMMANDS]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,12 @@ CASES: list[tuple[Spoil, str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("spoil", "words", "code"), CASES, ids=[f"{s.__name__}: {w}" for s, w, _c in CASES])
+def _cases() -> list[Any]:  # pytest keeps its class to itself
+    own: dict[Spoil, Any] = {spoil: pytest.mark.of_sqlite for spoil in (no_database, damaged_database)}
+    return [pytest.param(*case, id=f"{case[0].__name__}: {case[1]}", marks=own.get(case[0], [])) for case in CASES]
+
+
+@pytest.mark.parametrize(("spoil", "words", "code"), _cases())
 def test_a_known_error_is_a_sentence(lived: Lived, tmp_path: Path, spoil: Spoil, words: str, code: int) -> None:
     """Each branch of the tree of errors ends a command with its exit code, on stderr, without a traceback."""
     root = copy(lived.site, tmp_path)

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.acts.lived import Lived, ask, here
+from tests.acts.lived import Lived, here
+from tests.ledgers import ask
 
 #: Who holds something, and of whom the platform confirmed a list that names something.
 SOMEBODY = """

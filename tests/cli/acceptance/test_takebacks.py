@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ExitCode
-from tests.acts.lived import ask, here
+from tests.acts.lived import here
 from tests.acts.wronged import ALWAYS, Somebody, Town, made_town
+from tests.ledgers import ask
 from tests.pipeline.rig import PLATFORM
 
 

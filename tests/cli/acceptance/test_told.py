@@ -8,7 +8,8 @@ import pytest
 
 from gateway.acts import actor
 from gateway.model.roles import Role
-from tests.acts.lived import Lived, ask, copy, here, moved, opened
+from tests.acts.lived import Lived, copy, here, moved, opened
+from tests.ledgers import ask
 
 #: A day far enough ahead.
 DAY = "2099-01-01"

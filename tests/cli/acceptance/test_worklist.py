@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acts.lived import PATIENCE, Lived, ask, command, copy, environment, here
+from tests.acts.lived import PATIENCE, Lived, command, copy, environment, here
 from tests.acts.worklists import FIRST, filled
+from tests.ledgers import ask
 
 COUNTY, CLERK, PASSWORD = "451081", "测试经办", "correct horse"
 

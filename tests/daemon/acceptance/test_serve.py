@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from gateway.calendar import ZONE
 from gateway.store import runs
 from gateway.store.audit import entries
 from gateway.testing.site import staff
-from tests.acts.lived import Lived, ask, command, copy, edit, environment, gateway, opened
+from tests.acts.lived import Lived, command, copy, edit, environment, gateway, opened
 from tests.conftest import NewDatabase, on_both_databases
-from tests.pipeline.rig import keep_in, later
+from tests.ledgers import ask, keep_in
+from tests.pipeline.rig import later
 
 #: Seconds for anything that is bound to happen.
 PATIENCE = 90.0
@@ -97,7 +98,7 @@ def missed(lived: Lived, tmp_path: Path) -> Path:
     for name in ("civil_affairs", "rural_revitalization", "disabled_federation", "tax"):
         line = f'schedule = "{planned.minute} {planned.hour} * * *"\n' if name == "civil_affairs" else never
         edit(root, f'plugin = "{name}"\n', f'plugin = "{name}"\n{line}')
-    ask(root, "UPDATE runs SET started_at = datetime(started_at, '-1 day') || '.000000'")
+    ask(root, "UPDATE runs SET started_at = ?", f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d %H:%M:%S.%f}")
     return root
 
 

@@ -10,7 +10,8 @@ from gateway.acts.runs import AT_ONCE
 from gateway.calendar import ZONE
 from gateway.errors import TryLater
 from gateway.store import runs
-from tests.acts.lived import Lived, ask, copy, opened
+from tests.acts.lived import Lived, copy, opened
+from tests.ledgers import ask
 
 NAME = "civil_affairs"
 PLANNED = datetime(2026, 11, 5, 6, 30, tzinfo=ZONE)

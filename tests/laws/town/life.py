@@ -61,14 +61,14 @@ STEPS = frozenset({
 class Life(RuleBasedStateMachine):
     """One life."""
 
-    def __init__(self, folder: Path, lived: Counter[str], database: str = "") -> None:
-        """`lived`: counts what happens in all lives. `database`: where the site keeps its ledger; empty = a file."""
+    def __init__(self, folder: Path, lived: Counter[str]) -> None:
+        """`lived`: counts what happens in all lives."""
         super().__init__()
         self.lived = lived
         self.met: Counter[str] = Counter()
         self.folder = folder / f"life{next(_FOLDERS)}"
         self.city = found(self.folder / "city")
-        self.town = open_town(self.folder, self.city, database)
+        self.town = open_town(self.folder, self.city)
         self.sent: dict[int, Listed] = {}
         self.put_back: list[Listed] = []
         self.books: list[Books] = []

@@ -198,10 +198,10 @@ class TownSite:
         self.opened.close()
 
 
-def open_town(folder: Path, city: Path, database: str = "") -> TownSite:
-    """A new site of the town. `database`: where its ledger is; empty = a file of its own."""
+def open_town(folder: Path, city: Path) -> TownSite:
+    """A new site of the town."""
     with ExitStack() as stack:
         clock = stack.enter_context(time_machine.travel(datetime.now(UTC), tick=True))
-        rig = stack.enter_context(open_rig(city, folder, CIVIL, RURAL, database=database))
+        rig = stack.enter_context(open_rig(city, folder, CIVIL, RURAL))
         return TownSite(rig=rig, clock=clock, opened=stack.pop_all())
     raise AssertionError
