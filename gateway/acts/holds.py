@@ -6,29 +6,26 @@ Who had a hand in the change (`makers`) does not release it; rejecting changes n
 Both settle the site anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import polars as pl
 
 from gateway.acts import runs
-from gateway.acts.cases import DECIDED
+from gateway.acts.makers import county_of, makers
 from gateway.acts.masks import masked_name, masked_number
 from gateway.acts.notes import checked_note
 from gateway.acts.rights import MAKER, acting
 from gateway.acts.runs import Patience
 from gateway.errors import NotAllowed, NotFound
-from gateway.model.deliveries import DeliveryState, Mode
-from gateway.model.holds import WHOLE
 from gateway.pipeline import RunReport, roster
 from gateway.pipeline.heldset import HELD_SET, differs, held_set
-from gateway.pipeline.limits import APPROVAL, CHANGED
+from gateway.pipeline.limits import APPROVAL
 from gateway.site import Site
-from gateway.store import Tx, approvals, decisions, deliveries
+from gateway.store import Tx, approvals, decisions
 from gateway.store.decisions import HoldRow
-from gateway.store.ledger import acts, record_act
+from gateway.store.ledger import record_act
 from gateway.words import _
 
 #: Masked people of each direction that a screen shows.
@@ -52,10 +49,8 @@ def hold(site: Site, number: int, *, actor: str) -> HoldRow:
 
 
 def _place(row: HoldRow) -> dict[str, str]:
-    """By what a right to it is limited: a whole list, or the departures of a list that speaks for the city, is
-    everybody's."""
-    county = row.county or (row.scope if row.scope != WHOLE else "")
-    return {"county": county, "instance": row.instance}
+    """By what a right to it is limited."""
+    return {"county": county_of(row), "instance": row.instance}
 
 
 #: Hex digits of a digest that a person is shown and gives back: the whole is bound, these only say which was seen.
@@ -139,23 +134,6 @@ def _masked(site: Site, moves: pl.DataFrame) -> list[Example]:
         Example(**{n: row[n] for n in names}, name=masked_name(row["name"]), number=masked_number(row["certno"]))
         for row in rows.iter_rows(named=True)
     ]
-
-
-def makers(tx: Tx, row: HoldRow) -> list[str]:
-    """Who had a hand in what is held: whose runs opened or changed it, who imported such a list of the source and day;
-    and since the full list before it came, whose runs first used other limits of the source, and who decided cases of
-    it that are not another county's."""
-    before = deliveries.select(tx, instance=row.instance, states=[DeliveryState.APPLIED])
-    came = [d.arrived_at for d in before if d.id < row.delivery_id and d.mode == Mode.FULL]
-    day, since = row.business_date.isoformat(), max(came, default=datetime.min)
-    imports = [a for a in acts(tx, "list.import") if a.detail.get("business_date") == day]
-    others = acts(tx, CHANGED, *DECIDED, since=since)
-    hands = [a.actor for a in [*imports, *others] if _bears_on(a.detail, **_place(row))]
-    return sorted({row.opened_by, *row.changed_by, *hands})
-
-
-def _bears_on(said: Mapping[str, Any], instance: str, county: str) -> bool:
-    return said.get("instance") == instance and (not county or said.get("county", "") in ("", county))
 
 
 def _approved_by(tx: Tx, row: HoldRow) -> list[str]:

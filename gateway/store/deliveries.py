@@ -12,6 +12,8 @@ from gateway.model.deliveries import DeliveryState, LandedFile, Landing, Manifes
 from gateway.store import tables as t
 from gateway.store.ledger import Tx, inserted_id, now, record_event
 
+#: A delivery was landed and normalised: its entry in the audit chain.
+TAKEN = "delivery.taken"
 #: Where a delivery's landing says that its rows ended (`store.destroyed`).
 ROWS_ENDED = "destroyed_rows"
 #: Of a content's digest, the digits that are the same however often it is said.
@@ -61,7 +63,7 @@ def add(
     number = inserted_id(tx.execute(row))
     said = {"mode": m.mode.value, "business_date": m.business_date.isoformat(), "sequence": m.sequence, "rows": rows}
     digests = {"content": values["content_digest"], "entries": entries_file}
-    record_event(tx, "delivery.taken", delivery=number, instance=landing.instance, **said, **digests)
+    record_event(tx, TAKEN, delivery=number, instance=landing.instance, **said, **digests)
     return number
 
 

@@ -202,14 +202,16 @@ def record_event(tx: Tx, act: str, **detail: Any) -> None:
 class ActRow:
     """What somebody did."""
 
+    #: The entry's number in the audit chain.
+    id: int
     at: datetime
     actor: str
     act: str
     detail: dict[str, Any]
 
 
-def acts(tx: Tx, *kinds: str, since: datetime = datetime.min) -> list[ActRow]:
-    """All that was done of these kinds since then, oldest first."""
+def acts(tx: Tx, *kinds: str) -> list[ActRow]:
+    """All that was done of these kinds, oldest first."""
     c = t.acts.c
-    query = sa.select(c.at, c.actor, c.act, c.detail).where(c.act.in_(kinds), c.at >= since).order_by(c.id)
+    query = sa.select(c.id, c.at, c.actor, c.act, c.detail).where(c.act.in_(kinds)).order_by(c.id)
     return [ActRow(**row._mapping) for row in tx.execute(query)]
