@@ -57,7 +57,7 @@ HOLD_STATES = {
 #: `model.holds.Breach.kind`
 HOLD_KINDS = {
     "scope": _("离开的人过多"),
-    "empty": _("名单中一行也没有"),
+    "empty": _("名单中没有一行可用"),
     "incomplete": _("名单的行数与清单不符"),
     "formulas_failed": _("名单中有不知道是谁的行(公式出错,或姓名和证件号码多行空白)"),
     "identity": _("一个县的一种身份离开的人过多"),

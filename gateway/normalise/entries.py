@@ -15,8 +15,11 @@ from gateway.normalise.text import trimmed
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
-#: Rows that name nobody in an ordinary list, where they are one in a thousand: at most so many, or this share.
-_FEW_NAMELESS, _NAMELESS_SHARE = 4, 0.003
+#: Rows that name nobody in an ordinary list, where they are one in a thousand: at most one, and one more for each so
+#: many rows up to the first number; or this share.
+_ONE_MORE, _FEW_NAMELESS, _NAMELESS_SHARE = 250, 4, 0.003
+#: Rows by which it is known what a row says of somebody.
+_SOME = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +53,13 @@ def normalise(
     while slices:
         rows = slices.pop(0)
         parts.append(_entries(rows.with_columns(said), mapping))
-        nameless += _of_people(rows.filter(_names_nobody(parts[-1])), mapping)
+        nameless += _of_people(rows, _names_nobody(parts[-1]), mapping)
         del rows
     entries = pl.concat(parts)
     if errors is not None:
         below += int((errors & _names_nobody(entries)).sum())
-    anybodys = max(below, nameless if nameless > max(_FEW_NAMELESS, entries.height * _NAMELESS_SHARE) else 0)
+    few = max(min(1 + entries.height / _ONE_MORE, _FEW_NAMELESS), entries.height * _NAMELESS_SHARE)
+    anybodys = max(below, nameless if nameless > few else 0)
     failed = [(FAILED, str(anybodys))] if anybodys else []
     return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
 
@@ -64,11 +68,13 @@ def _names_nobody(entries: pl.DataFrame) -> pl.Series:
     return (entries["fault"] == "nobody_named").fill_null(value=False)
 
 
-def _of_people(rows: pl.DataFrame, mapping: ListMapping) -> int:
-    """In how many rows at least half of the cells say something that stand beside a name and a number: where a formula
-    gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
+def _of_people(rows: pl.DataFrame, nobody: pl.Series, mapping: ListMapping) -> int:
+    """How many of those that name nobody say at least half as much beside name and number as a row of somebody does:
+    where a formula gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
     others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
-    return int(rows.select(pl.sum_horizontal(False, *others) * 2 >= max(1, len(others))).to_series().sum())
+    said = pl.sum_horizontal(0, *(other.cast(pl.Int64) for other in others))
+    usual = rows.filter(~nobody).head(_SOME).select(said.median()).item() or 0
+    return int(rows.filter(nobody).select(said * 2 >= max(1, usual)).to_series().sum())
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

@@ -18,8 +18,10 @@ from gateway.normalise.text import BLANKS, MARKS
 
 #: Kinds of columns whose cells say whose a row is, or something of nobody else.
 _WHOSE = ("name", "number", "text")
-#: What else says nothing in such a cell: what programs write that work nothing out, and what a condition leaves.
-_ZERO = r"|[0０]+(?:\.0+)?|true|false"
+#: What else says nothing in such a cell: what programs write that work nothing out.
+_ZERO = r"|[0０]+(?:\.0+)?"
+#: And what a condition leaves in a cell that says who somebody is; in another it is an answer.
+_CONDITION = {"name": "|true|false", "number": "|true|false"}
 #: A text that may be a day's number.
 _SERIAL = re.compile(r"\s*[0-9]{5}(?:\.[0-9]*)?\s*")
 #: What stands around a cell that says nothing else.
@@ -88,7 +90,7 @@ def _failed(
     mapping: ListMapping, columns: Collection[str], kinds: Collection[str] | None, *, zeros: Collection[str]
 ) -> dict[str, pl.Expr]:
     looked_at = [c for c in mapping.columns if c.field in columns and (kinds is None or c.kind in kinds)]
-    said = {c.field: f"{ERROR}{_ZERO}" if c.kind in zeros else ERROR for c in looked_at}
+    said = {c.field: f"{ERROR}{_ZERO if c.kind in zeros else ''}{_CONDITION.get(c.kind, '')}" for c in looked_at}
     return {name: pl.col(name).str.contains(rf"(?i)^{_AROUND}*(?:{what}){_AROUND}*$") for name, what in said.items()}
 
 

@@ -221,8 +221,8 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
         return dict.fromkeys(row.scopes, "incomplete")
     whose = {part.name: part.scope for part in landing_of(row).manifest.parts}
     failed = {whose[read.name] for read in parts_read(row) if any(code == FAILED for code, _detail in read.remarks)}
-    named = entries.filter(pl.col("fault").ne_missing("nobody_named"))
-    said, scopes = set(named["scope"].unique()), set(row.scopes) - {""}
+    said = set(entries.filter(pl.col("fault").is_null())["scope"].unique())
+    scopes = set(row.scopes) - {""}
     found = {scope: "empty" for scope in row.scopes if scope not in said}
     found |= {scope: FAILED for scope in row.scopes if failed & {scope, ""}}
     if len(scopes) > 1:

@@ -157,38 +157,6 @@ def test_what_stands_around_an_error_does_not_hide_it(cell: str) -> None:
     assert ((FAILED, "1"),) == part.remarks
 
 
-@pytest.mark.parametrize(("people", "blank", "told"), [(2000, 6, 0), (2000, 7, 7), (300, 4, 0), (20, 4, 0), (20, 5, 5)])
-def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank: int, told: int) -> None:
-    """Formulas that give an empty text where they find nothing leave no error; a few such rows are any list's."""
-    rows: list[dict[str, str]] = [{}] * (people - blank) + [{"姓名": "", "身份证号码": " "}] * blank
-    part = read(civil_csv(rows).encode("gb18030"))
-    assert blank == part.entries.filter(fault="nobody_named").height
-    assert ([(FAILED, str(told))] if told else []) == [remark for remark in part.remarks if remark[0] == FAILED]
-
-
-def test_what_is_filled_in_below_a_list_is_nobodys_row() -> None:
-    """Area codes and defaults that were pulled down, notes and signatures, dashes, and commas alone hide nobody."""
-    list_of = civil_csv([{}] * 3).splitlines(keepends=True)
-    filled = [["本人" if name == "与户主关系" else "451022101201" if name == "行政区划代码" else "" for name in CIVIL]]
-    dashes = [["-"] * len(CIVIL)]
-    below = [["说明:本表按月报送"], ["审核人:某某"], ["联系电话"], *filled * 20, *dashes * 20, *[[""]] * 50]
-    rows = [",".join(row + [""] * (len(CIVIL) - len(row))) + "\r\n" for row in below]
-    part = read("".join([*list_of, *rows]).encode("gb18030"))
-    assert 3 == part.entries["fault"].null_count()
-    assert FAILED not in dict(part.remarks)
-
-
-@pytest.mark.parametrize("cell", [0, "0.0"])
-def test_zeros_below_the_list_may_be_people(cell: float | str) -> None:
-    """Where a formula gave an empty text for the name, and others 0, for the number or the household."""
-    for column in ("证件号码", "户编号", "人编号"):
-        lost: dict[str, str | float] = {**dict.fromkeys(RURAL, ""), column: cell}
-        part = read(workbook(rural_rows({}, lost, {}, lost, lost)), "rural_revitalization")
-        assert [4, 5, 6] == part.entries["line"].to_list()
-        # Between two people it is a row like any other; a number that is 0 is nobody's there too.
-        assert ("3" if column == "证件号码" else "2") == dict(part.remarks)[FAILED]
-
-
 def test_a_list_without_names_is_read() -> None:
     """A site's own mapping may know people by their numbers alone."""
     mapping = MappingFiles().list_mapping("civil_affairs")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gateway.errors import ExitCode
 from gateway.model.deliveries import FAILED
 from gateway.store import decisions
 from tests.pipeline.conftest import NewRig
-from tests.pipeline.forge import sums
+from tests.pipeline.forge import civil, csv_of, sums, table
 from tests.pipeline.rig import Rig
 
 SHEET = "监测对象信息"
@@ -77,22 +78,36 @@ def test_whoever_may_be_meant_by_a_failed_row_stays(
     assert ended == set(before) - set(rig.records())
 
 
-def test_a_county_whose_list_names_nobody_is_empty(new_rig: NewRig, city: Path) -> None:
-    """A note that nothing has changed is nobody's row: nobody leaves, however few they are."""
+@pytest.mark.parametrize("column", ["户编号", "姓名", "证件号码"])
+def test_a_county_whose_list_names_nobody_is_empty(new_rig: NewRig, city: Path, column: str) -> None:
+    """A note that nothing has changed is nobody's row, wherever it stands: nobody leaves, however few they are."""
     rig = new_rig("rural_revitalization")
     book = min((city / "day1" / "xczx" / "outbox" / DAY1).glob("*.xlsx"), key=lambda path: path.stat().st_size)
     county = book.name.split("_")[1]
     _put(rig, DAY1, {county: book.read_bytes()})
     rig.run()
     before = rig.records()
-    _put(rig, DAY2, {county: _noted(book, "说明:本月无变动")})
+    _put(rig, DAY2, {county: _noted(book, column, "说明:本月无变动")})
     assert ExitCode.HELD == rig.run(2).exit_code
     with rig.site.ledger.begin() as tx:
         assert [(county, "empty")] == [(hold.scope, hold.kind) for hold in decisions.holds(tx, state="open")]
     assert before == rig.records()
 
 
-def _noted(book: Path, note: str) -> bytes:
+def test_a_text_with_a_note_and_nobody_is_empty(civil_rig: Rig, civil_csv: bytes) -> None:
+    """Also where it is no row of the table at all."""
+    civil(1, csv_of(table(civil_csv).head(15))).put(civil_rig.outbox)
+    civil_rig.run()
+    before = civil_rig.records()
+    note = csv_of(table(civil_csv).clear()) + "说明:本月无变动\r\n".encode("gb18030")
+    civil(2, note, day=date(2026, 11, 2)).put(civil_rig.outbox)
+    assert ExitCode.HELD == civil_rig.run(2).exit_code
+    with civil_rig.site.ledger.begin() as tx:
+        assert ["empty"] == [hold.kind for hold in decisions.holds(tx, state="open")]
+    assert before == civil_rig.records()
+
+
+def _noted(book: Path, column: str, note: str) -> bytes:
     """The county's workbook with a note below its header, and nobody."""
     rows = calamine.CalamineWorkbook.from_path(str(book)).get_sheet_by_name(SHEET).to_python(skip_empty_area=False)
     header = next(row for row in rows if "姓名" in row)
@@ -100,7 +115,7 @@ def _noted(book: Path, note: str) -> bytes:
     with xlsxwriter.Workbook(memory, {"in_memory": True}) as out:
         sheet = out.add_worksheet(SHEET)
         sheet.write_row(0, 0, [str(cell) for cell in header])
-        sheet.write_string(1, header.index("户编号"), note)
+        sheet.write_string(1, header.index(column), note)
     return memory.getvalue()
 
 
