@@ -69,12 +69,12 @@ def _names_nobody(entries: pl.DataFrame) -> pl.Series:
 
 
 def _of_people(rows: pl.DataFrame, nobody: pl.Series, mapping: ListMapping) -> int:
-    """How many of those that name nobody say at least half as much beside name and number as a row of somebody does:
-    where a formula gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
+    """How many of those that name nobody say two fifths as much beside name and number as a row of somebody does: where
+    a formula gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
     others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
     said = pl.sum_horizontal(0, *(other.cast(pl.Int64) for other in others))
     usual = rows.filter(~nobody).head(_SOME).select(said.median()).item() or 0
-    return int(rows.filter(nobody).select(said * 2 >= max(1, usual)).to_series().sum())
+    return int(rows.filter(nobody).select(said * 5 >= max(1, usual * 2)).to_series().sum())
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
