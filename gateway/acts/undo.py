@@ -170,8 +170,8 @@ def _decide(
             _may(_find(tx, number), state, actor)
 
     def walk(report: RunReport) -> None:
-        with site.ledger.begin() as tx:
-            may(tx)
+        with acting(site, actor, _ACTS[state]) as still, site.ledger.begin() as tx:
+            still(tx)
             row = _find(tx, number)
             _may(row, state, actor)
             meant = withdrawals.of(tx, number)["person_key"].unique()

@@ -53,11 +53,13 @@ class Chain:
         numbers = {"leaving": 1, "holding": 1, "opened_at": AT, "opened_by": "daemon"}
         return self.insert(t.holds, delivery_id=delivery, scope=scope, state=state, county=county, **numbers)
 
-    def decides(self, who: str, act: str = "case.different", *, county: str = "", person: int = STAYS) -> None:
+    def decides(
+        self, who: str, act: str = "case.different", *, county: str = "", person: int = STAYS, instance: str = CIVIL
+    ) -> None:
         """Somebody decides a case about that person."""
-        about = {"subject": f"told:{who}{county}{person}", "instance": CIVIL, "code": "reported", "state": "open"}
+        about = {"subject": f"told:{who}{county}{person}", "instance": instance, "code": "reported", "state": "open"}
         case = self.insert(t.cases, **about, person_key=person, opened_at=AT, county=county)
-        self.does(who, act, case=case, verdict=1, county=county)
+        self.does(who, act, case=case, verdict=1, county=county, instance=instance)
 
     def does(self, who: str, act: str, **detail: Any) -> None:
         with self.ledger.begin() as tx:
@@ -88,6 +90,7 @@ def test_who_decides_has_a_hand_in_the_next_list_and_not_in_those_after_it(chain
     chain.decides("before", act)
     chain.came(1)
     chain.decides("clerk", act)
+    chain.decides("of tax", act, instance="tax", person=LEAVES)
     second = chain.held(chain.came(2))
     assert ["clerk"] == chain.makers(second)
     chain.released()

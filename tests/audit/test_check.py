@@ -220,6 +220,26 @@ def test_a_key_that_was_replaced_signs_no_more() -> None:
     assert ["检查点 3:公钥已被换下,不得再签名"] == [one.text for one in found.breaks]
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("number", 3, "检查点 3 与前一个检查点不衔接"),
+        ("previous", "0" * 64, "检查点 2 与前一个检查点不衔接"),
+        ("seq", 2 * EVERY + 1, "检查点 2 签的不是此处的记录"),
+        ("digest", "0" * 64, "检查点 2 签的不是此处的记录"),
+    ],
+)
+def test_each_link_of_a_checkpoint_counts_by_itself(field: str, value: int | str, said: str) -> None:
+    """A checkpoint that the true key signed with one link wrong, and all others right, is found, and nothing else."""
+    lines = chain(2 * EVERY, KEY)
+    right = Checkpoint.of_line(lines[-1][:-1])
+    assert right is not None
+    links: dict[str, Any] = {name: vars(right)[name] for name in ("number", "seq", "previous")} | {"digest": right.hash}
+    assert check([*lines[:-1], checkpoint(**links, key=KEY)], trusted=TRUSTED).holds
+    found = check([*lines[:-1], checkpoint(**{**links, field: value}, key=KEY)], trusted=TRUSTED).breaks
+    assert [said] == [one.text.partition(":")[0].partition("(")[0] for one in found]
+
+
 def test_who_has_the_key_and_changes_the_past_is_found_outside() -> None:
     """A chain signed anew with the true key differs from what left the house."""
     lines = chain(ENTRIES, KEY)

@@ -22,7 +22,7 @@ def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank:
     ("columns", "blank"),
     [
         (None, ["性别", "出生日期"]),
-        (None, ["性别", "出生日期", "与户主关系", "救助证号"]),
+        (None, ["性别", "出生日期", "与户主关系", "救助证号", "保障类别"]),
         (["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期", "行政区划代码"], []),
     ],
     ids=["what a number says", "and what a household says", "the fewest columns"],

@@ -183,6 +183,16 @@ def test_unknown_outcome(play: Play) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("size", [11, 16])
+def test_nonce_of_another_length(size: int) -> None:
+    """A signed answer whose nonce has not twelve bytes is no usable one: its outcome is unknown."""
+    body = json.loads(reply({"results": []}))
+    body["output"]["nonce"] = bytes(size).hex()
+    with pytest.raises(PeerUnreachable, match="同一报文号"):
+        call(Platform(always(200, json.dumps(body).encode())))
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("infcode", [-400, -402, -409, -999])
 def test_final_refusal(infcode: int) -> None:
     """A final no is told at once; the platform's own words may name somebody and stay out of the message."""

@@ -44,6 +44,17 @@ def test_links_to_other_servers() -> None:
     assert 1 == len(server.seen)
 
 
+def test_links_out_of_tls() -> None:
+    """A link to the same server that leaves TLS is not followed: our credentials would go along in the clear."""
+    with (
+        Scripted(always(200)) as server,
+        peer(server.base.replace("http://", "https://")) as http,
+        pytest.raises(PeerBroken),
+    ):
+        http.request("GET", f"{server.base}/a")
+    assert [] == server.seen
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_what_may_pass_is_tried_again(status: int, waits: list[float]) -> None:
     """A passing status is waited out, each wait twice as long as the one before."""

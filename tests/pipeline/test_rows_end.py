@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from gateway.acts.explain import explain
 from gateway.bootstrap import open_site
 from gateway.errors import NotAllowed
 from gateway.pipeline.certificates import certified
+from gateway.pipeline.thinned import needed, thin
 from gateway.settings import FILE
 from gateway.store import people, rosters
 from gateway.store import tables as t
@@ -197,6 +199,20 @@ def not_of_the_roster(rig: Rig) -> set[str]:
         newest = rosters.newest(tx)
     assert newest is not None
     return {path.name for path in rig.site.frames.glob("*.sealed")} - {*newest.files, newest.former or ""}
+
+
+def test_what_is_no_number_of_the_source_s_ends(settled: Rig) -> None:
+    """A source's own number stays where a list that stays has it too, whatever blanks stand around it; a word, a 0 or a
+    rounded number in its place counts in none, and ends, whomever its row means."""
+    site, (row,) = settled.site, settled.rows()
+    entries, cells = site.read_frame(row.entries_file or ""), ("无", "0", "4.51022E+17", " MZ-7 ")
+    own = [cells[at % len(cells)] for at in range(entries.height)]
+    row = replace(row, entries_file=site.write_frame(entries.with_columns(raw_source_id=pl.Series(own))))
+    asked = needed(site, row.instance, [row])
+    assert ["MZ-7"] == asked.source_ids.to_list()
+    for whom in (asked.people, asked.people.clear()):
+        thinned, _resolutions = thin(site, row, replace(asked, people=whom))
+        assert {None, "MZ-7"} == set(site.read_frame(thinned)["raw_source_id"])
 
 
 def test_nothing_ends_that_anybody_waits_for(rig: Rig) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.errors import SettingsFault
 from gateway.plugin.loader import Plugins
-from gateway.plugin.trust import exposed
+from gateway.plugin.trust import LIMIT, exposed, mark_of
 from gateway.settings import load_settings, plugins_of
 from gateway.testing.site import SHARING, own_plugins
 from tests.plugin.test_hooks import SHIPPED, source
@@ -75,6 +75,21 @@ def writable(*names: str, mode: int) -> Callable[[Path], None]:
     return change
 
 
+def too_large(site: Path) -> None:
+    """And named with its digest."""
+    file, settings = site / "plugins" / "orchard.py", site / "gateway.toml"
+    before = file.read_bytes()
+    content = before + b"#" * LIMIT
+    file.write_bytes(content)
+    settings.write_text(settings.read_text("utf-8").replace(mark_of(before), mark_of(content)), "utf-8")
+
+
+def no_file(site: Path) -> None:
+    file = site / "plugins" / "orchard.py"
+    file.unlink()
+    os.mkfifo(file)
+
+
 def link(site: Path) -> None:
     file = site / "plugins" / "orchard.py"
     file.rename(site / "elsewhere.txt")
@@ -99,8 +114,23 @@ def link_folder(site: Path) -> None:
         (writable("gateway.toml", mode=0o020), "gateway.toml 可被"),
         (link, "插件文件读不到"),
         (link_folder, "符号链接"),
+        (too_large, "过大"),
+        (no_file, "不是普通文件"),
     ],
-    ids=["changed", "not-named", "no-settings", "group", "others", "folder", "site", "settings", "link", "folder-link"],
+    ids=[
+        "changed",
+        "not-named",
+        "no-settings",
+        "group",
+        "others",
+        "folder",
+        "site",
+        "settings",
+        "link",
+        "folder-link",
+        "large",
+        "no-file",
+    ],
 )
 def test_what_was_not_let_in_is_not_executed(site: Path, ran: Path, change: Callable[[Path], None], said: str) -> None:
     """A plugin that changed, is not named, or could have been written by others is named with the reason, and not one
@@ -121,8 +151,8 @@ def test_the_service_user_writes_no_code(site: Path, ran: Path, names: tuple[str
     assert not ran.exists()
 
 
-def test_only_a_trial_site_s_files_belong_to_whoever_runs_it() -> None:
-    """The process's own user may own the files of a trial site, and of no other."""
+def test_only_a_trial_site_s_files_belong_to_whoever_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's own user, and no third one, may own the files of a trial site, and of no other."""
     with tempfile.TemporaryDirectory() as folder:
         own = os.geteuid() or NOBODY
         os.chown(folder, own, own if own == NOBODY else -1)
@@ -132,7 +162,9 @@ def test_only_a_trial_site_s_files_belong_to_whoever_runs_it() -> None:
             said = [exposed(Path(folder), trial=trial) for trial in (True, False)]
         finally:
             os.seteuid(before)
-    assert ["", f"{folder} 的所有者不是 root,可被改写"] == said
+        monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+        said.append(exposed(Path(folder), trial=True))
+    assert ["", *[f"{folder} 的所有者不是 root,可被改写"] * 2] == said
 
 
 def test_a_trial_site_reaches_this_machine_only(tmp_path: Path) -> None:
@@ -159,6 +191,44 @@ def test_cached_byte_code_is_not_looked_at(site: Path, ran: Path) -> None:
     py_compile.compile(str(evil), str(target), invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
     assert "" == why(plugins_of(site))
     assert (True, False) == (ran.exists(), Path(f"{ran}-evil").exists())
+
+
+def test_what_was_checked_is_what_is_executed(site: Path, ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes the file after its digest was taken changes nothing of what is executed."""
+    file, look = site / "plugins" / "orchard.py", Path.lstat
+
+    def changed_meanwhile(place: Path) -> os.stat_result:
+        if place == file:
+            file.write_text(f"open({str(ran)!r} + '-evil', 'w').close()\n", "utf-8")
+        return look(place)
+
+    monkeypatch.setattr(Path, "lstat", changed_meanwhile)
+    assert "" == why(plugins_of(site))
+    assert (True, False) == (ran.exists(), Path(f"{ran}-evil").exists())
+    assert "-evil" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("named", "runs"), [("", False), ("quince-kit==0.9", False), ("quince-kit==1.0", True)])
+def test_a_package_is_executed_where_it_is_named(
+    site: Path, ran: Path, monkeypatch: pytest.MonkeyPatch, named: str, runs: bool
+) -> None:
+    """Not one line of another's installed package is executed unless gateway.toml names it in this very version."""
+    packages = site.parent / "packages"
+    told = packages / "quince_kit-1.0.dist-info"
+    told.mkdir(parents=True)
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: quince-kit\nVersion: 1.0\n", "utf-8")
+    (told / "entry_points.txt").write_text("[gateway.plugins]\nquince = quince_kit\n", "utf-8")
+    text = f"open({str(ran)!r}, 'w').close()\n{source(slug='quince')}"
+    (packages / "quince_kit.py").write_text(text, "utf-8")
+    if named:
+        with (site / "gateway.toml").open("a", encoding="utf-8") as file:
+            file.write(f'quince = "{named}"\n')
+    (site / "plugins" / "orchard.py").unlink()
+    monkeypatch.syspath_prepend(packages)
+    monkeypatch.delitem(sys.modules, "quince_kit", raising=False)
+    plugins = plugins_of(site)
+    assert (runs, runs) == ("quince" in plugins.sources, ran.exists())
+    assert ("没有写明这个软件包" in plugins.broken.get("quince", "")) != runs
 
 
 def test_an_own_file_of_a_shipped_name_takes_no_place_unnamed(site: Path) -> None:

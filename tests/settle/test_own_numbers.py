@@ -27,8 +27,12 @@ def test_everybody_whom_a_number_ever_meant_waits() -> None:
 
 def test_whom_a_person_has_ruled_out_a_number_holds_back_no_longer() -> None:
     """A row whose 人编号 meant somebody before, and of which a person has decided that it does not, holds them back no
-    more; another whom that number meant it would."""
+    more; another whom that number meant it would, and so would another row with it, however often they decided."""
     first = said(1, D1, row(1, source_id="450001"), row(2, source_id="450002"), full=True)
     doubts = [doubt(source_id="450001", ruled_out=[1]), doubt(source_id="450002", ruled_out=[1])]
     second = said(2, D2, full=True, doubts=doubts)
     assert [(1, D1), (2, None)] == [(p[0], p[4]) for p in periods(folded(first, second))]
+    doubts = [doubt(source_id="450001", ruled_out=[1, 1]), doubt(source_id="450001")]
+    assert [(1, None), (2, D1)] == [
+        (p[0], p[4]) for p in periods(folded(first, said(2, D2, full=True, doubts=doubts)))
+    ]

@@ -1,5 +1,6 @@
 """Looking at a case, and who may decide it how. What deciding does to later lists: tests/pipeline/test_verdicts.py."""
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -8,11 +9,13 @@ import pytest
 
 from gateway.acts import cases, look
 from gateway.acts.cases import Answer
+from gateway.acts.rights import ROLE
 from gateway.acts.runs import AT_ONCE
 from gateway.acts.sides import CaseDetail
 from gateway.errors import NotAllowed, NotFound, TryLater
 from gateway.model.verdicts import Verdict
 from gateway.site import Site
+from gateway.store import Tx
 from tests.acts.lived import DAYS, Lived, copy, opened
 from tests.ledgers import ask
 
@@ -119,6 +122,28 @@ def test_what_is_closed_is_not_decided_again(lived: Lived, tmp_path: Path) -> No
         assert "closed" == decide(site, case.id, SAME).state
         with pytest.raises(NotFound):
             decide(site, 10**6, SAME)
+
+
+def test_who_lost_the_role_meanwhile_decides_nothing(
+    lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose role is revoked between asking and writing down is refused, told why, and nothing is written."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        case, begin = found(site, candidates=1), site.ledger.begin
+
+        def begins(**kind: bool) -> AbstractContextManager[Tx]:
+            if kind.get("turn"):  # that in which the decision is written down
+                ask(root, "UPDATE grants SET state = 'revoked' WHERE person = 'clerk'")
+            return begin(**kind)
+
+        monkeypatch.setattr(site.ledger, "begin", begins)
+        with pytest.raises(NotAllowed) as refused:
+            decide(site, case.id, SAME)
+    assert ROLE == refused.value.code
+    assert [] == ask(root, "SELECT id FROM verdicts")
+    assert [("open",)] == ask(root, "SELECT state FROM cases WHERE id = ?", case.id)
+    assert [("clerk",)] == ask(root, "SELECT actor FROM acts WHERE act = 'refused'")
 
 
 def test_ruling_one_out_leaves_the_others(lived: Lived, tmp_path: Path) -> None:

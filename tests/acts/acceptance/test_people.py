@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from gateway.acts import actor, look, people
 from gateway.acts.rights import MAKER, ROLE
-from gateway.errors import GatewayError, NotAllowed, NotFound
+from gateway.errors import GatewayError, NotAllowed, NotFound, StoreFault
 from gateway.model.roles import Grant, Role
+from gateway.settings import FILE
 from gateway.site import Site
+from gateway.testing.site import staff
 from tests.acts.lived import Lived, copy, granted, here, moved, opened
-from tests.ledgers import ask
+from tests.conftest import NewDatabase
+from tests.ledgers import ask, keep_in
 
 FIRST = date(2020, 1, 1)
 THREE = [("li", Role.SYSTEM), ("wang", Role.SECURITY), ("zhao", Role.AUDIT)]
@@ -148,6 +152,25 @@ def test_two_that_clash_are_not_both_approved(root: Path, site: Site) -> None:
     assert [("asked",)] == ask(root, "SELECT state FROM grants WHERE id = ?", other)
 
 
+def test_two_that_clash_are_not_both_approved_at_once(root: Path, new_database: NewDatabase) -> None:
+    """Approved by two processes in one moment, one of two that clash is granted. SQLite has one writer at a time."""
+    keep_in(root / FILE, new_database("postgresql", at_head=True))
+    with opened(root) as site, opened(root) as other:
+        staff(site)
+        one, two = asked(site), asked(site, role=Role.APPROVER)
+        writes, engine = list[str](), site.ledger._engine
+
+        def meanwhile(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if statement.startswith("UPDATE grants") and not writes:
+                writes.append(statement)
+                people.approve(other, two, note="已核对", actor="security")
+
+        sa.event.listen(engine, "before_cursor_execute", meanwhile)
+        with pytest.raises(StoreFault):
+            people.approve(site, one, note="已核对", actor="security")
+    assert [("asked",), ("granted",)] == ask(root, "SELECT state FROM grants WHERE id IN (?, ?) ORDER BY id", one, two)
+
+
 def test_clerk_here_and_approver_there_is_allowed(site: Site) -> None:
     """Where neither county nor source meet, or not on one day, nobody could approve their own."""
     granted(site, "chen", Role.CLERK, county="451022")
@@ -161,6 +184,7 @@ def test_clerk_here_and_approver_there_is_allowed(site: Site) -> None:
     [
         {"person": "daemon"},
         {"person": "two words"},
+        {"person": "chen\u200b"},
         {"county": "4510"},
         {"instance": "nobody"},
         {"role": Role.AUDIT, "county": "451022"},
@@ -177,10 +201,12 @@ def test_what_cannot_be_meant_is_not_asked_for(site: Site, more: dict[str, Any])
 
 @pytest.mark.parametrize(("person", "role"), [("system", Role.SYSTEM), ("security", Role.SECURITY)])
 def test_the_last_who_can_grant_stays(root: Path, site: Site, person: str, role: Role) -> None:
-    """A site never loses the last of either administrator without an end; with a successor, the former may go."""
+    """A site never loses the last of either administrator who is one by now and without an end; with a successor, the
+    former may go."""
     (number,) = ask(root, "SELECT id FROM grants WHERE person = ?", person)[0]
-    for_a_year = people.grant(site, wanted("chen", role, last=date(2999, 1, 1)), note="代理", actor="system")
-    people.approve(site, for_a_year, note="已核对", actor="security")
+    for who, when in (("chen", {"last": date(2999, 1, 1)}), ("zhou", {"first": date(2999, 1, 1)})):
+        for_a_time = people.grant(site, wanted(who, role, **when), note="代理", actor="system")
+        people.approve(site, for_a_time, note="已核对", actor="security")
     with pytest.raises(NotAllowed):
         people.revoke(site, number, note="调离", actor="security")
     granted(site, "sun", role)
