@@ -185,11 +185,12 @@ def retry(
 
     def walk(report: RunReport) -> None:
         found = _again(site, which)
-        places = _places(site, found, may)
-        with site.ledger.begin() as tx:
-            _all(tx, may, places)
-            _free(tx, found)
-            _record(tx, "outbox.retry", which, found, actor=actor, note=note)
+        with acting(site, actor, "outbox.retry") as still:
+            places = _places(site, found, still)
+            with site.ledger.begin() as tx:
+                _all(tx, still, places)
+                _free(tx, found)
+                _record(tx, "outbox.retry", which, found, actor=actor, note=note)
         with open_channel(site, report.today) as channel:
             bring_all_into_line(site, channel, found["person_key"].unique(), report)
 

@@ -89,7 +89,8 @@ def verify(
     Raises TryLater where another run outlasts the patience; a platform that is away is told in the report.
     """
     told: list[Difference] = []
-    with acting(site, actor, "verify.repair" if repair else "verify") as may, site.ledger.begin() as tx:
+    act = "verify.repair" if repair else "verify"
+    with acting(site, actor, act) as may, site.ledger.begin() as tx:
         may(tx)
 
     def walk(report: RunReport) -> None:
@@ -100,8 +101,8 @@ def verify(
             mended = ours["person_key"].unique()
             report.verified = {**_counts(found), "repaired": mended.len() if repair else 0}
             if repair and ours.height:
-                with site.ledger.begin() as tx:
-                    may(tx)
+                with acting(site, actor, act) as still, site.ledger.begin() as tx:
+                    still(tx)
                     people.reconfirm(tx, ours.select("person_key", "use", records="shown"), origin="receipt")
                     checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
                     record_act(tx, actor=actor, act="verify.repair", lists=ours.height)
@@ -147,8 +148,8 @@ def decide(
             if differing.is_empty():
                 step = _("可用 gateway verify 重新核对")
                 raise NotFound(_("平台上该人的记录与台账没有差异"), next_step=step)
-            with site.ledger.begin() as tx:
-                may(tx, county=county)
+            with acting(site, actor, act) as still, site.ledger.begin() as tx:
+                still(tx, county=county)
                 spoke = {row.instance for row in deliveries.select(tx, states=[DeliveryState.APPLIED])}
                 _take(tx, found, differing, keep=keep, ours={*site.settings.sources, *spoke})
                 checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody

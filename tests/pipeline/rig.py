@@ -1,7 +1,7 @@
 """A small site with its peers, for runs that go wrong on purpose."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,8 @@ from typing import Any
 import time_machine
 
 from gateway import pipeline
+from gateway.acts.rights import REFUSED
+from gateway.acts.runs import Patience
 from gateway.bootstrap import open_site
 from gateway.errors import ExitCode, GatewayError
 from gateway.pipeline import RunReport
@@ -17,6 +19,7 @@ from gateway.settings import FILE
 from gateway.site import Site
 from gateway.store import decisions, deliveries
 from gateway.store.deliveries import DeliveryRow
+from gateway.store.ledger import acts
 from gateway.testing.carried import Carried
 from gateway.testing.city import CityPeers
 from gateway.testing.site import new_site, staff, write_site
@@ -176,6 +179,20 @@ def _line(key: str, value: str | int) -> str:
 
 
 @contextmanager
+def overtaken(site: Site, meanwhile: Callable[[], object]) -> Iterator[Patience]:
+    """Another run goes on; while somebody waits for its end with this patience, that happens."""
+    with ExitStack() as another_run:
+        another_run.enter_context(site.lock())
+
+        def wait(_seconds: float) -> bool:
+            another_run.close()
+            meanwhile()
+            return False
+
+        yield Patience(longest=60.0, wait=wait)
+
+
+@contextmanager
 def impatient(rig: Rig, seconds: float = IMPATIENT) -> Iterator[Rig]:
     """The same site while it waits for its peers no longer than that, also in other processes."""
     root = rig.site.settings.root
@@ -197,6 +214,12 @@ def waiting(root: Path, seconds: float) -> Iterator[None]:
         yield
     finally:
         file.write_text(usual, "utf-8")
+
+
+def refused(rig: Rig) -> list[tuple[str, str]]:
+    """Who was refused what, as the chain tells it."""
+    with rig.site.ledger.begin() as tx:
+        return [(act.actor, act.detail["wanted"]) for act in acts(tx, REFUSED)]
 
 
 def flagged(rig: Rig, who: str) -> bool:

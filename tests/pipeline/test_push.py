@@ -13,7 +13,8 @@ from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.pipeline.push import MOST_ATTEMPTS
 from gateway.store import decisions, outbox
 from gateway.store import tables as t
-from tests.pipeline.rig import PLATFORM, Records, Rig, later
+from tests.acts.lived import moved
+from tests.pipeline.rig import PLATFORM, Records, Rig, later, overtaken, refused
 
 ALWAYS = 1000
 CIVIL = "civil_affairs"
@@ -265,6 +266,21 @@ def test_what_was_cancelled_is_not_queued_again(civil_rig: Rig, quiet: Callable[
     report = acts.retry(civil_rig.site, Which(state="cancelled"), actor="clerk", note="it was right")
     assert report is not None and 1 == report.pushed.done
     assert quiet(CIVIL) == civil_rig.records()
+
+
+def test_who_lost_the_role_while_another_run_went_on_sends_nothing(civil_rig: Rig) -> None:
+    """Asked again in the run itself, they are refused, and that is written down."""
+    site = civil_rig.site
+    civil_rig.peers.stage(1)
+    acts.pause(site, actor="clerk", note="look first")
+    civil_rig.run()
+    before = civil_rig.records()
+    acts.resume(site, actor="clerk", note="the rest is right")
+    with overtaken(site, lambda: moved(site, "clerk", None)) as patience:
+        report = acts.retry(site, Which(state="queued"), actor="clerk", note="now", patience=patience)
+    assert report is not None and ExitCode.FAILED == report.exit_code
+    assert before == civil_rig.records()
+    assert [("clerk", "outbox.retry")] == refused(civil_rig)
 
 
 def test_what_was_sent_is_not_cancelled(civil_rig: Rig) -> None:

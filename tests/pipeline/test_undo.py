@@ -1,23 +1,20 @@
 """What a run pushed is undone by new changes, once a second person says so, and is not pushed again by itself."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from datetime import date
 
 import pytest
 
 from gateway.acts import runs, undo, verify
-from gateway.acts.rights import MAKER, REFUSED
-from gateway.acts.runs import Patience
+from gateway.acts.rights import MAKER
 from gateway.errors import ExitCode, NotAllowed, NotFound
 from gateway.model.frames import RECOGNITIONS
 from gateway.model.roles import Role
 from gateway.site import Site
 from gateway.store import checkpoints, people, withdrawals
-from gateway.store.ledger import acts
 from gateway.testing.platform import PlatformServer
 from tests.acts.lived import moved
-from tests.pipeline.rig import PLATFORM, Records, Rig
+from tests.pipeline.rig import PLATFORM, Records, Rig, overtaken, refused
 from tests.pipeline.test_person import believe, key_of
 from tests.pipeline.test_verify import verified
 
@@ -144,21 +141,12 @@ def test_who_waited_for_another_run_is_asked_again(
     site, run = civil_rig.site, civil_rig.run().run
     after = civil_rig.records()
     number = undo.ask(site, run, actor="clerk", note=NOTE).row.id
-    with ExitStack() as another_run:
-        another_run.enter_context(site.lock())
-
-        def wait(_seconds: float) -> bool:
-            another_run.close()
-            meanwhile(site, number)
-            return False
-
-        patience = Patience(longest=60.0, wait=wait)
+    with overtaken(site, lambda: meanwhile(site, number)) as patience:
         report = undo.release(site, number, actor="colleague", note="seen", patience=patience)
     assert report is not None and ExitCode.FAILED == report.exit_code
     assert [state] == [row.state for row in undo.listed(site, every=True, actor="clerk")]
     assert after == civil_rig.records()
-    with site.ledger.begin() as tx:
-        assert [("colleague", "outbox.release")] == [(act.actor, act.detail["wanted"]) for act in acts(tx, REFUSED)]
+    assert [("colleague", "outbox.release")] == refused(civil_rig)
 
 
 def test_a_released_undo_can_be_taken_back(civil_rig: Rig, quiet: Callable[..., Records]) -> None:

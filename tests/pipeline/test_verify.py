@@ -12,7 +12,8 @@ from gateway.acts.verify import Verified
 from gateway.errors import ExitCode, NotAllowed
 from gateway.plugin.forms import now
 from gateway.testing.platform import PlatformServer
-from tests.pipeline.rig import PLATFORM, Records, Rig
+from tests.acts.lived import moved
+from tests.pipeline.rig import PLATFORM, Records, Rig, overtaken, refused
 
 CIVIL, CLERK = "civil_affairs", "CLERK-YB"
 OPEN = ("2026-01-01 00:00:00", "2099-12-31 00:00:00")
@@ -175,3 +176,20 @@ def test_a_platform_that_is_away_is_told(lived: Rig) -> None:
     assert (ExitCode.LATER, {}) == (seen.report.exit_code, dict(seen.counts))
     assert seen.report.faults
     assert look.status(lived.site, actor="clerk").verified is None
+
+
+@pytest.mark.parametrize("what", ["repair", "replace"])
+def test_who_lost_the_role_while_another_run_went_on_sends_nothing(lived: Rig, what: str) -> None:
+    """Asked again in the run itself, they are refused, and that is written down."""
+    site, who = lived.site, ours(lived.records())[0]
+    write(lived, who)
+    before, sent = lived.records(), len(lived.uploads())
+    with overtaken(site, lambda: moved(site, "clerk", None)) as patience:
+        if what == "repair":
+            seen = acts.verify(site, repair=True, actor="clerk", patience=patience)
+            report = seen.report if seen else None
+        else:
+            report = acts.decide(site, who, keep=False, actor="clerk", note="ours", patience=patience)
+    assert report is not None and ExitCode.FAILED == report.exit_code
+    assert (before, sent) == (lived.records(), len(lived.uploads()))
+    assert [("clerk", f"verify.{what}")] == refused(lived)
