@@ -20,8 +20,14 @@ ERROR = (
     r"(?:#(?:N/A|(?:NULL|DIV/0|VALUE|REF|NUM|SPILL|CALC|FIELD|BLOCKED|BUSY|CONNECT|UNKNOWN|PYTHON|EXTERNAL|TIMEOUT|ERROR)!"
     r"|NAME\?|GETTING_DATA)|(?:Err|错误):[0-9]+)"
 )
-#: How that begins in a text, which seldom has anything that does.
-ERRORS_BEGIN = b"#", b"Err:", "错误:".encode(), "错误:".encode("gb18030")
+#: How the last two begin in a text.
+_NUMBERED = b"Err:", "错误:".encode(), "错误:".encode("gb18030")
+
+
+def may_hold_errors(text: bytes) -> bool:
+    """Whether an error may stand in a list's bytes, UTF-8 or GB18030: seldom, and a single sign is found ten times as
+    fast as several."""
+    return b"#" in text or (b":" in text and any(sign in text for sign in _NUMBERED))
 
 
 class Cells:

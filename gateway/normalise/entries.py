@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 500_000
 #: many rows up to the first number; or this share.
 _ONE_MORE, _FEW_NAMELESS, _NAMELESS_SHARE = 250, 4, 0.003
 #: Rows by which it is known what a row says of somebody.
-_SOME = 10_000
+_SOME = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def _of_people(rows: pl.DataFrame, nobody: pl.Series, mapping: ListMapping) -> i
     a formula gave an empty text, or a column was lost. Notes, and what was filled in below a list, say less."""
     others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
     said = pl.sum_horizontal(0, *(other.cast(pl.Int64) for other in others))
-    usual = rows.filter(~nobody).head(_SOME).select(said.median()).item() or 0
+    usual = rows.head(_SOME).filter(~nobody.head(_SOME)).select(said.median()).item() or 0
     return int(rows.filter(nobody).select(said * 5 >= max(1, usual * 2)).to_series().sum())
 
 

@@ -21,7 +21,7 @@ import python_calamine as calamine
 from gateway.errors import DeliveryRefused
 from gateway.model import workbooks
 from gateway.model.archives import BROKEN, is_packed
-from gateway.model.cells import ERRORS_BEGIN, is_error, panicked
+from gateway.model.cells import is_error, may_hold_errors, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
@@ -69,7 +69,7 @@ def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
     read = {"csv": _read_csv, "sheet": _read_sheet}.get(mapping.format, _read_records)
     table = read(content, mapping, part)
     # In a text of millions of rows only these are looked at, where no error can stand anywhere.
-    plain = mapping.format == "csv" and not any(sign in content for sign in ERRORS_BEGIN)
+    plain = mapping.format == "csv" and not may_hold_errors(content)
     frame, errors = without_errors(table.frame, mapping, {"name", "number"} if plain else None)
     return replace(table, frame=frame, errors=errors)
 
