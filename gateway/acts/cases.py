@@ -210,13 +210,14 @@ def _write(site: Site, answer: Answer, lines: Mapping[tuple[int, int], Said], ac
             row = _find(tx, answer.case)
             may(tx, **_place(row))
             before = verdicts.of_case(tx, answer.case)
-        values, state, until = _judged(site, answer, row, _line(row, lines), before, today)
+        line = _line(row, lines)
+        values, state, until = _judged(site, answer, row, line, before, today)
         with site.ledger.begin(turn=True) as tx:
             may(tx, **_place(_still_open(tx, answer.case)))
             number = verdicts.add(tx, case=answer.case, actor=actor, note=note, **values)
             decisions.answer_case(tx, answer.case, state, until=until)
             what = {"case": answer.case, "verdict": number, "note": note, **_place(row)}
-            record_act(tx, actor=actor, act=f"case.{answer.verdict}", **what)
+            record_act(tx, actor=actor, act=f"case.{answer.verdict}", scope=line.entry["scope"][0], **what)
     return number
 
 

@@ -25,27 +25,35 @@ def county_of(row: HoldRow) -> str:
 def makers(tx: Tx, row: HoldRow) -> list[str]:
     """Whose runs opened or changed the hold; who imported a list of its source, day and county; whose runs first used
     the source's limits that are in force; and since the list before went through, whose runs used others, and who
-    decided cases of the source that are of its county, of none, or of somebody who leaves."""
+    decided cases of the source that are of its county or list, of none, or of somebody who leaves."""
     since, day = _since(tx, row), row.business_date.isoformat()
     limits = [act for act in acts(tx, CHANGED) if _bears_on(act.detail, row)]
     hands = [act for act in acts(tx, "list.import") if act.detail.get("business_date") == day]
     hands = [act for act in hands if _bears_on(act.detail, row)]
     hands += [act for act in limits if act.id > since or act is limits[-1]]
-    decided = [act for act in acts(tx, *DECIDED) if act.id > since and act.detail.get("instance") == row.instance]
-    elsewhere = [act for act in decided if not _bears_on(act.detail, row)]
-    leave = _leaving(tx, row) if elsewhere else set()
-    hands += [act for act in decided if act not in elsewhere or leave & _people(tx, act.detail["case"])]
-    return sorted({row.opened_by, *row.changed_by, *(act.actor for act in hands)})
+    return sorted({row.opened_by, *row.changed_by, *(act.actor for act in hands), *_deciders(tx, row, since)})
+
+
+def _deciders(tx: Tx, row: HoldRow, since: int) -> set[str]:
+    told = [act for act in acts(tx, *DECIDED) if act.detail.get("instance") == row.instance]
+    scopes = {act.detail["case"]: act.detail["scope"] for act in told if "scope" in act.detail}
+    decided = [act for act in told if act.id > since]
+    here = {act.id for act in decided if _bears_on({**act.detail, "scope": scopes.get(act.detail["case"], "")}, row)}
+    leave = _leaving(tx, row) if len(here) < len(decided) else set()
+    return {act.actor for act in decided if act.id in here or leave & _people(tx, act.detail["case"])}
 
 
 def _bears_on(said: Mapping[str, Any], row: HoldRow) -> bool:
-    county = said.get("county", said.get("scope", ""))
-    return said.get("instance") == row.instance and (not county_of(row) or county in ("", county_of(row)))
+    """Of its source; and of its county, or of none: by what an act is limited, or by the list in which a row stands."""
+    scope = said.get("scope", "")
+    places = {said.get("county", scope), scope or said.get("county", "")}
+    return said.get("instance") == row.instance and (not county_of(row) or not places.isdisjoint({"", county_of(row)}))
 
 
 def _since(tx: Tx, row: HoldRow) -> int:
     """The entry of the chain by which the list before this one was taken: the last of an earlier date that says the
-    same scopes in full, and nobody's departure of which is held or was rejected. 0 where there is none."""
+    same scopes in full, and nobody's departure of which is held or was rejected; of several scopes the earliest, but
+    for those that no list said. 0 where there is none."""
     taken = {act.detail["delivery"]: act.id for act in acts(tx, TAKEN)}
     this = deliveries.get(tx, row.delivery_id)
     scopes = this.scopes if this and row.scope == WHOLE else [row.scope]
@@ -60,7 +68,7 @@ def _since(tx: Tx, row: HoldRow) -> int:
         for scope in scopes:
             if scope in list_.scopes and not kept & {(list_.id, scope), (list_.id, WHOLE)}:
                 last[scope] = taken.get(list_.id, 0)
-    return min(last.values(), default=0)
+    return min(filter(None, last.values()), default=0)
 
 
 def _leaving(tx: Tx, row: HoldRow) -> set[int]:

@@ -23,7 +23,7 @@ from gateway.vault.sm import sm3_hex
 #: Of the whole site: what the last settlement worked with.
 SITE = ""
 #: What reconcile and settle come to for the same rows. Another number, and everything is derived anew.
-RULES = 8
+RULES = 9
 #: Changes that lie upon a whole frame before it is written anew …
 MOST_LAYERS = 8
 #: … and the share of its rows that one of them may have.

@@ -54,12 +54,19 @@ class Chain:
         return self.insert(t.holds, delivery_id=delivery, scope=scope, state=state, county=county, **numbers)
 
     def decides(
-        self, who: str, act: str = "case.different", *, county: str = "", person: int = STAYS, instance: str = CIVIL
+        self,
+        who: str,
+        act: str = "case.different",
+        *,
+        county: str = "",
+        person: int = STAYS,
+        instance: str = CIVIL,
+        **more: str,
     ) -> None:
         """Somebody decides a case about that person."""
         about = {"subject": f"told:{who}{county}{person}", "instance": instance, "code": "reported", "state": "open"}
         case = self.insert(t.cases, **about, person_key=person, opened_at=AT, county=county)
-        self.does(who, act, case=case, verdict=1, county=county, instance=instance)
+        self.does(who, act, case=case, verdict=1, county=county, instance=instance, **more)
 
     def does(self, who: str, act: str, **detail: Any) -> None:
         with self.ledger.begin() as tx:
@@ -156,6 +163,24 @@ def test_who_decides_in_another_county_has_no_hand_but_in_who_leaves(
     assert theirs == ("clerk" in chain.makers(hold))
     group = chain.held(chain.came(2), county=HERE)
     assert theirs == ("clerk" in chain.makers(group))
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_who_decides_a_row_of_the_list_has_a_hand_whatever_code_it_has(chain: Chain, undone: bool) -> None:
+    """Also who undoes that: a row of one county's workbook may have another's code, and be decided by its clerk."""
+    chain.came(1, HERE)
+    chain.decides("clerk", county=BESIDE, scope=HERE)
+    if undone:
+        chain.does("another", "case.undo", case=1, verdict=1, county=BESIDE)
+    assert ["another", "clerk"][not undone :] == chain.makers(chain.held(chain.came(2, HERE), HERE))
+
+
+def test_a_county_that_is_new_in_a_list_has_no_list_before(chain: Chain) -> None:
+    """The others' lists say from when on a whole list is in question."""
+    chain.decides("years ago")
+    chain.came(1, HERE)
+    chain.decides("clerk")
+    assert ["clerk"] == chain.makers(chain.held(chain.came(2, HERE, BESIDE), WHOLE))
 
 
 def test_who_imports_has_a_hand_in_their_own_county_s_list(chain: Chain) -> None:

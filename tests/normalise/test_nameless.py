@@ -8,7 +8,7 @@ from tests.normalise.lists import CIVIL, RURAL, civil_csv, read, rural_rows, wor
 
 @pytest.mark.parametrize(
     ("people", "blank", "told"),
-    [(2000, 6, 0), (2000, 7, 7), (1000, 4, 0), (1000, 5, 5), (300, 2, 0), (300, 3, 3), (5, 1, 0), (5, 2, 2)],
+    [(2000, 6, 0), (2000, 7, 7), (500, 4, 0), (500, 5, 5), (250, 3, 0), (250, 4, 4), (50, 2, 0), (50, 3, 3), (5, 2, 2)],
 )
 def test_more_rows_that_name_nobody_than_a_list_has_are_told(people: int, blank: int, told: int) -> None:
     """Formulas that give an empty text where they find nothing leave no error; a few such rows are any list's."""
@@ -33,6 +33,19 @@ def test_a_row_of_somebody_is_known_by_what_the_others_say(columns: list[str] | 
     gone = dict.fromkeys(["姓名", "身份证号码", *blank], "")
     part = read(civil_csv([{}] * 60 + [gone] * 60, columns).encode("gb18030"))
     assert ((FAILED, "60"),) == part.remarks
+
+
+@pytest.mark.parametrize("kept", ["户编号", "人编号"])
+def test_a_row_with_a_number_of_the_source_is_somebodys(kept: str) -> None:
+    """Whatever else was lost; a note that stands there, and two cells that were filled in below, are nobody's."""
+    lost: dict[str, str | float] = {**dict.fromkeys(RURAL, ""), kept: "4500009"}
+    part = read(workbook(rural_rows({}, lost, lost, {})), "rural_revitalization")
+    assert ((FAILED, "2"),) == part.remarks
+    notes = [{**lost, kept: f"{n}、2026年11月无变动"} for n in range(3)]
+    assert () == read(workbook(rural_rows({}, *notes, {})), "rural_revitalization").remarks
+    columns = ["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期", "行政区划代码"]
+    below = dict.fromkeys(columns, "") | {"救助类别": "低保对象", "行政区划代码": "451022101201"}
+    assert () == read(civil_csv([{}] * 3 + [below] * 5, columns).encode("gb18030")).remarks
 
 
 def test_an_answer_below_a_list_is_nobodys_row() -> None:
