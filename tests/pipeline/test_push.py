@@ -258,7 +258,7 @@ def test_what_was_cancelled_is_not_queued_again(civil_rig: Rig, quiet: Callable[
     acts.resume(civil_rig.site, actor="clerk", note="the rest is right")
     for _time in range(2):
         civil_rig.run()
-        assert len(quiet(CIVIL)) > len(civil_rig.records())
+        assert quiet(CIVIL) != civil_rig.records()  # a list that only changes what stands there is no record more
     (held,) = acts.listed(civil_rig.site, Which(state="cancelled"), actor="clerk").items
     assert (whom.person_key, whom.use) == (held.person_key, held.use)
     (shown,) = acts.show(civil_rig.site, whom.number, actor="clerk").withdrawals
