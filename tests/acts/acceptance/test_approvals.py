@@ -1,4 +1,5 @@
 """What a person releases is what they saw; who may; and when two must."""
+import json
 from datetime import date
 from pathlib import Path
 
@@ -251,6 +252,8 @@ def test_who_decided_a_case_does_not_approve_what_came_of_it(lived: Lived, tmp_p
         somebody_held_nothing(site)
         pipeline.run(site, [], DAY, actor="daemon", pull=False)
         (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
+        ((said,),) = ask(root, "SELECT detail FROM acts WHERE act = 'case.different'")
+        assert "" == json.loads(said)["scope"]  # the list's, by which a decision is of it
         if undone:
             ask(root, "UPDATE verdicts SET actor = 'colleague'")
             cases.undo(site, case, note="还是他", actor="clerk", day=DAY)
