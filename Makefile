@@ -33,7 +33,7 @@ test-long: dev sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m long $(PYTEST)
 
 # Every test that has a site, or a ledger, once more with all ledgers in a PostgreSQL of the tests' own.
-OF_SITES := $(addprefix tests/,acceptance acts cli daemon laws pipeline plugin plugins reconcile store torture)
+OF_SITES := $(addprefix tests/,acceptance acts cli daemon laws pipeline plugin plugins reconcile store test_planted.py torture)
 test-postgresql: export DATABASE := postgresql
 test-postgresql: export POLARS_MAX_THREADS := 1
 test-postgresql: dev sshd postgresql sudo

@@ -87,6 +87,12 @@ def ask(root: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.description else []
 
 
+def address(root: Path) -> str:
+    """Of a site's ledger, as SQLAlchemy writes it."""
+    found = _address(root)
+    return f"postgresql+psycopg{found}" if found else f"sqlite:///{root / 'var' / 'ledger.db'}"
+
+
 def undefended(root: Path, table: str) -> None:
     """Whoever may change the schema takes away what keeps a table's rows."""
     for event in ("row ON " + table,) if _address(root) else ("update", "delete"):

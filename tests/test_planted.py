@@ -21,10 +21,11 @@ from gateway.pipeline.known import known
 from gateway.pipeline.run import InstanceReport, RunReport
 from gateway.plugin.loader import Allowed, load_plugins
 from gateway.plugin.trust import mark_of
-from gateway.settings import load_settings
+from gateway.settings import FILE, load_settings
 from gateway.store import Ledger, audit, runs
 from gateway.store.ledger import record_act, record_event
 from gateway.testing.site import own_plugins
+from tests import ledgers
 from tests.fuzz.parsers import DAY, LISTS, PLUGINS
 from tests.test_redact import split, wide
 
@@ -184,8 +185,9 @@ def test_nobody_who_is_planted_leaves(door: str) -> None:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    made.migrate()
+    (tmp_path / FILE).write_text("[site]\n", "utf-8")
+    ledgers.place(tmp_path)
+    made = Ledger(ledgers.address(tmp_path))
     yield made
     made.close()
 
@@ -206,7 +208,7 @@ def test_nobody_is_in_what_is_recorded(ledger: Ledger, tmp_path: Path) -> None:
         said += json.dumps([one.detail for one in runs.recent(tx, 9)])
     ledger.close()
     said = json.dumps(json.loads("[" + said.replace("][", "],[") + "]"), ensure_ascii=False)
-    content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*")).decode("utf-8", "replace")
+    content = b"".join(path.read_bytes() for path in ledgers.files(tmp_path)).decode("utf-8", "replace")
     assert [] == [number for number in written if number in said or number in content]
     assert "7190123456789012345" in said and "451000000001202611010630000001" in said
 

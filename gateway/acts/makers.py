@@ -39,15 +39,17 @@ def _deciders(tx: Tx, row: HoldRow, since: int) -> set[str]:
     scopes = {act.detail["case"]: act.detail["scope"] for act in told if "scope" in act.detail}
     decided = [act for act in told if act.id > since]
     here = {act.id for act in decided if _bears_on({**act.detail, "scope": scopes.get(act.detail["case"], "")}, row)}
-    leave = _leaving(tx, row) if len(here) < len(decided) else set()
-    return {act.actor for act in decided if act.id in here or leave & _people(tx, act.detail["case"])}
+    others = {act.detail["case"] for act in decided if act.id not in here}
+    leave = _leaving(tx, row) if others else set()
+    theirs = {case for case in others if leave & _people(tx, case)}
+    return {act.actor for act in decided if act.id in here or act.detail["case"] in theirs}
 
 
 def _bears_on(said: Mapping[str, Any], row: HoldRow) -> bool:
     """Of its source; and of its county, or of none: by what an act is limited, or by the list in which a row stands."""
-    scope = said.get("scope", "")
-    places = {said.get("county", scope), scope or said.get("county", "")}
-    return said.get("instance") == row.instance and (not county_of(row) or not places.isdisjoint({"", county_of(row)}))
+    county, scope = county_of(row), said.get("scope", "")
+    here = not county or said.get("county", scope) in ("", county) or scope == county
+    return said.get("instance") == row.instance and here
 
 
 def _since(tx: Tx, row: HoldRow) -> int:
@@ -63,12 +65,12 @@ def _since(tx: Tx, row: HoldRow) -> int:
         for list_ in deliveries.select(tx, instance=row.instance, states=[DeliveryState.APPLIED])
         if list_.id < row.delivery_id and list_.mode == Mode.FULL and str(list_.business_date) < str(row.business_date)
     ]
-    last = dict.fromkeys(scopes, 0)
+    last = {scope: 0 for list_ in earlier for scope in scopes if scope in list_.scopes}
     for list_ in sorted(earlier, key=lambda list_: (str(list_.business_date), list_.id)):
-        for scope in scopes:
+        for scope in last:
             if scope in list_.scopes and not kept & {(list_.id, scope), (list_.id, WHOLE)}:
                 last[scope] = taken.get(list_.id, 0)
-    return min(filter(None, last.values()), default=0)
+    return min(last.values(), default=0)
 
 
 def _leaving(tx: Tx, row: HoldRow) -> set[int]:

@@ -105,7 +105,7 @@ def verify(
                     still(tx)
                     people.reconfirm(tx, ours.select("person_key", "use", records="shown"), origin="receipt")
                     checkpoints.clear(tx)  # after a crash here the next settlement looks at everybody
-                    record_act(tx, actor=actor, act="verify.repair", lists=ours.height)
+                    record_act(tx, actor=actor, act=act, lists=ours.height)
                 bring_all_into_line(site, channel, mended, report)
             if found.differences.height > (ours.height if repair else 0):
                 report.worse(ExitCode.HELD)

@@ -175,6 +175,14 @@ def test_who_decides_a_row_of_the_list_has_a_hand_whatever_code_it_has(chain: Ch
     assert ["another", "clerk"][not undone :] == chain.makers(chain.held(chain.came(2, HERE), HERE))
 
 
+def test_a_county_of_which_no_list_went_through_is_in_question_since_ever(chain: Chain) -> None:
+    """Not like one that no list said: whoever decided before its list was held has a hand in the next whole one."""
+    chain.decides("clerk", county=BESIDE)
+    chain.held(chain.came(1, BESIDE), BESIDE)
+    chain.came(1, HERE)
+    assert ["clerk"] == chain.makers(chain.held(chain.came(2, HERE, BESIDE), WHOLE))
+
+
 def test_a_county_that_is_new_in_a_list_has_no_list_before(chain: Chain) -> None:
     """The others' lists say from when on a whole list is in question."""
     chain.decides("years ago")
