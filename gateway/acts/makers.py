@@ -25,7 +25,7 @@ def county_of(row: HoldRow) -> str:
 def makers(tx: Tx, row: HoldRow) -> list[str]:
     """Whose runs opened or changed the hold; who imported a list of its source, day and county; whose runs first used
     the source's limits that are in force; and since the list before went through, whose runs used others, and who
-    decided cases of the source that are of its county or list, of none, or of somebody who leaves."""
+    decided cases of the source that are of its list or county, of none, or of somebody who leaves."""
     since, day = _since(tx, row), row.business_date.isoformat()
     limits = [act for act in acts(tx, CHANGED) if _bears_on(act.detail, row)]
     hands = [act for act in acts(tx, "list.import") if act.detail.get("business_date") == day]
@@ -36,9 +36,11 @@ def makers(tx: Tx, row: HoldRow) -> list[str]:
 
 def _deciders(tx: Tx, row: HoldRow, since: int) -> set[str]:
     told = [act for act in acts(tx, *DECIDED) if act.detail.get("instance") == row.instance]
-    scopes = {act.detail["case"]: act.detail["scope"] for act in told if "scope" in act.detail}
+    # Who undoes a decision has a hand where who made it had.
+    scopes = {act.detail["verdict"]: act.detail["scope"] for act in told if "scope" in act.detail}
     decided = [act for act in told if act.id > since]
-    here = {act.id for act in decided if _bears_on({**act.detail, "scope": scopes.get(act.detail["case"], "")}, row)}
+    said = [(act.id, {**act.detail, "scope": scopes.get(act.detail["verdict"], "")}) for act in decided]
+    here = {number for number, detail in said if _bears_on(detail, row)}
     others = {act.detail["case"] for act in decided if act.id not in here}
     leave = _leaving(tx, row) if others else set()
     theirs = {case for case in others if leave & _people(tx, case)}
@@ -46,9 +48,10 @@ def _deciders(tx: Tx, row: HoldRow, since: int) -> set[str]:
 
 
 def _bears_on(said: Mapping[str, Any], row: HoldRow) -> bool:
-    """Of its source; and of its county, or of none: by what an act is limited, or by the list in which a row stands."""
+    """Of its source; and of its county, of none, or of its list: by what an act is limited, or by where a row stands.
+    Any row in doubt may hold back whoever leaves by the same list."""
     county, scope = county_of(row), said.get("scope", "")
-    here = not county or said.get("county", scope) in ("", county) or scope == county
+    here = not county or said.get("county", scope) in ("", county) or scope in (county, row.scope)
     return said.get("instance") == row.instance and here
 
 

@@ -21,7 +21,7 @@ ERROR = (
     r"|NAME\?|GETTING_DATA)|(?:Err|错误):[0-9]+)"
 )
 #: How the last two begin in a text.
-_NUMBERED = b"Err:", "错误:".encode(), "错误:".encode("gb18030")
+_NUMBERED = b"Err:", b"ERR:", b"err:", "错误:".encode(), "错误:".encode("gb18030")
 
 
 def may_hold_errors(text: bytes) -> bool:

@@ -87,6 +87,8 @@ class ReadPart:
     basis: str
     #: Remarks as (code, detail), without any cell value.
     remarks: tuple[tuple[str, str], ...]
+    #: Entries that name nobody, and are somebody's; before 2026-12 they were among the remarks.
+    lost: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

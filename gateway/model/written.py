@@ -13,5 +13,10 @@ def own_number(name: str) -> pl.Expr:
     could share: an empty cell, a word such as 无 or 待定, the 0 that programs write for what nobody worked out, or a
     number that a spreadsheet rounded, such as 4.50102E+17."""
     cell = pl.col(name)
-    whole = cell.str.contains(_DIGIT) & ~cell.str.contains(_ROUNDED)
+    whole = has_digit(name) & ~cell.str.contains(_ROUNDED)
     return pl.when(whole).then(cell.str.strip_chars()).alias(name)
+
+
+def has_digit(name: str) -> pl.Expr:
+    """Whether the cell has a digit by which two could be told apart."""
+    return pl.col(name).str.contains(_DIGIT)

@@ -5,6 +5,7 @@ and what is worth telling. Refuses a part that cannot be read; rejects rows, nev
 """
 
 from gateway.normalise.entries import NormalisedPart, normalise, number_rows
+from gateway.normalise.nameless import usual
 from gateway.normalise.roster import normalise_roster
 
-__all__ = ["NormalisedPart", "normalise", "normalise_roster", "number_rows"]
+__all__ = ["NormalisedPart", "normalise", "normalise_roster", "number_rows", "usual"]

@@ -8,21 +8,12 @@ import polars as pl
 from gateway.model.deliveries import FAILED
 from gateway.model.frames import ENTRIES
 from gateway.model.mapping import ListMapping
-from gateway.model.written import own_number
-from gateway.normalise import numbers
+from gateway.normalise import nameless, numbers
 from gateway.normalise.fields import fields_of
 from gateway.normalise.tables import NUMERIC, RawTable, read_table
-from gateway.normalise.text import trimmed
 
 #: Rows that become entries together. What they come to on the way is four times what is kept of them.
 ROWS_AT_ONCE = 500_000
-#: Rows that name nobody in an ordinary list, where they are one in a thousand: at most one, two from so many rows on,
-#: one more for each so many up to the third number; or this share.
-_TWO, _ONE_MORE, _FEW_NAMELESS, _NAMELESS_SHARE = 50, 250, 4, 0.003
-#: Rows by which it is known what a row says of somebody.
-_SOME = 1_000
-#: How such a number is written.
-_NUMBER = r"^[0-9A-Za-z-]{4,}$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +22,8 @@ class NormalisedPart:
 
     #: `ENTRIES` columns, plus the mapping's kept ones.
     entries: pl.DataFrame
+    #: Of these so many name nobody, are somebody's, and have no failed formula.
+    lost: int
     #: Remarks as (code, detail), without any cell's value.
     remarks: tuple[tuple[str, str], ...]
 
@@ -52,42 +45,18 @@ def normalise(
         pl.lit(part).alias("part"),
         pl.lit(scope).alias("scope"),
     ]
-    parts, nameless = [], 0
+    parts, somebodys = [], []
     while slices:
         rows = slices.pop(0)
         parts.append(_entries(rows.with_columns(said), mapping))
-        nobody = _names_nobody(parts[-1])
-        somebodys = _says_much(rows, nobody, mapping) | _has_number(parts[-1].filter(nobody))
-        nameless += int(somebodys.sum())
+        somebodys.append(nameless.somebodys(rows, parts[-1], mapping))
         del rows
-    entries = pl.concat(parts)
+    entries, lost = pl.concat(parts), pl.concat(somebodys)
     if errors is not None:
-        below += int((errors & _names_nobody(entries)).sum())
-    few = min(1 + entries.height // _TWO, 2 + entries.height // _ONE_MORE, _FEW_NAMELESS)
-    few = max(few, int(entries.height * _NAMELESS_SHARE))
-    anybodys = max(below, nameless if nameless > few else 0)
-    failed = [(FAILED, str(anybodys))] if anybodys else []
-    return NormalisedPart(entries=entries, remarks=(*remarks, *failed, *_damaged(entries)))
-
-
-def _names_nobody(entries: pl.DataFrame) -> pl.Series:
-    return (entries["fault"] == "nobody_named").fill_null(value=False)
-
-
-def _says_much(rows: pl.DataFrame, nobody: pl.Series, mapping: ListMapping) -> pl.Series:
-    """Which of those that name nobody say two fifths as much beside name and number as a row of somebody does, and
-    three things: where a formula gave an empty text, or a column was lost. Notes and what was filled in say less."""
-    others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
-    said = pl.sum_horizontal(pl.repeat(0, pl.len()), *(other.cast(pl.Int64) for other in others))
-    usual = rows.head(_SOME).filter(~nobody.head(_SOME)).select(said.median()).item() or 0
-    return rows.filter(nobody).select(said * 5 >= max(min(3, usual) * 5, usual * 2, 1)).to_series()
-
-
-def _has_number(nameless: pl.DataFrame) -> pl.Series:
-    """Which of these have the source's own number of a person or household, which no note is: then they are somebody's,
-    whatever else was lost."""
-    own = [own_number(name).str.contains(_NUMBER) for name in ("raw_source_id", "raw_household")]
-    return nameless.select(pl.any_horizontal(own).fill_null(value=False)).to_series()
+        below += int((errors & nameless.names_nobody(entries)).sum())
+        lost &= ~errors
+    failed = [(FAILED, str(below))] if below else []
+    return NormalisedPart(entries=entries, lost=int(lost.sum()), remarks=(*remarks, *failed, *_damaged(entries)))
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

@@ -5,6 +5,7 @@ cannot be used, and what is to be kept of the others. Refuses a delivery whose p
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +18,10 @@ import polars as pl
 
 from gateway.errors import DeliveryRefused, PeerBroken, SealBroken
 from gateway.land import Landed
-from gateway.model.deliveries import INCOMPLETE, Manifest, Mode, PartPromise, ReadPart
+from gateway.model.deliveries import FAILED, INCOMPLETE, Manifest, Mode, PartPromise, ReadPart
 from gateway.model.frames import ENTRIES, empty
 from gateway.model.mapping import ListMapping
-from gateway.normalise import NormalisedPart, normalise, number_rows
+from gateway.normalise import NormalisedPart, normalise, number_rows, usual
 from gateway.pipeline.platform import gunzip
 from gateway.site import Site
 from gateway.store.deliveries import DeliveryRow, parts_read
@@ -86,12 +87,32 @@ def _together(manifest: Manifest, came: Sequence[tuple[str, NormalisedPart | Del
         if part.rows not in (None, normal.entries.height):
             findings.append((INCOMPLETE, f"{part.name} {part.rows} / {normal.entries.height}", 1))
         findings += [(code, f"{detail} ({part.name})" if part.scope else detail, 1) for code, detail in normal.remarks]
-        read.append(ReadPart(name=part.name, rows=normal.entries.height, basis=basis, remarks=normal.remarks))
+        rows, lost = normal.entries.height, normal.lost
+        read.append(ReadPart(name=part.name, rows=rows, basis=basis, remarks=normal.remarks, lost=lost))
     if broken and not frames:
         raise broken[0][1]
+    findings += _lost(manifest, read)
     # An export of nothing may come without a file.
     entries = number_rows(frames or [empty(ENTRIES)])
     return Read(entries=entries, findings=findings, broken=broken, parts=read)
+
+
+def rows_lost(manifest: Manifest, parts: Sequence[ReadPart]) -> set[str]:
+    """Scopes in which more rows than a list has are somebody's whom they do not name: one list may come in parts."""
+    whose = {part.name: part.scope for part in manifest.parts}
+    rows, lost = Counter[str](), Counter[str]()
+    for read in parts:
+        rows[whose[read.name]] += read.rows
+        lost[whose[read.name]] += read.lost
+    return {scope for scope, number in lost.items() if number > usual(rows[scope])}
+
+
+def _lost(manifest: Manifest, parts: Sequence[ReadPart]) -> list[tuple[str, str, int]]:
+    """Findings of these."""
+    found, whose = rows_lost(manifest, parts), {part.name: part.scope for part in manifest.parts}
+    several = len(manifest.parts) > 1
+    told = [read for read in parts if read.lost and whose[read.name] in found]
+    return [(FAILED, f"{read.lost} ({read.name})" if several else str(read.lost), 1) for read in told]
 
 
 def _read(landed: Landed, mapping: ListMapping, part: PartPromise) -> NormalisedPart:
@@ -155,7 +176,7 @@ class _Known:
         entries = frame.slice(at, read.rows).with_columns(
             pl.lit(part.name).alias("part"), pl.lit(part.scope).alias("scope"), pl.coalesce(last, "last").alias("last")
         )
-        return NormalisedPart(entries=entries, remarks=tuple(read.remarks))
+        return NormalisedPart(entries=entries, lost=read.lost, remarks=tuple(read.remarks))
 
     def _opened(self) -> pl.DataFrame:
         assert self._earlier is not None

@@ -16,6 +16,7 @@ from gateway.model.mapping import ListMapping
 from gateway.model.outcomes import Outcome
 from gateway.model.verdicts import WHO, who_says
 from gateway.pipeline import roster, thinned
+from gateway.pipeline.reading import rows_lost
 from gateway.pipeline.takebacks import taken_back
 from gateway.pipeline.verdicts import verdicts
 from gateway.reconcile import CLAIMS, link_parts, resolve, sure_sources
@@ -219,8 +220,10 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
         return {}
     if any(code == INCOMPLETE for code, _detail in landing_of(row).remarks):
         return dict.fromkeys(row.scopes, "incomplete")
-    whose = {part.name: part.scope for part in landing_of(row).manifest.parts}
-    failed = {whose[read.name] for read in parts_read(row) if any(code == FAILED for code, _detail in read.remarks)}
+    manifest, parts = landing_of(row).manifest, parts_read(row)
+    whose = {part.name: part.scope for part in manifest.parts}
+    failed = {whose[read.name] for read in parts if any(code == FAILED for code, _detail in read.remarks)}
+    failed |= rows_lost(manifest, parts)
     said = set(entries.filter(pl.col("fault").is_null())["scope"].unique())
     scopes = set(row.scopes) - {""}
     found = {scope: "empty" for scope in row.scopes if scope not in said}

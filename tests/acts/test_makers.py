@@ -66,7 +66,7 @@ class Chain:
         """Somebody decides a case about that person."""
         about = {"subject": f"told:{who}{county}{person}", "instance": instance, "code": "reported", "state": "open"}
         case = self.insert(t.cases, **about, person_key=person, opened_at=AT, county=county)
-        self.does(who, act, case=case, verdict=1, county=county, instance=instance, **more)
+        self.does(who, act, case=case, verdict=case, county=county, instance=instance, **more)
 
     def does(self, who: str, act: str, **detail: Any) -> None:
         with self.ledger.begin() as tx:
@@ -153,23 +153,42 @@ def test_a_whole_list_is_measured_by_all_that_it_says(chain: Chain) -> None:
     ("county", "person", "theirs"),
     [(HERE, STAYS, True), ("", STAYS, True), (BESIDE, STAYS, False), (BESIDE, LEAVES, True)],
 )
-def test_who_decides_in_another_county_has_no_hand_but_in_who_leaves(
+def test_who_decides_a_row_of_another_county_s_list_has_no_hand_but_in_who_leaves(
     chain: Chain, county: str, person: int, theirs: bool
 ) -> None:
     """Colleagues may be clerks of each other's counties; a row of one county's workbook may have another's code."""
     chain.came(1, HERE)
-    chain.decides("clerk", county=county, person=person)
+    chain.decides("clerk", county=county, person=person, scope=BESIDE)
+    assert theirs == ("clerk" in chain.makers(chain.held(chain.came(2, HERE), HERE)))
+
+
+def test_who_decides_a_row_of_a_list_of_the_whole_city_has_a_hand_in_every_county(chain: Chain) -> None:
+    """A row of one county may have held back somebody of another, as one who was in sight or by the name alone."""
+    chain.came(1)
+    chain.decides("clerk", county=BESIDE, scope="")
+    chain.decides("of another list", county=BESIDE, scope=BESIDE)
+    assert ["clerk"] == chain.makers(chain.held(chain.came(2), county=HERE))
+
+
+@pytest.mark.parametrize("of", [{"person_key": LEAVES}, {"excluded": [STAYS, LEAVES]}])
+def test_a_decision_is_about_all_of_whom_it_speaks(chain: Chain, of: dict[str, Any]) -> None:
+    """Whoever the case is about: one was told to be meant, others to be not."""
+    chain.came(1, HERE)
+    chain.decides("clerk", county=BESIDE, scope=BESIDE)
     hold = chain.held(chain.came(2, HERE), HERE)
-    assert theirs == ("clerk" in chain.makers(hold))
-    group = chain.held(chain.came(2), county=HERE)
-    assert theirs == ("clerk" in chain.makers(group))
+    assert [] == chain.makers(hold)
+    said = {"digest": 1, "sealed_claim": b"", "verdict": "same", "excluded": [], "actor": "clerk", "at": AT, "note": ""}
+    chain.insert(t.verdicts, case_id=1, **{**said, **of})
+    assert ["clerk"] == chain.makers(hold)
 
 
 @pytest.mark.parametrize("undone", [False, True])
 def test_who_decides_a_row_of_the_list_has_a_hand_whatever_code_it_has(chain: Chain, undone: bool) -> None:
-    """Also who undoes that: a row of one county's workbook may have another's code, and be decided by its clerk."""
+    """Also who undoes that: a row of one county's workbook may have another's code, and be decided by its clerk; the
+    case may be of a row of another list by now."""
     chain.came(1, HERE)
     chain.decides("clerk", county=BESIDE, scope=HERE)
+    chain.does("of another list", "case.same", case=1, verdict=2, county=BESIDE, scope=BESIDE)
     if undone:
         chain.does("another", "case.undo", case=1, verdict=1, county=BESIDE)
     assert ["another", "clerk"][not undone :] == chain.makers(chain.held(chain.came(2, HERE), HERE))

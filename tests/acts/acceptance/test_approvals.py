@@ -15,7 +15,7 @@ from gateway.model.roles import Role
 from gateway.model.verdicts import Verdict
 from gateway.pipeline.bring import Brought
 from gateway.site import Site
-from gateway.store import approvals, people
+from gateway.store import approvals, deliveries, people
 from tests.acts.acceptance.test_holds import seen, strangers
 from tests.acts.lived import HELD, OPENER, Lived, copy, edit, granted, moved, opened, plainly_meant
 from tests.ledgers import ask
@@ -244,6 +244,24 @@ def test_who_changed_the_limits_does_not_approve(lived: Lived, tmp_path: Path) -
     assert [("colleague", "limits.change")] == ask(root, "SELECT actor, act FROM acts WHERE act LIKE 'limits%'")
 
 
+@pytest.mark.parametrize("instance", ["civil_affairs", "rural_revitalization"])
+def test_a_decision_tells_in_whose_list_its_row_stands(lived: Lived, tmp_path: Path, instance: str) -> None:
+    """By that it bears on what is held of this list: a county's workbook, or the whole city's."""
+    root = copy(lived.site, tmp_path)
+    with opened(root) as site:
+        plain = plainly_meant(site, instance)
+        found = ask(root, f"SELECT person_key, delivery, row FROM recognitions WHERE instance = '{instance}'")
+        delivery, row = next(place for key, *place in found if key in plain)
+        case = cases.report(site, delivery, row, note="同名的另一个人", actor="clerk")
+        cases.decide(site, case, Verdict.DIFFERENT, note="核对过户口簿", actor="clerk", settle=False)
+        with site.ledger.begin() as tx:
+            list_ = deliveries.get(tx, delivery)
+        entries = site.read_frame(str(list_ and list_.entries_file))
+    ((said,),) = ask(root, "SELECT detail FROM acts WHERE act = 'case.different'")
+    assert entries.filter(row=row)["scope"].item() == json.loads(said)["scope"]
+    assert (instance == "civil_affairs") == (json.loads(said)["scope"] == "")
+
+
 @pytest.mark.parametrize("undone", [False, True])
 def test_who_decided_a_case_does_not_approve_what_came_of_it(lived: Lived, tmp_path: Path, undone: bool) -> None:
     """Also where they are an approver by now, and left it to the daemon's run to change what is held."""
@@ -252,8 +270,6 @@ def test_who_decided_a_case_does_not_approve_what_came_of_it(lived: Lived, tmp_p
         somebody_held_nothing(site)
         pipeline.run(site, [], DAY, actor="daemon", pull=False)
         (case,) = [row[0] for row in ask(root, "SELECT case_id FROM verdicts")]
-        ((said,),) = ask(root, "SELECT detail FROM acts WHERE act = 'case.different'")
-        assert "" == json.loads(said)["scope"]  # the list's, by which a decision is of it
         if undone:
             ask(root, "UPDATE verdicts SET actor = 'colleague'")
             cases.undo(site, case, note="还是他", actor="clerk", day=DAY)

@@ -1,0 +1,74 @@
+"""Rows that name nobody, and are somebody's all the same: name and number were lost, and with them who leaves.
+
+Takes rows as received and the entries that they became. Gives which of those that name nobody are somebody's, and how
+many an ordinary list has. Refuses nothing. Source: docs/decisions/0098.
+"""
+
+import polars as pl
+
+from gateway.model.mapping import ListMapping
+from gateway.model.written import has_digit, own_number
+from gateway.normalise.text import half_width, packed, trimmed
+
+#: Rows that name nobody in an ordinary list: where they are one in a thousand, one list in five hundred has more.
+#: So many at least, and one more for each so many rows; the fewest of these, or this share.
+_ORDINARY, _SHARE = ((1, 50), (2, 240), (3, 400)), 0.003
+#: Rows, from all over a list, by which it is known what a row says of somebody.
+_SOME = 1_000
+#: The source's own number as it is in any list, and one that a spreadsheet rounded; notes are neither.
+_NUMBER = r"^(?:[0-9A-Za-z-]{4,}|[0-9](?:\.[0-9]+)?[eE]\+[0-9]+)$"
+#: What an identity number has.
+_IDENTITY = "[0-9]{15}"
+
+
+def usual(rows: int) -> int:
+    """So many rows that name nobody, and are somebody's, are ordinary in a list of so many."""
+    return max(min(least + rows // more for least, more in _ORDINARY), int(rows * _SHARE))
+
+
+def names_nobody(entries: pl.DataFrame) -> pl.Series:
+    """Which entries have neither name nor number."""
+    return (entries["fault"] == "nobody_named").fill_null(value=False)
+
+
+def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -> pl.Series:
+    """Which entries name nobody, and are somebody's. `rows`: their cells, by field."""
+    nobody = names_nobody(entries)
+    if not nobody.any():
+        return nobody
+    lost, theirs, named = rows.filter(nobody), entries.filter(nobody), ~nobody
+    every = max(1, int(named.sum()) // _SOME)
+    some, known = rows.filter(named).gather_every(every), entries.filter(named).gather_every(every)
+    found = _says_much(lost, some, mapping) | _has_number(theirs, known) | _has_identity(lost, mapping)
+    return nobody.scatter(nobody.arg_true(), found)
+
+
+def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:
+    """Which say two fifths as much beside name and number as rows of somebody do that say little, and three things:
+    where a formula gave an empty text, or a column was lost. Notes and what was filled in say less."""
+    others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
+    said = pl.sum_horizontal(pl.repeat(0, pl.len()), *(other.cast(pl.Int64) for other in others))
+    much = some.select(said.quantile(0.25)).item() or 0  # rows of one category say less than those of another
+    return lost.select(said * 5 >= max(min(3, much) * 5, much * 2, 1)).to_series()
+
+
+def _has_number(theirs: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
+    """Which have the source's own number of a person or household: as numbers are in any list, or written as those of
+    other rows are, such as 低保字第00123号."""
+    has = []
+    for name in ("raw_source_id", "raw_household"):
+        shapes = known.select(_shape(name)).to_series().drop_nulls().unique()
+        has += [packed(pl.col(name)).str.contains(_NUMBER) & has_digit(name), _shape(name).is_in(shapes.implode())]
+    return theirs.select(pl.any_horizontal(has).fill_null(value=False)).to_series()
+
+
+def _shape(name: str) -> pl.Expr:
+    """How a number is written: which digits and letters they are, and how many, tells numbers apart."""
+    written = half_width(own_number(name))
+    return written.str.replace_all("[0-9]+", "0").str.replace_all("[A-Za-z]+", "a")
+
+
+def _has_identity(lost: pl.DataFrame, mapping: ListMapping) -> pl.Series:
+    """Which have the identity number of somebody else, such as the head of household."""
+    others = [packed(pl.col(c.field)).str.contains(_IDENTITY) for c in mapping.columns if c.kind == "number"]
+    return lost.select(pl.any_horizontal(pl.lit(value=False), *others).fill_null(value=False)).to_series()

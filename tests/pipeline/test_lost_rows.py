@@ -1,0 +1,44 @@
+"""Rows whose names and numbers were lost: nobody leaves by a list with more of them than a list has."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from gateway.model.deliveries import FAILED
+from gateway.store import decisions
+from gateway.vault.sm import sm3_hex
+from tests.pipeline.forge import civil, csv_of, table
+from tests.pipeline.rig import Rig
+
+
+@pytest.mark.parametrize("files", [1, 7])
+@pytest.mark.parametrize("number", [None, "４５１０２２０００１", "低保字第00123号"])
+def test_who_is_lost_in_many_files_does_not_leave(
+    civil_rig: Rig, civil_csv: bytes, files: int, number: str | None
+) -> None:
+    """Of a list of 77 rows six, however many files they are in, and however the households' numbers are written."""
+    rows = table(civil_csv)
+    if number:
+        rows = rows.with_columns(救助证号=pl.lit(number) + pl.int_range(pl.len()).cast(pl.String))
+    first = civil(1, csv_of(rows))
+    first.put(civil_rig.outbox)
+    civil_rig.run()
+    before = civil_rig.records()
+    lost = (pl.int_range(pl.len()) % 11 == 4) & (pl.int_range(pl.len()) < 66)
+    kept = ("救助证号", "行政区划代码")
+    second = rows.with_columns(
+        pl.when(lost).then(pl.lit("")).otherwise(pl.col(name)).alias(name) for name in rows.columns if name not in kept
+    )
+    size = -(-rows.height // files)
+    stem = "MZ_451000_20261102_F_0002"
+    members = {f"{stem}_{n + 1}.csv": csv_of(second.slice(n * size, size)) for n in range(files)}
+    promised = [{"name": name, "rows": table(csv).height, "sm3": sm3_hex(csv)} for name, csv in members.items()]
+    delivery = civil(2, csv_of(second), day=date(2026, 11, 2), members=members, files=promised)
+    delivery.put(civil_rig.outbox)
+    civil_rig.run(2)
+    with civil_rig.site.ledger.begin() as tx:
+        assert [FAILED] == [hold.kind for hold in decisions.holds(tx, state="open")]
+    told_of = [int(detail.split()[0]) for code, detail, _count in civil_rig.findings(delivery.stem) if code == FAILED]
+    assert 6 <= sum(told_of)
+    assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
