@@ -36,9 +36,9 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
     nobody = names_nobody(entries)
     if not nobody.any():
         return nobody
-    lost, theirs, named = rows.filter(nobody), entries.filter(nobody), ~nobody
-    every = max(1, int(named.sum()) // _SOME)
-    some, known = rows.filter(named).gather_every(every), entries.filter(named).gather_every(every)
+    named = (~nobody).arg_true()
+    named = named.gather_every(max(1, named.len() // _SOME))
+    lost, theirs, some, known = rows.filter(nobody), entries.filter(nobody), rows[named], entries[named]
     found = _says_much(lost, some, mapping) | _has_number(theirs, known) | _has_identity(lost, mapping)
     return nobody.scatter(nobody.arg_true(), found)
 

@@ -7,7 +7,7 @@ claim's person, or the reason why there is none. Source: contract «Beyond reaso
 import polars as pl
 
 from gateway.model.frames import ROSTER, PersonKey
-from gateway.reconcile.names import agree
+from gateway.reconcile.names import agree, agreeing
 
 #: Columns of an entry that the sure rules read.
 CLAIM = ("number", "number_state", "name_key", "head_number", "birth_from", "birth_to")
@@ -143,13 +143,8 @@ def _judge(joined: pl.DataFrame) -> pl.DataFrame:
 
 def _soft(joined: pl.DataFrame, doubtful: pl.Expr) -> pl.Series:
     """Per claim: the name agrees in form. Only claims whose number is found and whose keys differ are looked at."""
-    pairs = joined.select(pl.when(doubtful).then("name_key").alias("sent"), "roster_name")
-    distinct = pairs.drop_nulls().unique()
-    verdicts = [agree(sent, known) for sent, known in zip(*(distinct[c].to_list() for c in pairs.columns), strict=True)]
-    table = distinct.with_columns(pl.Series("soft", verdicts, pl.Boolean))
-    return pairs.join(table, on=["sent", "roster_name"], how="left", maintain_order="left")["soft"].fill_null(
-        value=False
-    )
+    pairs = joined.select(pl.when(doubtful).then("name_key").alias("sent"), on_roster="roster_name")
+    return agreeing(pairs).alias("soft")
 
 
 def _twofold(joined: pl.DataFrame) -> pl.Series:

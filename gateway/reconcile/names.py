@@ -8,10 +8,15 @@ import os
 import re
 from functools import lru_cache
 
+import polars as pl
+
 #: The mark that stands for one unreadable character in a name key.
 UNREADABLE = "?"
 #: How `ü` is typed: on keyboards, in passports since 2012, and before.
 _SPELT_V = ("v", "yu", "u")
+#: Places of a name that are compared character by character before its sounds are; letters may stand for several.
+_PLACES = 6
+_LETTERS = pl.col("sent").str.contains("[A-Za-zü]")
 #: A name's letters that stand together, and each other character.
 TOKENS = re.compile(r"[a-z]+|.", re.DOTALL)
 
@@ -31,6 +36,23 @@ def syllables(character: str) -> frozenset[str]:
 def agree(sent: str, on_roster: str) -> bool:
     """True where both keys can be one name. Pure; keys come from `normalise.names.key`."""
     return _fits(TOKENS.findall(sent.replace("ü", "v")), on_roster, proven=False)
+
+
+def agreeing(pairs: pl.DataFrame) -> pl.Series:
+    """Per pair of keys (sent, on_roster; false where one is null) whether they `agree`. Each different pair is asked
+    once, and only where one character can be the same: nine in ten pairs of a village have none."""
+    different = pairs.drop_nulls().unique()
+    length, theirs = (pl.col(name).str.len_chars() for name in ("sent", "on_roster"))
+    same = pl.any_horizontal(length > _PLACES, *(_same_at(place) for place in range(_PLACES)))
+    asked = different.filter(_LETTERS | (length == theirs) & same)
+    fits = asked.filter(pl.Series([agree(*pair) for pair in asked.iter_rows()], dtype=pl.Boolean))
+    told = pairs.join(fits.with_columns(fits=True), on=pairs.columns, how="left", maintain_order="left")
+    return told["fits"].fill_null(value=False)
+
+
+def _same_at(place: int) -> pl.Expr:
+    sent, known = (pl.col(name).str.slice(place, 1) for name in ("sent", "on_roster"))
+    return (sent == known) & (sent != "") & (sent != UNREADABLE)
 
 
 def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:

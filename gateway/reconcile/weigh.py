@@ -10,7 +10,7 @@ import polars as pl
 
 from gateway.model.frames import COUNTY_DIGITS
 from gateway.reconcile.exact import OF_PERSON
-from gateway.reconcile.names import agree
+from gateway.reconcile.names import agreeing
 
 #: Bits by kind of evidence. A village has about 2 000 people, a birth date one in 16 000, a name one in 256.
 BITS = {
@@ -195,23 +195,17 @@ def _names(pairs: pl.DataFrame) -> pl.Series:
     sent, known = pl.col("name_key"), pl.col("p_name_key")
     same = (sent == known) & ~sent.str.contains(r"\?")
     marked = pl.concat_str(sent, known).str.contains(r"\?")
-    comparable = (sent.str.len_chars() == known.str.len_chars()) | sent.str.contains("[a-zü]")
-    distinct = pairs.filter(~same & comparable).select("name_key", "p_name_key").unique()
-    fits = [agree(a, b) for a, b in distinct.iter_rows()]
-    table = distinct.with_columns(pl.Series("fits", fits, pl.Boolean))
-    joined = pairs.select("name_key", "p_name_key").join(
-        table, on=["name_key", "p_name_key"], how="left", maintain_order="left"
-    )
+    fits = agreeing(pairs.select(sent=pl.when(~same).then(sent), on_roster=known))
     kind = (
         pl.when(sent.is_null() | known.is_null())
         .then(None)
         .when(same)
         .then(pl.lit("name_same"))
-        .when("fits")
+        .when(fits)
         .then(pl.when(marked).then(pl.lit("name_mark")).otherwise(pl.lit("name_form")))
         .otherwise(pl.lit("name_other"))
     )
-    return joined.select(kind.alias("name")).to_series()
+    return pairs.select(kind.alias("name")).to_series()
 
 
 def _birth() -> pl.Expr:

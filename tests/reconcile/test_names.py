@@ -1,10 +1,11 @@
 """When a name differs in form only."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.reconcile.names import agree
+from gateway.reconcile.names import agree, agreeing
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,14 @@ def test_a_sure_character_is_needed(sent: str, known: str) -> None:
         assert not agree(sent, known)
     else:
         assert agree(known, known) or set(known) & marks
+
+
+_NAMES = st.none() | st.text("韦伟卫国?aweilüA娥\U00020bb7", max_size=9)
+
+
+@given(st.lists(st.tuples(_NAMES, _NAMES), max_size=20))
+def test_whole_columns_agree_as_each_pair_does(pairs: list[tuple[str | None, str | None]]) -> None:
+    """Those that are never asked, since no character can be the same, do not."""
+    frame = pl.DataFrame(pairs, {"sent": pl.String, "on_roster": pl.String}, orient="row")
+    expected = [sent is not None and known is not None and agree(sent, known) for sent, known in pairs]
+    assert expected == agreeing(frame).to_list()
