@@ -98,13 +98,16 @@ def _together(manifest: Manifest, came: Sequence[tuple[str, NormalisedPart | Del
 
 
 def rows_lost(manifest: Manifest, parts: Sequence[ReadPart]) -> set[str]:
-    """Scopes in which more rows than a list has are somebody's whom they do not name: one list may come in parts."""
+    """Scopes in which more rows than a list has are somebody's whom they do not name: in one part, or in all of them
+    together. A list may come in parts, and one of them may have lost everybody."""
     whose = {part.name: part.scope for part in manifest.parts}
-    rows, lost = Counter[str](), Counter[str]()
+    rows, lost, found = Counter[str](), Counter[str](), set[str]()
     for read in parts:
-        rows[whose[read.name]] += read.rows
-        lost[whose[read.name]] += read.lost
-    return {scope for scope, number in lost.items() if number > usual(rows[scope])}
+        scope = whose[read.name]
+        rows[scope] += read.rows
+        lost[scope] += read.lost
+        found |= {scope} if read.lost > usual(read.rows) else set()
+    return found | {scope for scope, number in lost.items() if number > usual(rows[scope])}
 
 
 def _lost(manifest: Manifest, parts: Sequence[ReadPart]) -> list[tuple[str, str, int]]:

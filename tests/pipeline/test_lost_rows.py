@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from gateway.model.deliveries import FAILED
+from gateway.model.deliveries import FAILED, Manifest, Mode, PartPromise, ReadPart
+from gateway.pipeline.reading import rows_lost
 from gateway.store import decisions
 from gateway.vault.sm import sm3_hex
 from tests.pipeline.forge import civil, csv_of, table
@@ -42,3 +43,25 @@ def test_who_is_lost_in_many_files_does_not_leave(
     told_of = [int(detail.split()[0]) for code, detail, _count in civil_rig.findings(delivery.stem) if code == FAILED]
     assert 6 <= sum(told_of)
     assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ([("", 77, 2)], set()),
+        ([("", 77, 3)], {""}),
+        ([("", 40, 1), ("", 40, 1)], set()),
+        ([("", 40, 1), ("", 40, 1), ("", 40, 1), ("", 40, 1)], {""}),
+        ([("", 5, 5), ("", 2000, 0)], {""}),
+        ([("451022", 40, 1), ("451081", 40, 1), ("451021", 40, 2)], {"451021"}),
+    ],
+    ids=["few", "many", "few in two", "one in each of four", "all of a small one", "of a county"],
+)
+def test_rows_are_counted_by_file_and_by_scope(parts: list[tuple[str, int, int]], found: set[str]) -> None:
+    """A county's file that lost everybody is not made up for by the large ones, nor many that lost a few by each."""
+    promised = tuple(PartPromise(name=str(at), scope=scope) for at, (scope, _rows, _lost) in enumerate(parts))
+    manifest = Manifest(name="list", mode=Mode.FULL, business_date=date(2026, 11, 2), parts=promised)
+    read = [
+        ReadPart(name=str(at), rows=rows, basis="", remarks=(), lost=lost) for at, (_s, rows, lost) in enumerate(parts)
+    ]
+    assert found == rows_lost(manifest, read)
