@@ -34,7 +34,8 @@ LATER_DAYS = 30
 #: A case that a clerk opened: no run closes it.
 TOLD = "told:"
 #: Acts that change whom rows mean.
-DECIDED = ("case.same", "case.different", "case.nobody", "case.undo")
+UNDONE = "case.undo"
+DECIDED = ("case.same", "case.different", "case.nobody", UNDONE)
 #: Rows of one person and category that say different things.
 CONFLICT = "rows_conflict"
 
@@ -140,7 +141,7 @@ def undo(
         last = standing[-1]
         verdicts.undo(tx, last.id, actor=actor)
         decisions.answer_case(tx, number, "open")
-        record_act(tx, actor=actor, act="case.undo", case=number, verdict=last.id, note=note, **_place(row))
+        record_act(tx, actor=actor, act=UNDONE, case=number, verdict=last.id, note=note, **_place(row))
     return _answered(site, number, last.id, actor, day, patience, settle=last.verdict != Verdict.LATER)
 
 

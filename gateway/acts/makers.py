@@ -7,7 +7,7 @@ somebody has by now, says nothing of it.
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.acts.cases import DECIDED
+from gateway.acts.cases import DECIDED, UNDONE
 from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.holds import WHOLE
 from gateway.pipeline.limits import CHANGED
@@ -36,10 +36,11 @@ def makers(tx: Tx, row: HoldRow) -> list[str]:
 
 def _deciders(tx: Tx, row: HoldRow, since: int) -> set[str]:
     told = [act for act in acts(tx, *DECIDED) if act.detail.get("instance") == row.instance]
-    # Who undoes a decision has a hand where who made it had.
-    scopes = {act.detail["verdict"]: act.detail["scope"] for act in told if "scope" in act.detail}
-    decided = [act for act in told if act.id > since]
-    said = [(act.id, {**act.detail, "scope": scopes.get(act.detail["verdict"], "")}) for act in decided]
+    # Who undoes a decision has a hand where who made it had; to put off, and no longer, decides nothing. Acts of before
+    # December 2026 tell no scope: then it may be the city's list.
+    scopes = {act.detail["verdict"]: act.detail.get("scope", "") for act in told if act.act != UNDONE}
+    decided = [act for act in told if act.id > since and act.detail["verdict"] in scopes]
+    said = [(act.id, {**act.detail, "scope": scopes[act.detail["verdict"]]}) for act in decided]
     here = {number for number, detail in said if _bears_on(detail, row)}
     others = {act.detail["case"] for act in decided if act.id not in here}
     leave = _leaving(tx, row) if others else set()

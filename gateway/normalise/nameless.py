@@ -17,8 +17,13 @@ _ORDINARY, _SHARE = ((1, 50), (2, 240), (3, 400)), 0.003
 _SOME = 1_000
 #: The source's own number as it is in any list, and one that a spreadsheet rounded; notes are neither.
 _NUMBER = r"^(?:[0-9A-Za-z-]{4,}|[0-9](?:\.[0-9]+)?[eE]\+[0-9]+)$"
-#: What an identity number has.
-_IDENTITY = "[0-9]{15}"
+#: An identity number of 15 to 18 digits, masked, or rounded; two telephone numbers are longer.
+_IDENTITY = (
+    r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}\*+[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
+    r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
+)
+#: How numbers are written that tell rows, as the first column of a form does.
+_COUNTED = "0"
 
 
 def usual(rows: int) -> int:
@@ -44,12 +49,14 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
 
 
 def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:
-    """Which say two fifths as much beside name and number as rows of somebody do that say little, and three things:
-    where a formula gave an empty text, or a column was lost. Notes and what was filled in say less."""
+    """Which say two fifths as much beside name and number as rows of somebody do that say little, and three things
+    where most say as many: a formula gave an empty text, or a column was lost. Notes, and what was filled in, say less.
+    """
     others = [trimmed(pl.col(c.field)).is_not_null() for c in mapping.columns if c.kind not in ("name", "number")]
     said = pl.sum_horizontal(pl.repeat(0, pl.len()), *(other.cast(pl.Int64) for other in others))
-    much = some.select(said.quantile(0.25)).item() or 0  # rows of one category say less than those of another
-    return lost.select(said * 5 >= max(min(3, much) * 5, much * 2, 1)).to_series()
+    # Rows of one category say less than those of another.
+    little, usually = some.select(said.quantile(0.25).alias("little"), said.median().alias("usually")).row(0)
+    return lost.select(said * 5 >= max(min(3, usually or 0) * 5, (little or 0) * 2, 1)).to_series()
 
 
 def _has_number(theirs: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
@@ -57,7 +64,7 @@ def _has_number(theirs: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
     other rows are, such as 低保字第00123号."""
     has = []
     for name in ("raw_source_id", "raw_household"):
-        shapes = known.select(_shape(name)).to_series().drop_nulls().unique()
+        shapes = known.select(_shape(name).alias("shape")).filter(pl.col("shape") != _COUNTED)["shape"].unique()
         has += [packed(pl.col(name)).str.contains(_NUMBER) & has_digit(name), _shape(name).is_in(shapes.implode())]
     return theirs.select(pl.any_horizontal(has).fill_null(value=False)).to_series()
 
@@ -69,6 +76,6 @@ def _shape(name: str) -> pl.Expr:
 
 
 def _has_identity(lost: pl.DataFrame, mapping: ListMapping) -> pl.Series:
-    """Which have the identity number of somebody else, such as the head of household."""
+    """Which have the identity number of the head of household, or of somebody else."""
     others = [packed(pl.col(c.field)).str.contains(_IDENTITY) for c in mapping.columns if c.kind == "number"]
     return lost.select(pl.any_horizontal(pl.lit(value=False), *others).fill_null(value=False)).to_series()

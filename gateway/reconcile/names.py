@@ -52,7 +52,7 @@ def agreeing(pairs: pl.DataFrame) -> pl.Series:
 
 def _same_at(place: int) -> pl.Expr:
     sent, known = (pl.col(name).str.slice(place, 1) for name in ("sent", "on_roster"))
-    return (sent == known) & (sent != "") & (sent != UNREADABLE)
+    return (sent == known) & (sent != "")
 
 
 def _fits(tokens: list[str], name: str, *, proven: bool) -> bool:

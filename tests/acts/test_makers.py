@@ -91,7 +91,7 @@ def chain(new_database: NewDatabase) -> Iterator[Chain]:
     ledger.close()
 
 
-@pytest.mark.parametrize("act", ["case.same", "case.different", "case.nobody", "case.undo"])
+@pytest.mark.parametrize("act", ["case.same", "case.different", "case.nobody"])
 def test_who_decides_has_a_hand_in_the_next_list_and_not_in_those_after_it(chain: Chain, act: str) -> None:
     """From the list before it on, whatever is decided; what went through by then is no longer in question."""
     chain.decides("before", act)
@@ -192,6 +192,23 @@ def test_who_decides_a_row_of_the_list_has_a_hand_whatever_code_it_has(chain: Ch
     if undone:
         chain.does("another", "case.undo", case=1, verdict=1, county=BESIDE)
     assert ["another", "clerk"][not undone :] == chain.makers(chain.held(chain.came(2, HERE), HERE))
+
+
+def test_who_undoes_a_decision_has_a_hand_and_who_undoes_what_was_put_off_has_none(chain: Chain) -> None:
+    """However long ago it was decided."""
+    chain.decides("years ago")
+    chain.came(1)
+    chain.does("undoer", "case.undo", case=1, verdict=1, county="")
+    chain.does("clerk", "case.undo", case=2, verdict=2, county="")
+    assert ["undoer"] == chain.makers(chain.held(chain.came(2)))
+
+
+def test_a_decision_of_which_no_scope_is_told_may_be_of_the_city_s_list(chain: Chain) -> None:
+    """As in ledgers of before; one of a county's list is known by its code."""
+    chain.came(1)
+    chain.decides("clerk", county=BESIDE)
+    assert ["clerk"] == chain.makers(chain.held(chain.came(2), county=HERE))
+    assert [] == chain.makers(chain.held(chain.came(2, HERE), HERE))
 
 
 def test_a_county_of_which_no_list_went_through_is_in_question_since_ever(chain: Chain) -> None:

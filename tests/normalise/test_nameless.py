@@ -78,11 +78,22 @@ def test_a_number_is_known_by_how_the_others_are_written(theirs: str, kept: str)
     assert 0 == read(civil_csv(rows).encode("gb18030")).lost
 
 
-@pytest.mark.parametrize("of_head", [number(), f"'{number()}", "451022900307123"])
+@pytest.mark.parametrize(("theirs", "kept"), [("12", "19"), ("无", "无"), ("JZ451022", "----"), ("JZ451022", "第12号")])
+def test_what_tells_rows_is_no_number_of_somebodys(theirs: str, kept: str) -> None:
+    """A form that is numbered further down than it is filled in, a subtotal; and words that stand for nothing."""
+    below = dict.fromkeys(CIVIL, "") | {"救助证号": kept}
+    assert 0 == read(civil_csv([{"救助证号": theirs}] * 10 + [below] * 5).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize(
+    "of_head", [number(), f"'{number()}", "451022900307123", number()[:17], "4.51022E+17", "451022********1234"]
+)
 def test_a_row_with_the_number_of_its_head_is_somebodys(of_head: str) -> None:
     """No note has an identity number."""
     lost = dict.fromkeys(CIVIL, "") | {"户主身份证号": of_head}
     assert 2 == read(civil_csv([{}] * 10 + [lost] * 2).encode("gb18030")).lost
+    calls = lost | {"户主身份证号": "经办人电话 0776282000 13877600000"}
+    assert 0 == read(civil_csv([{}] * 10 + [calls] * 2).encode("gb18030")).lost
 
 
 def test_what_a_row_says_is_measured_by_rows_from_all_over_the_list() -> None:
@@ -90,8 +101,10 @@ def test_what_a_row_says_is_measured_by_rows_from_all_over_the_list() -> None:
     few = dict.fromkeys(CIVIL, "") | {"救助类别": "孤儿", "认定日期": "2024-03-01", "行政区划代码": "451022101201"}
     full = {"停止日期": "2027-01-01", "出生日期": "1990-03-07"}
     named = few | {"姓名": "韦某山", "身份证号码": number()}
-    rows: list[dict[str, str]] = [full] * 2000 + [named] * 6000 + [few] * 100
+    rows: list[dict[str, str]] = [full] * 4500 + [named] * 2000 + [few] * 100
     assert 100 == read(civil_csv(rows).encode("gb18030")).lost
+    filled = few | {"认定日期": ""}
+    assert 0 == read(civil_csv([full] * 60 + [named | {"认定日期": ""}] * 30 + [filled] * 9).encode("gb18030")).lost
 
 
 def test_a_list_that_says_little_of_anybody() -> None:

@@ -45,6 +45,24 @@ def test_who_is_lost_in_many_files_does_not_leave(
     assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
 
 
+def test_a_list_that_says_again_what_was_held_is_held(civil_rig: Rig, civil_csv: bytes) -> None:
+    """The same bytes of another day are not read again: that rows were lost is known of them."""
+    rows = table(civil_csv)
+    civil(1, civil_csv).put(civil_rig.outbox)
+    civil_rig.run()
+    before = {row[0] for row in civil_rig.records()}
+    lost = pl.int_range(pl.len()) % 11 == 4
+    content = csv_of(
+        rows.with_columns(pl.when(lost).then(pl.lit("")).otherwise(name).alias(name) for name in ("姓名", "身份证号码"))
+    )
+    for day in (2, 3):
+        civil(day, content, day=date(2026, 11, day)).put(civil_rig.outbox)
+        civil_rig.run(day)
+    with civil_rig.site.ledger.begin() as tx:
+        assert [FAILED] * 2 == [hold.kind for hold in decisions.holds(tx, state="open")]
+    assert before <= {row[0] for row in civil_rig.records()}
+
+
 @pytest.mark.parametrize(
     ("parts", "found"),
     [
@@ -52,11 +70,16 @@ def test_who_is_lost_in_many_files_does_not_leave(
         ([("", 77, 3)], {""}),
         ([("", 40, 1), ("", 40, 1)], set()),
         ([("", 40, 1), ("", 40, 1), ("", 40, 1), ("", 40, 1)], {""}),
+        ([("", 300, 2), ("", 300, 2)], set()),
+        ([("", 300, 3), ("", 300, 2)], {""}),
         ([("", 5, 5), ("", 2000, 0)], {""}),
         ([("451022", 40, 1), ("451081", 40, 1), ("451021", 40, 2)], {"451021"}),
     ],
-    ids=["few", "many", "few in two", "one in each of four", "all of a small one", "of a county"],
-)
+    ids=[
+        "few", "many", "few in two", "one in each of four", "as many as two have", "one more", "all of a small one",
+        "of a county",
+    ],
+)  # fmt: skip
 def test_rows_are_counted_by_file_and_by_scope(parts: list[tuple[str, int, int]], found: set[str]) -> None:
     """A county's file that lost everybody is not made up for by the large ones, nor many that lost a few by each."""
     promised = tuple(PartPromise(name=str(at), scope=scope) for at, (scope, _rows, _lost) in enumerate(parts))

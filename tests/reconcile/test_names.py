@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.reconcile.names import agree, agreeing
@@ -74,6 +74,9 @@ def test_a_sure_character_is_needed(sent: str, known: str) -> None:
 _NAMES = st.none() | st.text("韦伟卫国?aweilüA娥\U00020bb7", max_size=9)
 
 
+@example([("wei国", "韦国")])
+@example([("韦国韦国韦国山", "伟国伟国伟国山")])
+@example([("伟伟伟伟伟伟山", "韦韦韦韦韦韦山")])
 @given(st.lists(st.tuples(_NAMES, _NAMES), max_size=20))
 def test_whole_columns_agree_as_each_pair_does(pairs: list[tuple[str | None, str | None]]) -> None:
     """Those that are never asked, since no character can be the same, do not."""
