@@ -78,7 +78,9 @@ def test_a_number_is_known_by_how_the_others_are_written(theirs: str, kept: str)
     assert 0 == read(civil_csv(rows).encode("gb18030")).lost
 
 
-@pytest.mark.parametrize(("theirs", "kept"), [("12", "19"), ("待定", "待定"), ("JZ451022", "----"), ("JZ451022", "第12号")])
+@pytest.mark.parametrize(
+    ("theirs", "kept"), [("12", "19"), ("待定", "待定"), ("JZ451022", "----"), ("JZ451022", "第12号")]
+)
 def test_what_tells_rows_is_no_number_of_somebodys(theirs: str, kept: str) -> None:
     """A form that is numbered further down than it is filled in, a subtotal; and words that stand for nothing."""
     below = dict.fromkeys(CIVIL, "") | {"救助证号": kept}
