@@ -1,8 +1,9 @@
 """What a person decides about a row, and how long it holds: as long as rows say the same of who they are.
 
 A decision about a full number belongs to number, name and birth date, whichever department sends them. Without a full
-number a name is not enough: such a decision belongs to the department's own row too (place, household, its number for
-the person), so that it never reaches a stranger of the same name.
+number of its own, which the head of household's is not, a name is not enough: such a decision belongs to the
+department's own row too (place, household, its number for the person), so that it never reaches a stranger of the same
+name, or the head.
 """
 
 from enum import StrEnum
@@ -30,8 +31,9 @@ class Verdict(StrEnum):
 
 
 def who_says(instance: pl.Expr) -> list[pl.Expr]:
-    """`WHO` of entries that came from the instance."""
+    """`WHO` of entries that came from the instance. Reads their `head_number` too."""
     number = pl.col("number")
-    whole = (number.str.contains(_WHOLE) & ~number.str.ends_with("000")).fill_null(value=False)
+    own = number.ne_missing(pl.col("head_number")) & ~number.str.ends_with("000")
+    whole = (number.str.contains(_WHOLE) & own).fill_null(value=False)
     rest = {"instance": instance, **{name: pl.col(name) for name in WHO[5:]}}
     return [pl.col(name) for name in _ALWAYS] + [pl.when(~whole).then(e).alias(name) for name, e in rest.items()]

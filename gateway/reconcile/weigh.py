@@ -33,7 +33,7 @@ BITS = {
     "county_same": 3,
     "village_other": -2,
     "area_other": -2,
-    "household_same": 2,  # beside the village; where the row has no area, the household stands for it
+    "household_same": 2,  # beside the village; where the row says none, the household has stood for it
     "source_same": 30,
 }
 #: Any of these, and a person must decide.
@@ -109,7 +109,7 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
-    area = pl.col("area")
+    area = _area_said()
     # A row with its head's number that is not the head's may be about anybody there who has the head's name.
     of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False) & _same_name()
     namesake = _twin() | of_head & (pl.col("kind_2") != "birth_other").fill_null(value=True)
@@ -119,6 +119,11 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
         twin=namesake & (area.is_null() | pl.col("p_village").str.starts_with(area)),
         moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
     ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
+
+
+def _area_said() -> pl.Expr:
+    """The row's area without the zeros that fill up a county or a town to the length of a village."""
+    return pl.col("area").str.replace(r"^(\d{6}(?:\d{3})??)(?:000){1,2}$", "$1")
 
 
 def _elsewhere() -> pl.Expr:
@@ -144,11 +149,14 @@ def _number(near: pl.Series) -> pl.Expr:
     is_heads = (number == pl.col("head_number")).fill_null(value=False)
     front = pl.col("front")
     begins = theirs.str.starts_with(front)
+    alone = (number == theirs).sum().over("claim") == 1
     return (
         pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
-        .when(number == theirs)
+        .when((number == theirs) & (alone | state.is_in(["sound", "suspect"])))
         .then(pl.lit("number_same"))
+        .when(number == theirs)  # what stands on several people for want of a number
+        .then(None)
         .when(front.is_not_null() & ~begins)
         .then(pl.lit("number_far"))
         .when(front.str.len_chars() >= _FRONT_AT)
@@ -242,7 +250,9 @@ def _area() -> pl.Expr:
 
 
 def _household() -> pl.Expr:
-    return pl.when(pl.col("household_home") == pl.col("p_village")).then(pl.lit("household_same"))
+    """Beside the village that the row itself says: else the household has said it already."""
+    said = pl.col("area") == pl.col("home")
+    return pl.when(said & (pl.col("household_home") == pl.col("p_village"))).then(pl.lit("household_same"))
 
 
 def _source() -> pl.Expr:

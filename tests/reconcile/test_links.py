@@ -110,6 +110,15 @@ def test_a_better_namesake_makes_doubt() -> None:
     assert [("review", "near_namesake", None)] == outcomes(city, {"number": A, "name": "韦卫"})
 
 
+@pytest.mark.parametrize("area", ["451022101201", "451022101000", "451022101", "451022000000", "451022", None])
+def test_a_better_namesake_makes_doubt_however_much_is_said_of_the_place(area: str | None) -> None:
+    """A county or a town filled up with zeros is the place of all who live in it; a son with his father's number and
+    name is looked for there too."""
+    city = roster(WEI, person(2, "韦卫", B))
+    row = {"number": A, "name": "韦卫", "area": area}
+    assert [("review", "near_namesake", None)] == outcomes(city, row)
+
+
 def test_a_changed_number_makes_doubt() -> None:
     """An unknown sound number with the name, birth date and home of somebody on the roster is a case."""
     fresh = {"number": B, "name": "韦伟"}
@@ -137,6 +146,15 @@ def test_a_damaged_number_of_the_roster_needs_the_rest() -> None:
     assert [("review", "number_damaged", None)] * 3 == outcomes(
         city, {**row, **other}, {**row, "sex": "2"}, {"number": "12345", "name": "覃丽"}
     )
+
+
+@pytest.mark.parametrize("filler", ["123456789", A[:6] + "000000000000", "45000019900101"])
+def test_what_stands_on_several_people_for_want_of_a_number_is_nobodys(filler: str) -> None:
+    """As a number of one person it is theirs by name, wherever they live; as one of several it says nothing."""
+    row = {"number": filler, "name": "韦伟", "area": "451081101201"}
+    others = person(2, "覃丽", filler), person(3, "黄国", filler)
+    assert [SURE] == outcomes(roster(person(1, "韦伟", filler)), row)
+    assert [None] == [person for _outcome, _reason, person in outcomes(roster(person(1, "韦伟", filler), *others), row)]
 
 
 def test_a_damaged_number_of_another_place_is_for_a_person() -> None:

@@ -311,6 +311,14 @@ def test_a_word_is_not_the_sources_number(nothing: str) -> None:
     assert [(None, "number_missing")] == found(CITY, member, {**MISSING, "area": None, "raw_household": nothing})[1:]
 
 
+def test_the_household_is_not_said_twice() -> None:
+    """Once in place of the village that the row does not say, or once beside it."""
+    member = {"number": ELSE, "name": "覃丽", "raw_household": "H1"}
+    month = {**MISSING, "raw_household": "H1", "birth_from": date(1990, 3, 1), "birth_to": date(1990, 3, 31)}
+    assert [(None, "number_missing")] == found(CITY, member, {**month, "area": None})[1:]
+    assert [(1, "weighed")] == found(CITY, member, month)[1:]
+
+
 def test_the_household_fills_in_the_village() -> None:
     """Where the row has no village, it is the one in which all sure members of its household live."""
     member = {"number": ELSE, "name": "覃丽", "raw_household": "H1"}

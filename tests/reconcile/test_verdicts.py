@@ -67,6 +67,16 @@ def test_who_was_ruled_out_is_neither_linked_nor_offered(row: Row) -> None:
         assert 1 not in (found["candidate"], found["kept"], *(found["candidates"] or []))  # type: ignore[misc]
 
 
+def test_what_is_decided_of_a_row_with_its_heads_number_says_nothing_of_the_head() -> None:
+    """Whose name may be the very same; nor of another member of a household elsewhere."""
+    son = {"number": A, "head_number": A, "name": "韦伟", "raw_household": "H1"}
+    city = roster(WEI, person(2, "韦伟", number("45102220150307163")))
+    assert ("matched", "", 2, "decided") == brief(linked(city, son, verdict(son, same=2)))
+    for said in (verdict(son, same=2), verdict(son, excluded=(1,))):
+        assert ("matched", "", 1, "number+name") == brief(linked(city, {"number": A, "name": "韦伟"}, said))
+        assert "decided" != linked(city, {**son, "raw_household": "H2"}, said)["rule"]
+
+
 def test_without_the_ruled_out_nobody_may_be_left() -> None:
     """A row that was sure of the one ruled out is nobody's where no other comes into question, else a case."""
     row = {"number": A, "name": "韦伟"}

@@ -1,6 +1,7 @@
 """What is said of a person: every step, and never who they are."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from gateway.acts import cases, look
 from gateway.acts.explain import Explanation, explain
 from gateway.errors import NotFound
+from gateway.site import Site
 from tests import ledgers
 from tests.acts.lived import HELD, Lived, opened
 from tests.ledgers import ask
@@ -18,17 +20,23 @@ def text_of(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def held_by_civil(lived: Lived) -> int:
-    """Somebody alive, of whom the platform was told, whom the third day's list left out."""
+def held_by_civil(lived: Lived, site: Site) -> tuple[int, dict[str, str]]:
+    """Person key and roster row of somebody alive with a whole number of their own, of whom the platform was told, whom
+    the third day's list left out."""
     told = "SELECT person_key FROM confirmed WHERE origin = 'receipt'"
-    left_out = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND left_out"
-    return int(ask(lived.site, f"{left_out} AND person_key IN ({told}) LIMIT 1")[0][0])
+    left_out = f"SELECT person_key FROM departures WHERE delivery = {HELD} AND left_out AND person_key IN ({told})"
+    keys = {key for (key,) in ask(lived.site, left_out)}
+    people = lived.people()
+    often = Counter(person["certno"] for person in people)
+    whole = [person for person in people if len(person["certno"]) == 18 and often[person["certno"]] == 1]
+    digests = site.keyring.person_digest([person["psn_no"] for person in whole])
+    return next((key, person) for key, person in zip(digests, whole, strict=True) if key in keys)
 
 
 def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
     """A record is traced from the line of the delivery through rule and change to the platform's receipt."""
     with opened(lived.site) as site:
-        seen = explain(site, str(held_by_civil(lived)), actor="clerk")
+        seen = explain(site, str(held_by_civil(lived, site)[0]), actor="clerk")
     believed = next(b for b in seen.believed if b.origin.instance == "civil_affairs" and b.to_run is None)
     row = ask(lived.site, "SELECT name FROM deliveries WHERE id = ?", believed.origin.delivery)
     assert [(believed.origin.name,)] == row
@@ -48,10 +56,7 @@ def test_a_step_names_line_rule_change_and_receipt(lived: Lived) -> None:
 def test_the_three_ways_to_name_a_person_lead_to_the_same(lived: Lived) -> None:
     """Person number, identity number and person key explain the same person."""
     with opened(lived.site) as site:
-        key = held_by_civil(lived)
-        row = next(
-            p for p in lived.people() if site.keyring.person_digest([p["psn_no"]]) == [key] and len(p["certno"]) == 18
-        )
+        key, row = held_by_civil(lived, site)
         by_key, by_psn, by_number = (
             explain(site, who, actor="clerk") for who in (str(key), row["psn_no"], f" {row['certno']} ")
         )
@@ -87,12 +92,8 @@ def test_explaining_a_person_opens_one_roster_bucket(lived: Lived, tmp_path: Pat
     """By identity number or by key, one bucket of each cut of the roster is opened, and none of the other thirty."""
     root = ledgers.copied(lived.site, tmp_path / "site")
     with opened(lived.site) as site:
-        key = held_by_civil(lived)
-        number = next(
-            p["certno"]
-            for p in lived.people()
-            if site.keyring.person_digest([p["psn_no"]]) == [key] and len(p["certno"]) == 18
-        )
+        key, person = held_by_civil(lived, site)
+        number = person["certno"]
     files = json.loads(ask(root, "SELECT files FROM rosters")[0][0])
     for at, name in enumerate(files):
         if at not in (int(number[14:17]) % 16, 16 + key % 16):
