@@ -119,6 +119,8 @@ def _gathered(near: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 _ABOUT_NUMBER = ("number_damaged", "number_missing")
 #: What speaks for a link by the sure rules.
 _BY_RULE = {"number+name": "number_same,name_same", "number+name_form": "number_same,name_form"}
+#: What contradicts a number and a name that agree.
+_CONTRADICTED = "birth_other|sex_other"
 
 
 def _bits(evidence: str) -> int:
@@ -149,7 +151,10 @@ def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame)
         .otherwise("reason")
     )
     rule = pl.when("told").then(pl.lit("decided")).when(weighed).then(pl.lit("weighed")).when(~doubted).then("rule")
-    by_rule = rule.replace_strict(_BY_RULE, default=None, return_dtype=pl.String)
+    # What speaks against somebody whom the rule is sure of is not left unsaid.
+    against = (pl.col("first") == pl.col("person_key")) & pl.col("evidence").str.contains(_CONTRADICTED)
+    rule_alone = pl.when(~against.fill_null(value=False)).then(rule)
+    by_rule = rule_alone.replace_strict(_BY_RULE, default=None, return_dtype=pl.String)
     bits = {rule: _bits(codes) for rule, codes in _BY_RULE.items()}
     return frame.select(
         "claim",
@@ -158,7 +163,7 @@ def _concluded(links: pl.DataFrame, chosen: pl.DataFrame, decided: pl.DataFrame)
         .then(pl.coalesce("namesake", "moved", "candidate"))
         .alias("candidate"),
         pl.when(person.is_null() & ~none_left.fill_null(value=False)).then("candidates").alias("candidates"),
-        pl.coalesce(rule.replace_strict(bits, default=None, return_dtype=pl.Float32), "score").alias("score"),
+        pl.coalesce(rule_alone.replace_strict(bits, default=None, return_dtype=pl.Float32), "score").alias("score"),
         pl.coalesce(by_rule, "evidence").alias("evidence"),
         rule.alias("rule"),
         reason.alias("reason"),

@@ -95,11 +95,16 @@ def test_name_birth_and_village_stand_for_a_number() -> None:
     assert [(None, "number_missing")] * 5 == found(CITY, *({**MISSING, **row} for row in (*less, month)))
 
 
+#: Somebody else's birth date and sex.
+OTHER: Row = {"birth_from": date(1985, 1, 1), "birth_to": date(1985, 1, 1), "sex": "2"}
+
+
 @pytest.mark.parametrize(
     ("row", "score", "evidence"),
     [
         ({"number": A}, 36, "number_same,name_same"),
         ({"number": A, "name": "韦卫"}, 34, "number_same,name_form"),
+        ({**OTHER, "number": A, "name": "韦卫"}, 31, "number_same,name_form,birth_other,sex_other,village_same"),
         (MISSING, 34, "name_same,birth_same,sex_same,village_same"),
         ({**DATED, "number": wrong(A, 15)}, 45, "number_near,name_same,birth_same,sex_same,village_same"),
         ({"number": wrong(A, 15), "name": "韦?"}, 38, "number_near,name_mark,village_same"),
@@ -108,7 +113,7 @@ def test_name_birth_and_village_stand_for_a_number() -> None:
         ({"number": wrong(A, 15), "area": NEXT_VILLAGE}, 30, "number_near,name_same,village_other"),
         ({"number": wrong(A, 15), "area": NEXT_COUNTY}, 30, "number_near,name_same,area_other"),
     ],
-    ids=["number", "form", "no number", "near", "mark", "rounded", "date", "village", "county"],
+    ids=["number", "form", "form contradicted", "no number", "near", "mark", "rounded", "date", "village", "county"],
 )
 def test_what_speaks_for_somebody_is_kept(row: Row, score: int, evidence: str) -> None:
     """Each link says in codes what spoke for it, and how many bits that is; a date in the number counts once."""
