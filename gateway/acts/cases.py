@@ -33,7 +33,7 @@ __all__ = ["Answer", "Answered", "CaseDetail", "case", "decide", "decide_all", "
 LATER_DAYS = 30
 #: A case that a clerk opened: no run closes it.
 TOLD = "told:"
-#: Acts that change whom rows mean.
+#: The act that takes a decision back, and all that change whom rows mean.
 UNDONE = "case.undo"
 DECIDED = ("case.same", "case.different", "case.nobody", UNDONE)
 #: Rows of one person and category that say different things.

@@ -61,6 +61,11 @@ class Manifest:
     #: Scopes for which a full list speaks; its absentees depart only within these.
     scopes: tuple[str, ...] = ("",)
 
+    @property
+    def whose(self) -> dict[str, str]:
+        """Part -> the scope for which it speaks."""
+        return {part.name: part.scope for part in self.parts}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LandedFile:

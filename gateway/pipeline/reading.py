@@ -100,7 +100,7 @@ def _together(manifest: Manifest, came: Sequence[tuple[str, NormalisedPart | Del
 def rows_lost(manifest: Manifest, parts: Sequence[ReadPart]) -> set[str]:
     """Scopes in which more rows than a list has are somebody's whom they do not name: in one part, or in all of them
     together. A list may come in parts, and one of them may have lost everybody."""
-    whose = {part.name: part.scope for part in manifest.parts}
+    whose = manifest.whose
     rows, lost, found = Counter[str](), Counter[str](), set[str]()
     for read in parts:
         scope = whose[read.name]
@@ -112,8 +112,8 @@ def rows_lost(manifest: Manifest, parts: Sequence[ReadPart]) -> set[str]:
 
 def _lost(manifest: Manifest, parts: Sequence[ReadPart]) -> list[tuple[str, str, int]]:
     """Findings of these."""
-    found, whose = rows_lost(manifest, parts), {part.name: part.scope for part in manifest.parts}
-    several = len(manifest.parts) > 1
+    found, whose = rows_lost(manifest, parts), manifest.whose
+    several = len(whose) > 1
     told = [read for read in parts if read.lost and whose[read.name] in found]
     return [(FAILED, f"{read.lost} ({read.name})" if several else str(read.lost), 1) for read in told]
 

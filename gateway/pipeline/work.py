@@ -221,7 +221,7 @@ def _mistrusted(row: DeliveryRow, entries: pl.DataFrame) -> dict[str, str]:
     if any(code == INCOMPLETE for code, _detail in landing_of(row).remarks):
         return dict.fromkeys(row.scopes, "incomplete")
     manifest, parts = landing_of(row).manifest, parts_read(row)
-    whose = {part.name: part.scope for part in manifest.parts}
+    whose = manifest.whose
     failed = {whose[read.name] for read in parts if any(code == FAILED for code, _detail in read.remarks)}
     failed |= rows_lost(manifest, parts)
     said = set(entries.filter(pl.col("fault").is_null())["scope"].unique())
