@@ -98,15 +98,15 @@ def _together(manifest: Manifest, came: Sequence[tuple[str, NormalisedPart | Del
 
 
 def rows_lost(manifest: Manifest, parts: Sequence[ReadPart]) -> set[str]:
-    """Scopes in which more rows than a list has are somebody's whom they do not name: in one part, or in all of them
-    together. A list may come in parts, and one of them may have lost everybody."""
+    """Scopes in which more rows than a list has are somebody's whom they do not name: in all its parts together, or
+    twice as many in one, which may have lost everybody; of a hundred ordinary parts some have more than a list has."""
     whose = manifest.whose
     rows, lost, found = Counter[str](), Counter[str](), set[str]()
     for read in parts:
         scope = whose[read.name]
         rows[scope] += read.rows
         lost[scope] += read.lost
-        found |= {scope} if read.lost > usual(read.rows) else set()
+        found |= {scope} if read.lost > 2 * usual(read.rows) else set()
     return found | {scope for scope, number in lost.items() if number > usual(rows[scope])}
 
 

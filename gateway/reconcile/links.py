@@ -98,7 +98,8 @@ def _pairs(
     same, excluded = decided.select("claim", "same"), _excluded(decided)
 
     def weighed(pairs: pl.DataFrame) -> pl.DataFrame:
-        pairs = pairs.join(excluded, on=["claim", "person_key"], how="anti").join(frame, on="claim")
+        pairs = pairs.join(frame, on="claim").with_columns(weigh.shared())
+        pairs = pairs.join(excluded, on=["claim", "person_key"], how="anti")
         return weigh.weigh(pairs.join(left, on="claim").join(same, on="claim", how="left"))
 
     return pl.concat([weighed(blocks.pairs(people)) for people in near])

@@ -57,8 +57,15 @@ _NAMED = ("name_same", "name_form", "name_mark")
 _DATED = ("number_same", "number_near", "number_front", "number_date")
 
 
+def shared() -> pl.Expr:
+    """Of all pairs of a claim: whether its number is no sound one, and stands on this person and others, for want of
+    one. It then settles nothing, and whoever has it is a rival of others."""
+    same = (pl.col("number") == pl.col("p_number")) & ~pl.col("number_state").is_in(["sound", "suspect"])
+    return (same & (same.sum().over("claim") > 1)).fill_null(value=False).alias("shared")
+
+
 def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Of pairs (`residue.context` columns, linked, same, and the person's, prefixed `p_`) those that count: claim,
+    """Of pairs (`residue.context` columns, linked, same, `shared`, and the person's, prefixed `p_`) those that count: claim,
     linked, person_key, p_ OF_PERSON columns, score, evidence, spelt, and whether they are `told`, `possible`, `twin`,
     `moved` (see `choose`)."""
     number, names = _number(_near(pairs)), _names(pairs)
@@ -71,7 +78,7 @@ def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
     frame = frame.with_columns(
         score=pl.sum_horizontal(*bits, twice).cast(pl.Float32),
         evidence=pl.concat_str([pl.col(c) for c in columns], separator=",", ignore_nulls=True),
-        against=pl.any_horizontal(*(pl.col(c).is_in(AGAINST) for c in columns), _elsewhere()).fill_null(value=False),
+        against=pl.any_horizontal(*(pl.col(c).is_in(AGAINST) for c in columns), _elsewhere(), pl.col("shared")).fill_null(value=False),
         named=pl.col("kind_1").is_in(_NAMED).fill_null(value=False),
         spelt=(pl.col("kind_1") == "name_same").fill_null(value=False),
     )
@@ -122,8 +129,9 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _area_said() -> pl.Expr:
-    """The row's area without the zeros that fill up a county or a town to the length of a village."""
-    return pl.col("area").str.replace(r"^(\d{6}(?:\d{3})??)(?:000){1,2}$", "$1")
+    """The row's area without the zeros that fill up a province, city, county or town to the length of a village."""
+    village = pl.col("area").str.replace(r"^(\d{6})000(?:000)?$", "$1").str.replace(r"^(\d{9})000$", "$1")
+    return village.str.replace(r"^(\d{4})00$", "$1").str.replace(r"^(\d{2})00$", "$1")
 
 
 def _elsewhere() -> pl.Expr:
@@ -149,14 +157,11 @@ def _number(near: pl.Series) -> pl.Expr:
     is_heads = (number == pl.col("head_number")).fill_null(value=False)
     front = pl.col("front")
     begins = theirs.str.starts_with(front)
-    alone = (number == theirs).sum().over("claim") == 1
     return (
         pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
-        .when((number == theirs) & (alone | state.is_in(["sound", "suspect"])))
+        .when(number == theirs)
         .then(pl.lit("number_same"))
-        .when(number == theirs)  # what stands on several people for want of a number
-        .then(None)
         .when(front.is_not_null() & ~begins)
         .then(pl.lit("number_far"))
         .when(front.str.len_chars() >= _FRONT_AT)

@@ -73,11 +73,13 @@ def test_a_list_that_says_again_what_was_held_is_held(civil_rig: Rig, civil_csv:
         ([("", 300, 2), ("", 300, 2)], set()),
         ([("", 300, 3), ("", 300, 2)], {""}),
         ([("", 5, 5), ("", 2000, 0)], {""}),
+        ([("", 40, 2), *[("", 40, 0)] * 99], set()),
         ([("451022", 40, 1), ("451081", 40, 1), ("451021", 40, 2)], {"451021"}),
         ([("451022", 40, 2), *[("451081", 40, 1)] * 4], {"451022", "451081"}),
     ],
     ids=[
         "few", "many", "few in two", "one in each of four", "as many as two have", "one more", "all of a small one",
+        "two in one of a hundred",
         "of a county", "of two, each in its way",
     ],
 )  # fmt: skip

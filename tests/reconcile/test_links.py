@@ -110,7 +110,7 @@ def test_a_better_namesake_makes_doubt() -> None:
     assert [("review", "near_namesake", None)] == outcomes(city, {"number": A, "name": "韦卫"})
 
 
-@pytest.mark.parametrize("area", ["451022101201", "451022101000", "451022101", "451022000000", "451022", None])
+@pytest.mark.parametrize("area", ["451022101201", "451022101000", "451022101", "451022000000", "451022", "451000000000", None])
 def test_a_better_namesake_makes_doubt_however_much_is_said_of_the_place(area: str | None) -> None:
     """A county or a town filled up with zeros is the place of all who live in it; a son with his father's number and
     name is looked for there too."""
@@ -155,6 +155,14 @@ def test_what_stands_on_several_people_for_want_of_a_number_is_nobodys(filler: s
     others = person(2, "覃丽", filler), person(3, "黄国", filler)
     assert [SURE] == outcomes(roster(person(1, "韦伟", filler)), row)
     assert [None] == [person for _outcome, _reason, person in outcomes(roster(person(1, "韦伟", filler), *others), row)]
+
+
+@pytest.mark.parametrize("sent", [A[:17] + str((int(A[17]) + 1) % 10) if A[17] != "X" else A[:17] + "0", A[:17]])
+@pytest.mark.parametrize("area", ["451022101201", "451022", None])
+def test_who_has_the_very_number_is_a_rival_of_who_has_a_similar_one(sent: str, area: str | None) -> None:
+    """Though it stands on others too: it settles nothing, and nobody else either; also where one is ruled out."""
+    city = roster(person(1, "韦伟", sent), person(2, "覃丽", sent), person(3, "韦伟", A, village="451022999201"))
+    assert [None] == [found for *_said, found in outcomes(city, {"number": sent, "name": "韦伟", "area": area})]
 
 
 def test_a_damaged_number_of_another_place_is_for_a_person() -> None:
