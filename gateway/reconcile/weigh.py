@@ -65,9 +65,9 @@ def shared() -> pl.Expr:
 
 
 def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Of pairs (`residue.context` columns, linked, same, `shared`, and the person's, prefixed `p_`) those that count: claim,
-    linked, person_key, p_ OF_PERSON columns, score, evidence, spelt, and whether they are `told`, `possible`, `twin`,
-    `moved` (see `choose`)."""
+    """Of pairs (`residue.context` columns, linked, same, `shared`, and the person's, prefixed `p_`) those that count:
+    claim, linked, person_key, p_ OF_PERSON columns, score, evidence, spelt, and whether they are `told`, `possible`,
+    `twin`, `moved` (see `choose`)."""
     number, names = _number(_near(pairs)), _names(pairs)
     kinds: list[pl.Expr | pl.Series] = [number, names, _birth(), _sex(), _area(), _household(), _source()]
     columns = [f"kind_{i}" for i in range(len(kinds))]
@@ -75,10 +75,11 @@ def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
     bits = [pl.col(c).replace_strict(BITS, default=0, return_dtype=pl.Float32) for c in columns]
     of_number = pl.col("kind_0").is_in(_DATED) & (pl.col("dated") == pl.col("p_birth"))
     twice = pl.when(of_number & (pl.col("kind_2") == "birth_same")).then(-_SAID_TWICE)
+    against = [*(pl.col(c).is_in(AGAINST) for c in columns), _elsewhere(), pl.col("shared")]
     frame = frame.with_columns(
         score=pl.sum_horizontal(*bits, twice).cast(pl.Float32),
         evidence=pl.concat_str([pl.col(c) for c in columns], separator=",", ignore_nulls=True),
-        against=pl.any_horizontal(*(pl.col(c).is_in(AGAINST) for c in columns), _elsewhere(), pl.col("shared")).fill_null(value=False),
+        against=pl.any_horizontal(against).fill_null(value=False),
         named=pl.col("kind_1").is_in(_NAMED).fill_null(value=False),
         spelt=(pl.col("kind_1") == "name_same").fill_null(value=False),
     )

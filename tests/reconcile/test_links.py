@@ -110,7 +110,9 @@ def test_a_better_namesake_makes_doubt() -> None:
     assert [("review", "near_namesake", None)] == outcomes(city, {"number": A, "name": "韦卫"})
 
 
-@pytest.mark.parametrize("area", ["451022101201", "451022101000", "451022101", "451022000000", "451022", "451000000000", None])
+@pytest.mark.parametrize(
+    "area", ["451022101201", "451022101000", "451022101", "451022000000", "451022", "451000000000", None]
+)
 def test_a_better_namesake_makes_doubt_however_much_is_said_of_the_place(area: str | None) -> None:
     """A county or a town filled up with zeros is the place of all who live in it; a son with his father's number and
     name is looked for there too."""
