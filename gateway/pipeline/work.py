@@ -31,7 +31,7 @@ _FOR_EYES = ("line", "part", "raw_name", "raw_number", "raw_category", "category
 #: Columns of entries that a list of payments fills, and that settling reads.
 _OF_PAYMENTS = [
     "row", "scope", "number", "number_state", "name_key", "fault", "dup_key", "gives", "none_reason", "change",
-    "remark", "said_dead",
+    "remark", "said_dead", "area",
 ]  # fmt: skip
 #: Payments whose claims are cut at once.
 PAYMENTS_AT_ONCE = 1_000_000
