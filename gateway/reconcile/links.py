@@ -48,9 +48,10 @@ def link_parts(
     rest = sure.rest(parts, starts, plain)
     plain = plain.drop("village")  # half of what is held of it
     links = _without_excluded(exact_pass(rest.claims, people).sort("claim"), decided)
+    several = people.filter(pl.col("number").is_duplicated())["number"].drop_nulls().unique()
     del people
     sources = [pl.DataFrame(schema=KNOWN) if known is None else known, rest.sources, sure_sources(rest.claims, links)]
-    pairs = _pairs(rest, links, roster, decided, pl.concat(sources))
+    pairs = _pairs(rest, links, roster, decided, pl.concat(sources), several)
     few = _concluded(links, weigh.choose(pairs), decided)
     del rest, links, pairs
     for start, end in pairwise(starts):
@@ -75,9 +76,14 @@ def _without_excluded(links: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFram
 
 
 def _pairs(
-    rest: sure.Rest, links: pl.DataFrame, roster: Buckets, decided: pl.DataFrame, known: pl.DataFrame
+    rest: sure.Rest,
+    links: pl.DataFrame,
+    roster: Buckets,
+    decided: pl.DataFrame,
+    known: pl.DataFrame,
+    several: pl.Series,
 ) -> pl.DataFrame:
-    """`weigh.weigh` of the residue and whom it may mean."""
+    """`weigh.weigh` of the residue and whom it may mean. `several`: numbers that stand on several people."""
     told = pl.col("claim").is_in(decided["claim"].implode())
     doubtful = pl.col("person_key").is_null() | (pl.col("rule") == "number+name_form") | told
     # The head of household's number on another's row: somebody of the head's name may live there too.
@@ -98,7 +104,7 @@ def _pairs(
     same, excluded = decided.select("claim", "same"), _excluded(decided)
 
     def weighed(pairs: pl.DataFrame) -> pl.DataFrame:
-        pairs = pairs.join(frame, on="claim").with_columns(weigh.shared())
+        pairs = pairs.join(frame, on="claim").with_columns(weigh.shared(several))
         pairs = pairs.join(excluded, on=["claim", "person_key"], how="anti")
         return weigh.weigh(pairs.join(left, on="claim").join(same, on="claim", how="left"))
 

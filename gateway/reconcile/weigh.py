@@ -57,11 +57,13 @@ _NAMED = ("name_same", "name_form", "name_mark")
 _DATED = ("number_same", "number_near", "number_front", "number_date")
 
 
-def shared() -> pl.Expr:
-    """Of all pairs of a claim: whether its number is no sound one, and stands on this person and others, for want of
-    one. It then settles nothing, and whoever has it is a rival of others."""
-    same = (pl.col("number") == pl.col("p_number")) & ~pl.col("number_state").is_in(["sound", "suspect"])
-    return (same & (same.sum().over("claim") > 1)).fill_null(value=False).alias("shared")
+def shared(numbers: pl.Series) -> pl.Expr:
+    """Of pairs: whether the claim's number is no sound one, and stands on this person and others, for want of one. It
+    then settles nothing, and whoever has it is a rival of others. `numbers`: those that several people have."""
+    number = pl.col("number")
+    same = (number == pl.col("p_number")) & ~pl.col("number_state").is_in(["sound", "suspect"])
+    long = number.str.len_chars() >= _SHORTEST
+    return (same & long & number.is_in(numbers.implode())).fill_null(value=False).alias("shared")
 
 
 def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -117,22 +119,28 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
-    area = _area_said()
+    area = _place(pl.col("area"))
     # A row with its head's number that is not the head's may be about anybody there who has the head's name.
     of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False) & _same_name()
     namesake = _twin() | of_head & (pl.col("kind_2") != "birth_other").fill_null(value=True)
     return frame.with_columns(
         told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
         possible=pl.col("named") & ~pl.col("against"),
-        twin=namesake & (area.is_null() | pl.col("p_village").str.starts_with(area)),
+        twin=namesake & _may_live_in(area),
         moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
     ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
 
 
-def _area_said() -> pl.Expr:
-    """The row's area without the zeros that fill up a province, city, county or town to the length of a village."""
-    village = pl.col("area").str.replace(r"^(\d{6})000(?:000)?$", "$1").str.replace(r"^(\d{9})000$", "$1")
+def _place(area: pl.Expr) -> pl.Expr:
+    """An area without the zeros that fill up a province, city, county or town to the length of a village."""
+    village = area.str.replace(r"^(\d{6})000(?:000)?$", "$1").str.replace(r"^(\d{9})000$", "$1")
     return village.str.replace(r"^(\d{4})00$", "$1").str.replace(r"^(\d{2})00$", "$1")
+
+
+def _may_live_in(area: pl.Expr) -> pl.Expr:
+    """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured."""
+    theirs = _place(pl.coalesce("p_village", "p_county"))
+    return (theirs.str.starts_with(area) | area.str.starts_with(theirs)).fill_null(value=True)
 
 
 def _elsewhere() -> pl.Expr:

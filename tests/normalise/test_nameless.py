@@ -45,6 +45,14 @@ def test_a_row_of_somebody_is_known_by_what_the_others_say(columns: list[str] | 
     assert 60 == part.lost
 
 
+@pytest.mark.parametrize(("before", "behind", "lost"), [("", ",x", 0), (",", "", 30), ("x,", "", 30), ("", "", 0)])
+def test_a_row_of_other_columns_is_somebodys(before: str, behind: str, lost: int) -> None:
+    """A comma too many behind name and number leaves them what they are; one before them makes others of them."""
+    lines = civil_csv([{}] * 60).splitlines()
+    lines = [f"{before}{line}{behind}" if at % 2 else line for at, line in enumerate(lines)]
+    assert lost == read("\n".join(lines).encode("gb18030")).lost
+
+
 @pytest.mark.parametrize("kept", ["户编号", "人编号"])
 def test_a_row_with_a_number_of_the_source_is_somebodys(kept: str) -> None:
     """Whatever else was lost; a note that stands there, and two cells that were filled in below, are nobody's."""

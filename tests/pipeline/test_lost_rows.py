@@ -1,5 +1,7 @@
 """Rows whose names and numbers were lost: nobody leaves by a list with more of them than a list has."""
 
+import re
+from collections.abc import Callable
 from datetime import date
 
 import polars as pl
@@ -42,6 +44,33 @@ def test_who_is_lost_in_many_files_does_not_leave(
         assert [FAILED] == [hold.kind for hold in decisions.holds(tx, state="open")]
     told_of = [int(detail.split()[0]) for code, detail, _count in civil_rig.findings(delivery.stem) if code == FAILED]
     assert 6 <= sum(told_of)
+    assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(lambda row: "," + row, id="a comma too many"),
+        pytest.param(lambda row: row.replace(",", "", 1), id="a comma too few"),
+        pytest.param(lambda row: re.sub(r"^((?:[^,]*,){3})[^,]*,[^,]*,", r"\1,,", row) + ",", id="nothing there"),
+    ],
+)
+def test_rows_whose_cells_are_other_columns_are_lost(
+    civil_rig: Rig, civil_csv: bytes, broken: Callable[[str], str]
+) -> None:
+    """Where commas are too many or too few, what stands under name and number is another column's: who was meant does
+    not leave."""
+    first = ["救助证号", "户主姓名", "户主身份证号", "姓名", "身份证号码"]
+    content = csv_of(table(civil_csv).select(*first, pl.exclude(first)))
+    civil(1, content).put(civil_rig.outbox)
+    civil_rig.run()
+    before = civil_rig.records()
+    lines = content.decode("gb18030").splitlines()
+    lines = [broken(line) if at % 11 == 5 and at < 66 else line for at, line in enumerate(lines)]
+    civil(2, "\r\n".join([*lines, ""]).encode("gb18030"), day=date(2026, 11, 2)).put(civil_rig.outbox)
+    civil_rig.run(2)
+    with civil_rig.site.ledger.begin() as tx:
+        assert [FAILED] == [hold.kind for hold in decisions.holds(tx, state="open")]
     assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
 
 

@@ -16,7 +16,7 @@ Buckets = Callable[[], Iterator[pl.DataFrame]]
 
 
 def person(key: int, name: str, certno: str, **more: object) -> dict[str, object]:
-    """A person of the roster; `number`, `name_key` and `birth` are made from the rest."""
+    """A person of the roster; `number` and `name_key` are made from the rest, and `birth`, where it is not said."""
     return {
         "person_key": key,
         "psn_no": f"P{key}",
@@ -36,9 +36,10 @@ def roster(*people: Mapping[str, object]) -> Buckets:
     plain = [n for n in ROSTER if n not in ("number", "name_key", "birth")]
     frame = pl.DataFrame([{n: p[n] for n in plain} for p in people], schema={n: ROSTER[n] for n in plain})
     frame = frame.with_columns(numbers.eighteen(numbers.cleaned(pl.col("certno"))).alias("number"))
-    frame = frame.with_columns(
-        names.key(pl.col("name")).alias("name_key"), numbers.birth_of(pl.col("number")).alias("birth")
-    ).select(ROSTER.names())
+    said = pl.Series("birth", [p.get("birth") for p in people], pl.Date)
+    birth = pl.coalesce(said, numbers.birth_of(pl.col("number")))
+    frame = frame.with_columns(names.key(pl.col("name")).alias("name_key"), birth.alias("birth"))
+    frame = frame.select(ROSTER.names())
     buckets = [frame.filter(by_number(pl.col("number")) == b) for b in range(BUCKETS)]
     return lambda: iter(buckets)
 

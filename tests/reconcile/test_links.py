@@ -121,6 +121,23 @@ def test_a_better_namesake_makes_doubt_however_much_is_said_of_the_place(area: s
     assert [("review", "near_namesake", None)] == outcomes(city, row)
 
 
+@pytest.mark.parametrize(
+    "home", [{"village": None}, {"village": "451022000000"}, {"village": "451022101000"}, {"village": "451000000000"}]
+)
+@pytest.mark.parametrize("area", ["451022101201", "451022101000", "451022", None])
+def test_whose_home_is_hardly_known_may_live_there(home: dict[str, object], area: str | None) -> None:
+    """A better namesake of whom the roster says the county or town alone, or nothing."""
+    row = {"number": A, "name": "韦卫", "area": area}
+    assert [("review", "near_namesake", None)] == outcomes(roster(WEI, person(2, "韦卫", B, **home)), row)
+
+
+@pytest.mark.parametrize("elsewhere", [{"village": "451022101202"}, {"village": None, "county": "451081"}])
+def test_a_better_namesake_of_another_place_makes_no_doubt(elsewhere: dict[str, object]) -> None:
+    """In a large city some share name and birth date: who is known to live elsewhere is somebody else."""
+    row = {"number": A, "name": "韦卫", "area": "451022101201"}
+    assert [SURE] == outcomes(roster(WEI, person(2, "韦卫", B, **elsewhere)), row)
+
+
 def test_a_changed_number_makes_doubt() -> None:
     """An unknown sound number with the name, birth date and home of somebody on the roster is a case."""
     fresh = {"number": B, "name": "韦伟"}
@@ -157,6 +174,21 @@ def test_what_stands_on_several_people_for_want_of_a_number_is_nobodys(filler: s
     others = person(2, "覃丽", filler), person(3, "黄国", filler)
     assert [SURE] == outcomes(roster(person(1, "韦伟", filler)), row)
     assert [None] == [person for _outcome, _reason, person in outcomes(roster(person(1, "韦伟", filler), *others), row)]
+
+
+def test_a_column_of_fillers_is_nobodys() -> None:
+    """Where more rows have it than are looked at for it, who else has it is known all the same."""
+    city = roster(*(person(key, name, "123456789") for key, name in enumerate(("韦伟", "覃丽", "黄国"), 1)))
+    rows = [{"number": "123456789", "name": "韦伟" if n % 2 else f"莫{chr(0x4E00 + n)}"} for n in range(1_100)]
+    assert {None} == {person for _outcome, _reason, person in outcomes(city, *rows)}
+
+
+def test_too_few_characters_for_a_number_say_nothing() -> None:
+    """Nor do they where several people have them: name, birth date and village go on telling who it is."""
+    born = date(1990, 3, 7)
+    alike = person(1, "韦伟", "12345", birth=born), person(2, "覃丽", "12345")
+    row = {"number": "12345", "name": "韦伟", "birth_from": born, "birth_to": born}
+    assert [SURE] == outcomes(roster(*alike), row)
 
 
 @pytest.mark.parametrize("sent", [A[:17] + str((int(A[17]) + 1) % 10) if A[17] != "X" else A[:17] + "0", A[:17]])
