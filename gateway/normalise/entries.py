@@ -53,8 +53,9 @@ def normalise(
         del rows
     entries, lost = pl.concat(parts), pl.concat(somebodys)
     if errors is not None:
-        below += int((errors & nameless.names_nobody(entries)).sum())
-        lost &= ~errors
+        failed_there = errors & (entries["fault"] == "nobody_named").fill_null(value=False)
+        below += int(failed_there.sum())
+        lost &= ~failed_there
     failed = [(FAILED, str(below))] if below else []
     return NormalisedPart(entries=entries, lost=int(lost.sum()), remarks=(*remarks, *failed, *_damaged(entries)))
 

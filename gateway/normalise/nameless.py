@@ -22,8 +22,8 @@ _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}\*+[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
 )
-#: What looks like somebody's number, and like a name.
-_LONG, _NO_DIGIT = r"[0-9]{6}", r"^[^0-9]+$"
+#: What looks like somebody's number, be it cut or rounded, and like a name.
+_LONG, _NO_DIGIT = r"^[1-9][0-9]{13,17}[0-9X]?$|^[1-9](?:\.[0-9]+)?E\+1[47]$", r"^[^0-9]+$"
 #: How numbers are written that tell rows, as the first column of a form does.
 _COUNTED = "0"
 
@@ -35,10 +35,10 @@ def usual(rows: int) -> int:
 
 def names_nobody(entries: pl.DataFrame) -> pl.Series:
     """Which entries have neither name nor number. In a row of too many or too few cells, what stands there may be
-    another column's: it names somebody where both look like what they should be."""
-    fault, number = pl.col("fault"), pl.col("number").str.contains(_LONG)
-    named = (number & pl.col("name_key").str.contains(_NO_DIGIT)).fill_null(value=False)
-    nobody = (fault == "nobody_named") | (fault == "row_broken") & ~named
+    another column's: it names somebody by what looks like an identity number, or by a name without a number."""
+    fault, number = pl.col("fault"), pl.col("number")
+    named = number.str.contains(_LONG) | number.is_null() & pl.col("name_key").str.contains(_NO_DIGIT)
+    nobody = (fault == "nobody_named") | (fault == "row_broken") & ~named.fill_null(value=False)
     return entries.select(nobody.fill_null(value=False)).to_series()
 
 

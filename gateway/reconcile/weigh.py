@@ -58,12 +58,11 @@ _DATED = ("number_same", "number_near", "number_front", "number_date")
 
 
 def shared(numbers: pl.Series) -> pl.Expr:
-    """Of pairs: whether the claim's number is no sound one, and stands on this person and others, for want of one. It
-    then settles nothing, and whoever has it is a rival of others. `numbers`: those that several people have."""
+    """Of pairs: whether the claim's number stands on this person and others, such as a filler for want of one. It then
+    settles nothing, and whoever has it is a rival of others. `numbers`: those that several people have."""
     number = pl.col("number")
-    same = (number == pl.col("p_number")) & ~pl.col("number_state").is_in(["sound", "suspect"])
-    long = number.str.len_chars() >= _SHORTEST
-    return (same & long & number.is_in(numbers.implode())).fill_null(value=False).alias("shared")
+    same = (number == pl.col("p_number")) & (number.str.len_chars() >= _SHORTEST)
+    return (same & number.is_in(numbers.implode())).fill_null(value=False).alias("shared")
 
 
 def weigh(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -138,9 +137,12 @@ def _place(area: pl.Expr) -> pl.Expr:
 
 
 def _may_live_in(area: pl.Expr) -> pl.Expr:
-    """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured."""
+    """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured; where
+    no more than a county is said, that may be the one in which somebody is insured."""
     theirs = _place(pl.coalesce("p_village", "p_county"))
-    return (theirs.str.starts_with(area) | area.str.starts_with(theirs)).fill_null(value=True)
+    insured = (area.str.len_chars() <= COUNTY_DIGITS) & pl.col("p_county").str.starts_with(area)
+    fits = theirs.str.starts_with(area) | area.str.starts_with(theirs)
+    return fits.fill_null(value=True) | insured.fill_null(value=False)
 
 
 def _elsewhere() -> pl.Expr:

@@ -53,6 +53,32 @@ def test_a_row_of_other_columns_is_somebodys(before: str, behind: str, lost: int
     assert lost == read("\n".join(lines).encode("gb18030")).lost
 
 
+@pytest.mark.parametrize(
+    ("cells", "lost"),
+    [
+        ({"姓名": ""}, 0),
+        ({"姓名": "韦某山1"}, 0),
+        ({"身份证号码": ""}, 0),
+        ({"身份证号码": "4.51022E+17"}, 0),
+        ({"身份证号码": number("45102219900307222")[:14]}, 0),
+        ({"身份证号码": "覃丽"}, 30),
+        ({"身份证号码": "19900307"}, 30),
+        ({"身份证号码": "451022101201"}, 30),
+        ({"姓名": "451022", "身份证号码": ""}, 30),
+        ({"姓名": "0", "身份证号码": "0"}, 30),
+    ],
+    ids=repr,
+)
+def test_a_row_of_other_columns_is_known_by_name_and_number(cells: dict[str, str], lost: int) -> None:
+    """By what looks like a number, or a name that stands alone; a row of as many cells as the header is not asked."""
+    even, *odd = civil_csv([{}, *[cells] * 30]).splitlines()[1:]
+    header = civil_csv([]).splitlines()[0]
+    part = read("\n".join([header, *[even] * 30, *(f"{line},x" for line in odd)]).encode("gb18030"))
+    assert (lost, []) == (part.lost, [code for code, _detail in part.remarks if code == FAILED])
+    whole = read("\n".join([header, *[even] * 30, *odd]).encode("gb18030"))
+    assert 0 == whole.lost
+
+
 @pytest.mark.parametrize("kept", ["户编号", "人编号"])
 def test_a_row_with_a_number_of_the_source_is_somebodys(kept: str) -> None:
     """Whatever else was lost; a note that stands there, and two cells that were filled in below, are nobody's."""

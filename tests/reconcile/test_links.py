@@ -138,6 +138,16 @@ def test_a_better_namesake_of_another_place_makes_no_doubt(elsewhere: dict[str, 
     assert [SURE] == outcomes(roster(WEI, person(2, "韦卫", B, **elsewhere)), row)
 
 
+@pytest.mark.parametrize("area", ["451022", "451022000000", "451000"])
+def test_a_county_may_be_the_one_of_the_insurance(area: str) -> None:
+    """As that of a payment is: who is insured there is meant, wherever they live."""
+    city = roster(WEI, person(2, "韦卫", B, village="451081101001"))
+    assert [("review", "near_namesake", None)] == outcomes(city, {"number": A, "name": "韦卫", "area": area})
+    elsewhere = roster(WEI, person(2, "韦卫", B, village="451081101001", county="451081"))
+    row = {"number": A, "name": "韦卫", "area": "451022"}
+    assert [SURE] == outcomes(elsewhere, row)
+
+
 def test_a_changed_number_makes_doubt() -> None:
     """An unknown sound number with the name, birth date and home of somebody on the roster is a case."""
     fresh = {"number": B, "name": "韦伟"}
