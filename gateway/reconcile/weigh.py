@@ -137,10 +137,9 @@ def _place(area: pl.Expr) -> pl.Expr:
 
 
 def _may_live_in(area: pl.Expr) -> pl.Expr:
-    """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured; where
-    no more than a county is said, that may be the one in which somebody is insured."""
-    theirs = _place(pl.coalesce("p_village", "p_county"))
-    insured = (area.str.len_chars() <= COUNTY_DIGITS) & pl.col("p_county").str.starts_with(area)
+    """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured; and a
+    county may be said for being that of the insurance."""
+    theirs, insured = _place(pl.coalesce("p_village", "p_county")), pl.col("p_county").str.starts_with(area)
     fits = theirs.str.starts_with(area) | area.str.starts_with(theirs)
     return fits.fill_null(value=True) | insured.fill_null(value=False)
 
