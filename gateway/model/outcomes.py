@@ -89,6 +89,7 @@ EVIDENCE = {
     "number_near": "证件号码只错一位或相邻两位颠倒",
     "number_front": "证件号码前段一致(其余位数丢失)",
     "number_date": "证件号码中的地区和出生日期一致(其余位数丢失)",
+    "number_mask": "证件号码未遮盖的部分一致",
     "number_other": "证件号码是另一个有效号码",
     "number_far": "证件号码差异较大",
     "name_same": "姓名一致",

@@ -18,6 +18,7 @@ BITS = {
     "number_near": 24,  # about 10 sound numbers of a damaged one belong to somebody in 300
     "number_front": 20,  # area, birth date and the first digit of the sequence
     "number_date": 16,  # area and birth date
+    "number_mask": 8,  # the last four digits of a masked number, where its first fit too
     "number_other": -20,
     "number_far": -6,
     "name_same": 8,
@@ -40,6 +41,8 @@ BITS = {
 AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
 #: A code that surely stands for one county, district or the like: neither for a city nor for a zone of its own.
 _COUNTY = r"^\d{4}(?:0[2-9]|[1-3]\d|8[1-9])$"
+#: A number that somebody masked, `*` as X: its first and last digits; and how many of the last tell people apart.
+_MASKED, _LAST = r"^([0-9]*)X{2,}([0-9]*X?)$", 4
 #: Fewer characters are no number.
 _SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
@@ -167,6 +170,9 @@ def _number(near: pl.Series) -> pl.Expr:
     is_heads = (number == pl.col("head_number")).fill_null(value=False)
     front = pl.col("front")
     begins = theirs.str.starts_with(front)
+    last = number.str.extract(_MASKED, 2)
+    shown = theirs.str.starts_with(number.str.extract(_MASKED, 1)) & theirs.str.ends_with(last)
+    ends = last.str.len_chars() >= _LAST
     return (
         pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
@@ -178,8 +184,10 @@ def _number(near: pl.Series) -> pl.Expr:
         .then(pl.lit("number_front"))
         .when(front.str.len_chars() >= _DATE_AT)
         .then(pl.lit("number_date"))
-        .when(front.is_not_null())
+        .when(front.is_not_null() | (shown & ~ends))
         .then(None)
+        .when(shown)
+        .then(pl.lit("number_mask"))
         .when(state == "sound")
         .then(pl.lit("number_other"))
         .when(near)

@@ -67,6 +67,25 @@ def test_a_number_that_lost_its_end(cell: str) -> None:
     assert [(1, "weighed"), (None, "number_damaged")] == found(CITY, *rows)
 
 
+def masked(start: int, end: int, mark: str = "*") -> str:
+    """A with what stands between hidden."""
+    return A[:start] + mark * (end - start) + A[end:]
+
+
+@pytest.mark.parametrize("mark", ["*", "X", "×", "＊"])
+def test_a_masked_number_says_what_is_left_of_it(mark: str) -> None:
+    """Its last four digits, or area and birth date, speak for whom they fit, beside the rest of the row; a few digits
+    say nothing; who has others is somebody else."""
+    ends, begins, less = masked(6, 14, mark), masked(14, 18, mark), masked(6, 16, mark)
+    nowhere = [{**MISSING, "number": cell, "area": None} for cell in (ends, begins, less)]
+    assert [(1, "weighed"), *[(None, "number_damaged")] * 2] == found(CITY, *nowhere)
+    assert [(1, "weighed")] * 3 == found(CITY, *({**MISSING, "number": cell} for cell in (ends, begins, less)))
+    nameless = [{"number": cell, "name": "韦伟"} for cell in (ends, begins, less)]
+    assert [(None, "number_damaged"), (1, "weighed"), (None, "number_damaged")] == found(CITY, *nameless)
+    other = [wrong(ends, 17), wrong(ends, 0), wrong(begins, 13), wrong(less, 0)]
+    assert [(None, "number_damaged")] * 4 == found(CITY, *({**MISSING, "number": cell} for cell in other))
+
+
 @pytest.mark.parametrize("cell", [A[:12], A[:13], A[:15], A[1:], A + "1", "E12345678", "\ufffd1" * 9])
 def test_too_little_or_too_much_of_a_number(cell: str) -> None:
     """What is no beginning of a number, or one short of the birth date, is a case, whatever else agrees."""
@@ -110,11 +129,17 @@ OTHER: Row = {"birth_from": date(1985, 1, 1), "birth_to": date(1985, 1, 1), "sex
         ({"number": wrong(A, 15), "name": "韦?"}, 38, "number_near,name_mark,village_same"),
         ({"number": A[:15] + "000", "area": "451022"}, 31, "number_front,name_same,county_same"),
         ({"number": A[:14], "name": "韦卫"}, 33, "number_date,name_form,village_same"),
+        ({"number": A[:17] + "X"}, 43, "number_near,name_same,village_same"),
+        ({"number": masked(6, 14)}, 27, "number_mask,name_same,village_same"),
+        ({"number": masked(14, 18)}, 35, "number_date,name_same,village_same"),
         ({"number": wrong(A, 15), "area": NEXT_VILLAGE}, 30, "number_near,name_same,village_other"),
         ({"number": wrong(A, 15), "area": NEXT_COUNTY}, 30, "number_near,name_same,area_other"),
     ],
-    ids=["number", "form", "form contradicted", "no number", "near", "mark", "rounded", "date", "village", "county"],
-)
+    ids=[
+        "number", "form", "form contradicted", "no number", "near", "mark", "rounded", "date", "last", "mask", "end",
+        "village", "county",
+    ],
+)  # fmt: skip
 def test_what_speaks_for_somebody_is_kept(row: Row, score: int, evidence: str) -> None:
     """Each link says in codes what spoke for it, and how many bits that is; a date in the number counts once."""
     columns = ("score", "evidence")
