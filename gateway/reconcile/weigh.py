@@ -178,7 +178,7 @@ def _number(near: pl.Series) -> pl.Expr:
         .then(None)
         .when(number == theirs)
         .then(pl.lit("number_same"))
-        .when(front.is_not_null() & ~begins)
+        .when((front.is_not_null() & ~begins) | ~shown)
         .then(pl.lit("number_far"))
         .when(front.str.len_chars() >= _FRONT_AT)
         .then(pl.lit("number_front"))

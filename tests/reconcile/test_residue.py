@@ -77,7 +77,7 @@ def test_a_masked_number_says_what_is_left_of_it() -> None:
     say nothing; who has others is somebody else."""
     for mark in "*X×＊":
         ends, begins, less = masked(6, 14, mark), masked(14, 18, mark), masked(6, 16, mark)
-        other = [wrong(ends, 17), wrong(ends, 0), wrong(begins, 13), wrong(less, 0)]
+        other = [wrong(ends, 17), wrong(ends, 0), wrong(begins, 13), wrong(less, 0), wrong(masked(14, 16, mark), 16)]
         rows: list[Row] = [
             *({**MISSING, "number": cell, "area": None} for cell in (ends, begins, less)),
             *({**MISSING, "number": cell} for cell in (ends, begins, less)),
@@ -85,7 +85,7 @@ def test_a_masked_number_says_what_is_left_of_it() -> None:
             *({**MISSING, "number": cell} for cell in other),
         ]
         one, none = (1, "weighed"), (None, "number_damaged")
-        assert [one, none, none, one, one, one, none, one, none, *[none] * 4] == found(CITY, *rows)
+        assert [one, none, none, one, one, one, none, one, none, *[none] * 5] == found(CITY, *rows)
 
 
 @pytest.mark.parametrize("cell", [A[:12], A[:13], A[:15], A[1:], A + "1", "E12345678", "\ufffd1" * 9])
