@@ -22,8 +22,9 @@ _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}\*+[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
 )
-#: What looks like somebody's number, be it cut or rounded, and like a name.
-_LONG, _NO_DIGIT = r"^[1-9][0-9]{13,17}[0-9X]?$|^[1-9](?:\.[0-9]+)?E\+1[47]$", r"^[^0-9]+$"
+#: What looks like somebody's number, be it cut, masked, rounded or a passport's; and like a name.
+_LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
+_NAME = r"^[^0-9]{2,}$"
 #: How numbers are written that tell rows, as the first column of a form does.
 _COUNTED = "0"
 
@@ -35,9 +36,11 @@ def usual(rows: int) -> int:
 
 def names_nobody(entries: pl.DataFrame) -> pl.Series:
     """Which entries have neither name nor number. In a row of too many or too few cells, what stands there may be
-    another column's: it names somebody by what looks like an identity number, or by a name without a number."""
+    another column's: it names somebody by a right number, or by what looks like a name beside what looks like a number,
+    or beside none."""
     fault, number = pl.col("fault"), pl.col("number")
-    named = number.str.contains(_LONG) | number.is_null() & pl.col("name_key").str.contains(_NO_DIGIT)
+    right = pl.col("number_state").is_in(["sound", "suspect"])
+    named = right | pl.col("name_key").str.contains(_NAME) & (number.is_null() | number.str.contains(_LONG))
     nobody = (fault == "nobody_named") | (fault == "row_broken") & ~named.fill_null(value=False)
     return entries.select(nobody.fill_null(value=False)).to_series()
 

@@ -60,7 +60,7 @@ def context(claims: pl.DataFrame, links: pl.DataFrame, known: pl.DataFrame) -> p
 
 def _cut(number: pl.Expr) -> pl.Expr:
     """Digits of a number that lost its end, or whose end is masked."""
-    return number.str.extract(r"^([1-9]\d{13,16})(?:X{2,}.*)?$", 1)
+    return number.str.extract(r"^([1-9]\d{13,16})(?:X{3,}.*)?$", 1)
 
 
 def _homes(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:

@@ -42,7 +42,7 @@ AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other
 #: A code that surely stands for one county, district or the like: neither for a city nor for a zone of its own.
 _COUNTY = r"^\d{4}(?:0[2-9]|[1-3]\d|8[1-9])$"
 #: A number that somebody masked, `*` as X: its first and last digits; and how many of the last tell people apart.
-_MASKED, _LAST = r"^([0-9]*)X{2,}([0-9]*X?)$", 4
+_MASKED, _LAST = r"^([0-9]*)X{3,}([0-9]*X?)$", 4
 #: Fewer characters are no number.
 _SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
@@ -176,7 +176,7 @@ def _number(near: pl.Series) -> pl.Expr:
     return (
         pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
-        .when(number == theirs)
+        .when((number == theirs) & last.is_null())
         .then(pl.lit("number_same"))
         .when((front.is_not_null() & ~begins) | ~shown)
         .then(pl.lit("number_far"))

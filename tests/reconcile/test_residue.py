@@ -77,7 +77,7 @@ def test_a_masked_number_says_what_is_left_of_it() -> None:
     say nothing; who has others is somebody else."""
     for mark in "*X×＊":
         ends, begins, less = masked(6, 14, mark), masked(14, 18, mark), masked(6, 16, mark)
-        other = [wrong(ends, 17), wrong(ends, 0), wrong(begins, 13), wrong(less, 0), wrong(masked(14, 16, mark), 16)]
+        other = [wrong(ends, 17), wrong(ends, 0), wrong(begins, 13), wrong(less, 0), wrong(masked(14, 17, mark), 17)]
         rows: list[Row] = [
             *({**MISSING, "number": cell, "area": None} for cell in (ends, begins, less)),
             *({**MISSING, "number": cell} for cell in (ends, begins, less)),
@@ -86,6 +86,14 @@ def test_a_masked_number_says_what_is_left_of_it() -> None:
         ]
         one, none = (1, "weighed"), (None, "number_damaged")
         assert [one, none, none, one, one, one, none, one, none, *[none] * 5] == found(CITY, *rows)
+
+
+def test_a_mask_on_the_roster_is_no_number() -> None:
+    """The very mask speaks for as much as is left of it: who has the whole number is not behind who has the mask."""
+    hidden = person(1, "韦伟", masked(14, 18), village=NEXT_COUNTY, county="451023")
+    city = roster(hidden, person(2, "韦伟", A))
+    assert [None] == [who for who, _why in found(city, {"number": masked(14, 18), "name": "韦伟", "area": None})]
+    assert [(2, "weighed")] == found(city, {"number": masked(14, 18), "name": "韦伟"})
 
 
 @pytest.mark.parametrize("cell", [A[:12], A[:13], A[:15], A[1:], A + "1", "E12345678", "\ufffd1" * 9])
