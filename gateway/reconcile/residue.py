@@ -42,7 +42,7 @@ def context(claims: pl.DataFrame, links: pl.DataFrame, known: pl.DataFrame) -> p
     area, number = pl.col("area"), pl.col("number")
     # The last digit of a power is rounded, and may be the neighbour's.
     mantissa = number.str.extract(r"^(\d(?:\.\d+)?)E\+17$", 1).str.replace(".", "", literal=True).str.head(-1)
-    rounded = pl.when(number.str.ends_with("000")).then(number.str.slice(0, 15))
+    rounded = pl.when(number.str.contains("^[0-9]*000$")).then(number.str.slice(0, 15))
     dated = pl.coalesce(mantissa, number).str.slice(*_BIRTH).str.to_date("%Y%m%d", strict=False)
     frame = claims.join(_homes(claims, links), on=HOUSEHOLD, how="left", maintain_order="left")
     frame = frame.join(known.rename({"person_key": "before"}), on=SOURCE, how="left", maintain_order="left")
@@ -60,7 +60,7 @@ def context(claims: pl.DataFrame, links: pl.DataFrame, known: pl.DataFrame) -> p
 
 def _cut(number: pl.Expr) -> pl.Expr:
     """Digits of a number that lost its end, or whose end is masked."""
-    return number.str.extract(r"^([1-9]\d{13,16})(?:X{3,}.*)?$", 1)
+    return number.str.extract(r"^([1-9]\d{13,16})(?:X{3,}[0-9]*X?)?$", 1)
 
 
 def _homes(claims: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +83,9 @@ class Blocks:
         digits = pl.col("front").str.len_chars().clip(upper_bound=_FRONT)
         fronts = _apart(residue.with_columns(pl.col("front").str.slice(0, _FRONT), digits=digits), "front", "digits")
         self._fronts = fronts.filter(pl.col("digits") >= _DATE).partition_by("digits", as_dict=True)
-        self._born = _apart(residue, "name_key", "born")
+        # By the row's birth date, and by the number's where it is another.
+        both = [residue, residue.filter(pl.col("dated") != pl.col("born")).with_columns(born="dated")]
+        self._born = pl.concat(_apart(one, "name_key", "born") for one in both)
         self._at_home = _apart(residue, "born", "home")
         self._named = _apart(residue, "name_key", "home")
         self._before = pl.concat([residue.select("claim", person_key="before").drop_nulls(), told]).unique()

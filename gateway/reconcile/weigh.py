@@ -41,6 +41,8 @@ BITS = {
 AGAINST = ("number_other", "number_far", "name_other", "birth_other", "sex_other")
 #: A code that surely stands for one county, district or the like: neither for a city nor for a zone of its own.
 _COUNTY = r"^\d{4}(?:0[2-9]|[1-3]\d|8[1-9])$"
+#: A code of a village, town, county, city or province; the first digit tells the part of the country.
+_AREA = r"^\s*([1-8][0-9](?:[0-9]{2}){0,2}(?:[0-9]{3}){0,2})\s*$"
 #: A number that somebody masked, `*` as X: its first and last digits; and how many of the last tell people apart.
 _MASKED, _LAST = r"^([0-9]*)X{3,}([0-9]*X?)$", 4
 #: Fewer characters are no number.
@@ -123,8 +125,10 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
 def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
     area = _place(pl.col("area"))
     # A row with its head's number that is not the head's may be about anybody there who has the head's name.
-    of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False) & _same_name()
-    namesake = _twin() | of_head & (pl.col("kind_2") != "birth_other").fill_null(value=True)
+    of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
+    kind = pl.col("kind_2")
+    born = (kind == "birth_same").fill_null(value=False) | of_head & (kind != "birth_other").fill_null(value=True)
+    namesake = _twin() | _same_name() & born
     return frame.with_columns(
         told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
         possible=pl.col("named") & ~pl.col("against"),
@@ -134,15 +138,18 @@ def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _place(area: pl.Expr) -> pl.Expr:
-    """An area without the zeros that fill up a province, city, county or town to the length of a village."""
-    village = area.str.replace(r"^(\d{6})000(?:000)?$", "$1").str.replace(r"^(\d{9})000$", "$1")
-    return village.str.replace(r"^(\d{4})00$", "$1").str.replace(r"^(\d{2})00$", "$1")
+    """An area without the zeros that fill up a province, city, county or town to the length of a village. The city's
+    own code, or a zone's, is no county but anywhere in the city; and what is no code at all is null."""
+    village = area.str.extract(_AREA, 1).str.replace(r"^(\d{6})000(?:000)?$", "$1").str.replace(r"^(\d{9})000$", "$1")
+    whole = (village.str.len_chars() < COUNTY_DIGITS) | village.str.slice(0, COUNTY_DIGITS).str.contains(_COUNTY)
+    return pl.when(whole).then(village).otherwise(village.str.slice(0, 4)).str.replace(r"^(\d{2})(?:00|99)$", "$1")
 
 
 def _may_live_in(area: pl.Expr) -> pl.Expr:
     """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured; and a
     county may be said for being that of the insurance."""
-    theirs, insured = _place(pl.coalesce("p_village", "p_county")), pl.col("p_county").str.starts_with(area)
+    county = _place(pl.col("p_county"))
+    theirs, insured = pl.coalesce(_place(pl.col("p_village")), county), county.str.starts_with(area)
     fits = theirs.str.starts_with(area) | area.str.starts_with(theirs)
     return fits.fill_null(value=True) | insured.fill_null(value=False)
 
@@ -171,12 +178,13 @@ def _number(near: pl.Series) -> pl.Expr:
     front = pl.col("front")
     begins = theirs.str.starts_with(front)
     last = number.str.extract(_MASKED, 2)
+    is_whole = ~number.str.contains("X{3,}")
     shown = theirs.str.starts_with(number.str.extract(_MASKED, 1)) & theirs.str.ends_with(last)
     ends = last.str.len_chars() >= _LAST
     return (
         pl.when(number.is_null() | is_heads | theirs.is_null() | (number.str.len_chars() < _SHORTEST))
         .then(None)
-        .when((number == theirs) & last.is_null())
+        .when((number == theirs) & is_whole)
         .then(pl.lit("number_same"))
         .when((front.is_not_null() & ~begins) | ~shown)
         .then(pl.lit("number_far"))

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from tests.reconcile.people import ELSE, A, B, outcomes, person, roster, rounded, settled
+from tests.normalise.lists import number
+from tests.reconcile.people import BORN, ELSE, A, B, outcomes, person, roster, rounded, settled
 
 WEI = person(1, "韦伟", A)
 CITY = roster(WEI, person(2, "覃丽", ELSE))
@@ -121,11 +122,36 @@ def test_a_better_namesake_makes_doubt_however_much_is_said_of_the_place(area: s
     assert [("review", "near_namesake", None)] == outcomes(city, row)
 
 
+@pytest.mark.parametrize("birth", [BORN, date(1990, 7, 3)])
+@pytest.mark.parametrize("area", ["451022101201", "451022", None])
+def test_a_better_namesake_is_found_by_either_birth_date(area: str | None, birth: date) -> None:
+    """The number's, or the row's where they differ: the number of a sibling is not worth more than all the rest."""
+    row = {"number": A, "name": "韦卫", "area": area, "birth_from": birth, "birth_to": birth}
+    assert [("review", "near_namesake", None)] == outcomes(roster(WEI, person(2, "韦卫", B)), row)
+    sister = person(2, "韦卫", number("45102219900703222"), sex="2")
+    assert [("review", "near_namesake", None) if birth != BORN else SURE] == outcomes(roster(WEI, sister), row)
+
+
+@pytest.mark.parametrize("area", ["0", "000000000000", "999999", "451099", "451001", "无", ""])
+def test_an_area_that_is_none_is_not_elsewhere(area: str) -> None:
+    """Zeros, fillers and the city's own code say nothing of where somebody lives."""
+    row = {"number": A, "name": "韦卫", "area": area}
+    assert [("review", "near_namesake", None)] == outcomes(roster(WEI, person(2, "韦卫", B)), row)
+
+
 @pytest.mark.parametrize(
-    "home", [{"village": None}, {"village": "451022000000"}, {"village": "451022101000"}, {"village": "451000000000"}]
+    "home",
+    [
+        {"village": None},
+        {"village": None, "county": None},
+        *({"village": None, "county": city} for city in ("451000", "451001", "451099", "459900")),
+        *({"village": v} for v in ("451022000000", "451022101000", "451000000000", "451099", "-", "0", "无", "")),
+    ],
+    ids=repr,
 )
 def test_whose_home_is_hardly_known_may_live_there(home: dict[str, object]) -> None:
-    """A better namesake of whom the roster says the county or town alone, or nothing."""
+    """A better namesake of whom the roster says the county or town alone, or nothing; or the city or the province in
+    which they are insured."""
     areas = ["451022101201", "451022101000", "451022", None]
     rows = [{"number": A, "name": "韦卫", "area": area} for area in areas]
     assert [("review", "near_namesake", None)] * 4 == outcomes(roster(WEI, person(2, "韦卫", B, **home)), *rows)

@@ -88,6 +88,26 @@ def test_a_masked_number_says_what_is_left_of_it() -> None:
         assert [one, none, none, one, one, one, none, one, none, *[none] * 5] == found(CITY, *rows)
 
 
+def test_the_last_digits_of_a_masked_number_may_be_zeros() -> None:
+    """It is not one that a spreadsheet has rounded."""
+    ending = next(n for n in (numbered(f"{at}") for at in range(100, 1000)) if n.endswith("000"))
+    row = {**MISSING, "number": ending[:6] + "*" * 8 + ending[14:]}
+    assert [(1, "weighed")] == found(roster(person(1, "韦伟", ending)), row)
+
+
+@pytest.mark.parametrize("end", ["99B1", "99(失效)", "9*9"])
+def test_what_follows_a_mask_is_not_passed_over(end: str) -> None:
+    """Its beginning alone settles nothing, where it is no mask to the end, or to the last digits."""
+    assert [None] == [who for who, _why in found(CITY, {"number": f"{A[:14]}***{end}", "name": "韦伟"})]
+
+
+@pytest.mark.parametrize("mask", [f"{A[:6]}****{A[10:14]}****", f"{A[0]}*****{A[6:9]}*****"])
+def test_a_mask_of_several_pieces_on_the_roster_is_no_number(mask: str) -> None:
+    """However it is masked, who has the same mask need not be the same."""
+    city = roster(person(1, "韦伟", mask))
+    assert [None] == [who for who, _why in found(city, {"number": mask, "name": "韦伟", "area": None})]
+
+
 def test_a_mask_on_the_roster_is_no_number() -> None:
     """The very mask speaks for as much as is left of it: who has the whole number is not behind who has the mask."""
     hidden = person(1, "韦伟", masked(14, 18), village=NEXT_COUNTY, county="451023")
