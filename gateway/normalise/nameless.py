@@ -9,6 +9,7 @@ import polars as pl
 from gateway.model.mapping import ListMapping
 from gateway.model.written import has_digit, own_number
 from gateway.normalise.text import half_width, packed, trimmed
+from gateway.normalise.uneven import RECORD, REST
 
 #: Rows that name nobody in an ordinary list: where they are one in a thousand, one list in five hundred has more.
 #: So many at least, and one more for each so many rows; the fewest of these, or this share.
@@ -19,7 +20,7 @@ _SOME = 1_000
 _NUMBER = r"^(?:[0-9A-Za-z-]{4,}|[0-9](?:\.[0-9]+)?[eE]\+[0-9]+)$"
 #: An identity number of 15 to 18 digits, masked, or rounded; two telephone numbers are longer.
 _IDENTITY = (
-    r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}\*+[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
+    r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
 )
 #: What looks like somebody's number, be it cut, masked, rounded or a passport's; and like a name.
@@ -48,6 +49,8 @@ def names_nobody(entries: pl.DataFrame) -> pl.Series:
 def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -> pl.Series:
     """Which entries name nobody, and are somebody's. `rows`: their cells, by field."""
     nobody = names_nobody(entries)
+    if REST in rows.columns:  # of a row that was cut in two, and named somebody before
+        nobody &= ~rows[REST] | nobody.shift(1, fill_value=True)
     if not nobody.any():
         return nobody
     named = (~nobody).arg_true()
@@ -85,6 +88,9 @@ def _shape(name: str) -> pl.Expr:
 
 
 def _has_identity(lost: pl.DataFrame, mapping: ListMapping) -> pl.Series:
-    """Which have the identity number of the head of household, or of somebody else."""
+    """Which have the identity number of the head of household, or of somebody else; where the cells are others than
+    the header's, anywhere."""
     others = [packed(pl.col(c.field)).str.contains(_IDENTITY) for c in mapping.columns if c.kind == "number"]
+    if RECORD in lost.columns:
+        others.append(half_width(pl.col(RECORD)).str.contains(_IDENTITY))
     return lost.select(pl.any_horizontal(pl.lit(value=False), *others).fill_null(value=False)).to_series()

@@ -26,7 +26,7 @@ from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
-from gateway.normalise.uneven import uneven_frame
+from gateway.normalise.uneven import OF_RECORD, uneven_frame
 from gateway.words import _
 
 #: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.
@@ -52,7 +52,7 @@ _NOTHING = frozenset({"", "0", "0.0", "False", "True"})
 class RawTable:
     """One part, read."""
 
-    #: Claimed fields as text, `line` (UInt32), `broken` (row had another number of cells than the header).
+    #: Claimed fields as text; OF_RECORD: `line` (UInt32), `broken` (another number of cells than the header) …
     frame: pl.DataFrame
     #: Header cells that no column claims, by name.
     unclaimed: tuple[str, ...]
@@ -141,11 +141,11 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     frame = _even_frame(text, header)
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
-    cells = frame.select(pl.exclude("line", "broken")).columns
+    cells = frame.select(pl.exclude(OF_RECORD)).columns
     others = {f"{_NOBODYS}{i}": i for i in range(len(cells)) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = _without_footers(frame, mapping, undecoded=every)
-    frame = frame.select(pl.col("line") + above, "broken", *columns)
+    frame = frame.select(*(n for n in OF_RECORD if n in frame.columns), *columns).with_columns(pl.col("line") + above)
     _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
 
@@ -169,7 +169,7 @@ def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int,
 
 def _without_footers(frame: pl.DataFrame, mapping: ListMapping, *, undecoded: bool) -> pl.DataFrame:
     """Without the sums and signatures below the data; `undecoded`: the cells are those of `encodings.undecoded`."""
-    below = frame.tail(HEADER_WITHIN if mapping.footers else 0).select(pl.exclude("line", "broken").fill_null(""))
+    below = frame.tail(HEADER_WITHIN if mapping.footers else 0).select(pl.exclude(OF_RECORD).fill_null(""))
     rows = reversed(below.rows())
     if undecoded:
         rows = (map(encodings.decoded_cell, row) for row in rows)

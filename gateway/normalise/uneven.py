@@ -1,7 +1,8 @@
 """CSV in which records differ in width: the few strange lines are mended, and then all of it is read fast.
 
-Takes the text, the header's width, and the fast reader. Gives all records after the header as text, `line` and
-`broken`, as the patient reader alone would. Refuses nothing; what that reader refuses is a `csv.Error`.
+Takes the text, the header's width, and the fast reader. Gives all records after the header as text, `line`, `broken`
+and what is known of the broken ones, as the patient reader alone would. Refuses nothing; what that reader refuses is a
+`csv.Error`.
 """
 
 import csv
@@ -16,6 +17,11 @@ import polars as pl
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
 #: Cells of a record, at most: a pattern for ten thousand is refused, and no list has a hundred.
 _WIDEST = 1000
+#: Of a broken record: all of it as text; and whether it is the rest of the one before, which a line break has cut in
+#: two: together they have as many cells as the header.
+RECORD, REST = "broken__record", "broken__rest"
+#: What is no cell of a record; the last two only where one is broken.
+OF_RECORD = ("line", "broken", RECORD, REST)
 #: A return that ends no line.
 _STRAY = re.compile(rb"\r(?!\n)")
 #: A line that says nothing.
@@ -52,13 +58,13 @@ class _Mended:
 
     text: bytes
     records: int
-    #: Which of them had another width -> the cells that no header names, as text.
-    broken: Mapping[int, str]
+    #: Which of them had another width -> their cells.
+    broken: Mapping[int, Sequence[str]]
 
 
 def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
-    """`c0` … as text, `line` and `broken`: a record with more or fewer cells than the header is broken. What it has
-    too much of is the column after the header's last.
+    """`c0` … as text, and OF_RECORD: a record with more or fewer cells than the header is broken. What it has too much
+    of is the column after the header's last.
 
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
@@ -67,16 +73,25 @@ def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
         mended = _mended(text, width, strange) if len(strange.lines) <= max(_FEW * strange.count, 1) else None
         read = fast(mended.text, [""] * width) if mended else None
         if mended and read is not None and read.height == mended.records:
-            return _with_broken(read, mended, width)
+            # The first record is the text's header.
+            return _with_broken(read.with_columns(pl.col("line") - 1), mended.broken, width).slice(1)
     return _patient_frame(text, width)
 
 
-def _with_broken(read: pl.DataFrame, mended: _Mended, width: int) -> pl.DataFrame:
-    places = list(mended.broken)
-    broken = pl.repeat(False, read.height, dtype=pl.Boolean, eager=True).scatter(places, True)
-    beyond = pl.repeat(None, read.height, dtype=pl.String, eager=True).scatter(places, list(mended.broken.values()))
-    # The first record is the text's header.
-    return read.with_columns(broken.alias("broken"), beyond.alias(f"c{width}"), pl.col("line") - 1).slice(1)
+def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int) -> pl.DataFrame:
+    """The records, and what the broken ones of them are."""
+    rest = {at: True for at, row in broken.items() if at - 1 in broken and len(broken[at - 1]) + len(row) == width + 1}
+    told: dict[str, tuple[type[pl.DataType], Mapping[int, object]]] = {
+        "broken": (pl.Boolean, {at: True for at in broken}),
+        f"c{width}": (pl.String, {at: ",".join(cells[width:]) for at, cells in broken.items()}),
+        RECORD: (pl.String, {at: ",".join(cells) for at, cells in broken.items()}),
+        REST: (pl.Boolean, rest),
+    }
+    columns = [
+        pl.repeat(None, read.height, dtype=kind, eager=True).scatter(list(said), list(said.values())).alias(name)
+        for name, (kind, said) in told.items()
+    ]
+    return read.with_columns(columns).with_columns(pl.col("broken", REST).fill_null(value=False))
 
 
 def _strange(text: bytes, width: int, *, every: bool) -> _Strange:
@@ -119,7 +134,7 @@ def _even(width: int) -> str:
 
 def _mended(text: bytes, width: int, strange: _Strange) -> _Mended:
     """Each record that begins on a strange line is read patiently and told evenly; blank lines are left out."""
-    whole, broken = memoryview(text), dict[int, str]()
+    whole, broken = memoryview(text), dict[int, Sequence[str]]()
     pieces: list[bytes | memoryview] = [b"," * (width - 1) + b"\n"]
     records = done = lines_done = 0
     for one in strange.lines:
@@ -131,7 +146,7 @@ def _mended(text: bytes, width: int, strange: _Strange) -> _Mended:
         if text[one.at : done].strip(_BLANK):
             cells, done, lines_done = _patiently(text, one)
             if len(cells) != width:
-                broken[records] = ",".join(cells[width:])
+                broken[records] = cells
             pieces.append(_told(cells, width))
             records += 1
     pieces.append(whole[done:])
@@ -166,11 +181,6 @@ def _patient_frame(text: bytes, width: int) -> pl.DataFrame:
     rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     nothing: list[str | None] = [None] * width
     columns = list(zip(*([*row, *nothing][:width] for row in rows), strict=True)) if rows else [()] * width
-    beyond = [",".join(row[width:]) for row in rows]
-    return pl.DataFrame(
-        [pl.Series(f"c{i}", c, pl.String) for i, c in enumerate([*columns, beyond])]
-        + [
-            pl.Series("line", range(2, len(rows) + 2), pl.UInt32),
-            pl.Series("broken", [len(row) != width for row in rows], pl.Boolean),
-        ]
-    )
+    read = [pl.Series(f"c{i}", column, pl.String) for i, column in enumerate(columns)]
+    frame = pl.DataFrame([*read, pl.Series("line", range(2, len(rows) + 2), pl.UInt32)])
+    return _with_broken(frame, {at: row for at, row in enumerate(rows) if len(row) != width}, width)

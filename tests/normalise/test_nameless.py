@@ -85,6 +85,31 @@ def test_a_row_of_other_columns_is_known_by_name_and_number(cells: dict[str, str
     assert 0 == whole.lost
 
 
+@pytest.mark.parametrize("first", ["姓名", "救助证号", "不认识的列"])
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8"])
+def test_a_row_within_one_cell_is_somebodys(encoding: str, first: str) -> None:
+    """Of whichever column, and whatever parts its cells; a note is nobody's."""
+    columns = list(dict.fromkeys([first, "姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期"]))
+    header, even = civil_csv([{first: "韦某山"}], columns).splitlines()
+
+    def lost(row: str) -> int:
+        return read("\r\n".join([header, *[even] * 20, *[row, even] * 5, ""]).encode(encoding)).lost
+
+    rows = [f'"{even}"', *(even.replace(",", mark) for mark in "，；\t|")]
+    assert [5] * 5 == [lost(row) for row in rows]
+    assert 0 == lost("说明：本表按月报送；联系电话 0776-2820000，13877600000")
+
+
+@pytest.mark.parametrize(("cut", "lost"), [("户主", 5), ("4510", 0), ("低保", 0), ("2024-03", 0)])
+def test_a_row_that_a_line_break_cuts_in_two_is_lost_once(cut: str, lost: int) -> None:
+    """If at all: where the first part has name and number, the second is nobody else's."""
+    head, rest = ["不认识的列", "户主姓名", "户主身份证号"], ["救助类别", "保障类别", "认定日期", "停止日期"]
+    columns = [*head, "姓名", "身份证号码", *rest]
+    header, even = civil_csv([{"户主姓名": "户主某", "户主身份证号": ""}], columns).splitlines()
+    rows = [*[even] * 20, *[even.replace(cut, f"{cut}\n"), even] * 5]
+    assert lost == read("\n".join([header, *rows, ""]).encode("gb18030")).lost
+
+
 @pytest.mark.parametrize("kept", ["户编号", "人编号"])
 def test_a_row_with_a_number_of_the_source_is_somebodys(kept: str) -> None:
     """Whatever else was lost; a note that stands there, and two cells that were filled in below, are nobody's."""
@@ -128,7 +153,15 @@ def test_what_tells_rows_is_no_number_of_somebodys(theirs: str, kept: str) -> No
 
 
 @pytest.mark.parametrize(
-    "of_head", [number(), f"'{number()}", "451022900307123", number()[:17], "4.51022E+17", "451022********1234"]
+    "of_head",
+    [
+        number(),
+        f"'{number()}",
+        "451022900307123",
+        number()[:17],
+        "4.51022E+17",
+        *("451022" + mark * 8 + "1234" for mark in "*Xx×"),
+    ],
 )
 def test_a_row_with_the_number_of_its_head_is_somebodys(of_head: str) -> None:
     """No note has an identity number."""

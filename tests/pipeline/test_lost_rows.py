@@ -53,6 +53,9 @@ def test_who_is_lost_in_many_files_does_not_leave(
         pytest.param(lambda row: "," + row, id="a comma too many"),
         pytest.param(lambda row: row.replace(",", "", 1), id="a comma too few"),
         pytest.param(lambda row: re.sub(r"^((?:[^,]*,){3})[^,]*,[^,]*,", r"\1,,", row) + ",", id="nothing there"),
+        pytest.param(lambda row: f'"{row}"', id="all in quotes"),
+        pytest.param(lambda row: row.replace(",", "，"), id="other commas"),
+        pytest.param(lambda row: row.replace(",", "\t"), id="tabs"),
     ],
 )
 def test_rows_whose_cells_are_other_columns_are_lost(
@@ -71,6 +74,24 @@ def test_rows_whose_cells_are_other_columns_are_lost(
     civil_rig.run(2)
     with civil_rig.site.ledger.begin() as tx:
         assert [FAILED] == [hold.kind for hold in decisions.holds(tx, state="open")]
+    assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
+
+
+@pytest.mark.parametrize("cut", [5, 8])
+def test_a_row_that_a_line_break_cuts_in_two_is_not_lost(civil_rig: Rig, civil_csv: bytes, cut: int) -> None:
+    """Who stands in its first part is told, and does not leave; the second part is nobody else."""
+    first = ["救助证号", "户主姓名", "户主身份证号", "姓名", "身份证号码"]
+    content = csv_of(table(civil_csv).select(*first, pl.exclude(first)))
+    civil(1, content).put(civil_rig.outbox)
+    civil_rig.run()
+    before = civil_rig.records()
+    lines = content.decode("gb18030").splitlines()
+    within = re.compile(rf"^((?:[^,]*,){{{cut}}}[^,]*)")
+    lines = [within.sub("\\1村东\n二组", line) if at % 11 == 5 and at < 66 else line for at, line in enumerate(lines)]
+    delivery = civil(2, "\r\n".join([*lines, ""]).encode("gb18030"), day=date(2026, 11, 2))
+    delivery.put(civil_rig.outbox)
+    civil_rig.run(2)
+    assert FAILED not in [code for code, _detail, _count in civil_rig.findings(delivery.stem)]
     assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
 
 
