@@ -5,7 +5,7 @@ date, birth date and home, name and home, and the person to whom the source's ow
 home is unknown, it is that of the rest of its household. Nothing is decided here: `weigh` does.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import xor
 
@@ -24,6 +24,7 @@ SOURCE = ["instance", "raw_source_id"]
 _DATE, _FRONT = 14, 15
 #: What a block goes by: a column of the claims, and the same of a person.
 On = Mapping[str, pl.Expr]
+_NUMBER: On = {"number": pl.col("number")}
 #: Counties and towns are filled up with zeros to the length of a village.
 _VILLAGE = r"^\d{9}(?:[1-9]\d\d|\d[1-9]\d|\d\d[1-9])$"
 _BIRTH = (6, 8)
@@ -82,38 +83,39 @@ class Blocks:
         self._of_bucket = {int(bucket): numbers for (bucket,), numbers in cut.items()}
         digits = pl.col("front").str.len_chars().clip(upper_bound=_FRONT)
         fronts = _apart(residue.with_columns(pl.col("front").str.slice(0, _FRONT), digits=digits), "front", "digits")
-        self._fronts = fronts.filter(pl.col("digits") >= _DATE).partition_by("digits", as_dict=True)
+        of_length = fronts.filter(pl.col("digits") >= _DATE).partition_by("digits", as_dict=True)
         # By the row's birth date, and by the number's where it is another.
         both = [residue, residue.filter(pl.col("dated") != pl.col("born")).with_columns(born="dated")]
-        self._born = pl.concat(_apart(one, "name_key", "born") for one in both)
-        self._at_home = _apart(residue, "born", "home")
-        self._named = _apart(residue, "name_key", "home")
-        self._before = pl.concat([residue.select("claim", person_key="before").drop_nulls(), told]).unique()
+        born = pl.concat(_apart(one, "name_key", "born") for one in both)
+        before = pl.concat([residue.select("claim", person_key="before").drop_nulls(), told]).unique()
+        name, birth, village, number = (pl.col(n) for n in ("name_key", "birth", "village", "number"))
+        #: The claims that say something, and by which of it people are found: theirs, by the name of ours. All but the
+        #: numbers, which are each bucket's own.
+        self._blocks: list[tuple[pl.DataFrame, On]] = [
+            (born, {"name_key": name, "born": birth}),
+            (_apart(residue, "born", "home"), {"born": birth, "home": village}),
+            (_apart(residue, "name_key", "home"), {"name_key": name, "home": village}),
+            (before, {"person_key": pl.col("person_key")}),
+            *((front, {"front": number.str.slice(0, int(digits))}) for (digits,), front in of_length.items()),
+        ]
+        self._hashes = [_hashes(claims, on) for claims, on in self._blocks]
 
     def near(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
         """SEEN of those of the bucket's people who may share something with somebody of the residue. Most share
         nothing, which their hashes show at a fifth of a join's cost."""
         numbers = self._of_bucket.get(bucket, self._numbers.clear())
-        meeting = (_meeting(claims, on) for claims, on in self._blocks(numbers))
+        said = [*zip((on for _claims, on in self._blocks), self._hashes, strict=True)]
+        said.append((_NUMBER, _hashes(numbers, _NUMBER)))
+        meeting = (_hash(on.values()).is_in(ours) for on, ours in said)
         # Not within the filter, which asks every chunk of a frame by itself, and hashes the claims for each.
         return people.select(SEEN).filter(people.select(pl.any_horizontal(meeting)).to_series())
 
     def pairs(self, people: pl.DataFrame) -> pl.DataFrame:
         """(claim and SEEN columns, prefixed `p_` but for person_key): whom of them (SEEN) the residue may mean."""
-        found = pl.concat(_pairs(people, claims, on) for claims, on in self._blocks(self._numbers)).unique()
+        blocks = [*self._blocks, (self._numbers, _NUMBER)]
+        found = pl.concat(_pairs(people, claims, on) for claims, on in blocks).unique()
         seen = people.select("person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))
         return found.join(seen, on="person_key")
-
-    def _blocks(self, numbers: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, On]]:
-        """The claims that say something, and by which of it people are found: theirs, by the name of ours."""
-        number = pl.col("number")
-        yield self._born, {"name_key": pl.col("name_key"), "born": pl.col("birth")}
-        yield self._at_home, {"born": pl.col("birth"), "home": pl.col("village")}
-        yield self._named, {"name_key": pl.col("name_key"), "home": pl.col("village")}
-        yield self._before, {"person_key": pl.col("person_key")}
-        yield numbers, {"number": number}
-        for (digits,), fronts in self._fronts.items():
-            yield fronts, {"front": number.str.slice(0, int(digits))}
 
 
 def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
@@ -122,10 +124,9 @@ def _apart(residue: pl.DataFrame, *said: str) -> pl.DataFrame:
     return told.filter(pl.len().over("delivery", *said) <= _MOST).drop("delivery")
 
 
-def _meeting(claims: pl.DataFrame, on: On) -> pl.Expr:
-    """Whether a person may be one of whom the claims speak: their hashes agree."""
-    ours = claims.select(_hash([pl.col(name) for name in on])).to_series()
-    return _hash(on.values()).is_in(ours.implode())
+def _hashes(claims: pl.DataFrame, on: On) -> pl.Series:
+    """By which somebody may be one of whom the claims speak."""
+    return claims.select(_hash([pl.col(name) for name in on])).to_series().unique().implode()
 
 
 def _hash(said: Iterable[pl.Expr]) -> pl.Expr:

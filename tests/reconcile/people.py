@@ -8,6 +8,7 @@ import polars as pl
 from gateway.model.buckets import BUCKETS, by_number
 from gateway.model.frames import ENTRIES, ROSTER
 from gateway.normalise import names, numbers
+from gateway.normalise.cells import mend
 from gateway.reconcile import link, resolve
 from tests.normalise.lists import number
 
@@ -35,13 +36,22 @@ def roster(*people: Mapping[str, object]) -> Buckets:
     """The roster in its buckets."""
     plain = [n for n in ROSTER if n not in ("number", "name_key", "birth")]
     frame = pl.DataFrame([{n: p[n] for n in plain} for p in people], schema={n: ROSTER[n] for n in plain})
-    frame = frame.with_columns(numbers.eighteen(numbers.cleaned(pl.col("certno"))).alias("number"))
+    frame = frame.with_columns(_whole(frame["certno"]).alias("number"))
     said = pl.Series("birth", [p.get("birth") for p in people], pl.Date)
     birth = pl.coalesce(said, numbers.birth_of(pl.col("number")))
-    frame = frame.with_columns(names.key(pl.col("name")).alias("name_key"), birth.alias("birth"))
-    frame = frame.select(ROSTER.names())
-    buckets = [frame.filter(by_number(pl.col("number")) == b) for b in range(BUCKETS)]
+    frame = frame.with_columns(_key(frame["name"]).alias("name_key"), birth.alias("birth"))
+    cut = frame.select(*ROSTER.names(), bucket=by_number(pl.col("number")))
+    of_bucket = cut.partition_by("bucket", as_dict=True, include_key=False)
+    buckets = [of_bucket.get((b,), cut.clear().drop("bucket")) for b in range(BUCKETS)]
     return lambda: iter(buckets)
+
+
+def _whole(cells: pl.Series) -> pl.Series:
+    return mend(cells, *numbers.CLEANING, numbers.eighteen, clean=numbers.CLEAN)
+
+
+def _key(cells: pl.Series) -> pl.Series:
+    return mend(cells, *names.UNIFYING, clean=names.clean())
 
 
 def entries(*rows: Mapping[str, object]) -> pl.DataFrame:
@@ -66,9 +76,8 @@ def entries(*rows: Mapping[str, object]) -> pl.DataFrame:
         [{"name": r.get("name"), "cell": r.get("number"), "numeric": bool(r.get("numeric"))} for r in body],
         schema={"name": pl.String, "cell": pl.String, "numeric": pl.Boolean},
     )
-    clean = numbers.eighteen(numbers.cleaned(pl.col("cell")))
-    made = cells.with_columns(clean.alias("cell")).select(
-        names.key(pl.col("name")).alias("name_key"),
+    made = cells.with_columns(_whole(cells["cell"]).alias("cell")).select(
+        _key(cells["name"]).alias("name_key"),
         pl.col("cell").alias("number"),
         numbers.state(pl.col("cell"), numbers.is_sound(pl.col("cell")), pl.col("numeric")).alias("number_state"),
     )
