@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -27,9 +28,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     of_sqlite = [item for item in items if ledgers.KIND != "sqlite" and _is_of_sqlite(item)]
     config.hook.pytest_deselected(items=of_sqlite)
     items[:] = [item for item in items if item not in of_sqlite]
+    _leave_for_long(items)
     for item in items:
         folders = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
         item.add_marker(next((folder for folder in folders if folder in TIERS), "unit"))
+
+
+def _leave_for_long(items: Iterable[pytest.Item]) -> None:
+    """Of a test `one_in(n)` each n-th case is for `make test`, the first too; the others are for `make test-long`."""
+    met = Counter[tuple[Path, str]]()
+    for item in items:
+        if (mark := item.get_closest_marker("one_in")) and isinstance(item, pytest.Function):
+            which = (item.path, item.originalname)
+            if met[which] % mark.args[0]:
+                item.add_marker("long")
+            met[which] += 1
 
 
 def _is_of_sqlite(item: pytest.Item) -> bool:

@@ -71,7 +71,7 @@ def replay_is_still(at: Town, days: int) -> None:
     ("seed", "dirt", "shape"),
     [
         pytest.param(1, 1.0, "standard", marks=pytest.mark.long),
-        (2, 3.0, "standard"),
+        pytest.param(2, 3.0, "standard", marks=pytest.mark.long),
         (3, 3.0, "samples"),
     ],
 )

@@ -18,6 +18,7 @@ from tests.fuzz.parsers import books
 from tests.fuzz.workbooks import SHEET, TEXTS, fault_of, last, padded, replaced, said, workbook
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 @pytest.mark.parametrize(
     ("old", "new"),
@@ -83,6 +84,7 @@ def test_a_place_that_no_xml_writes_so_is_refused(oddly: bytes) -> None:
     assert "unreadable" == refused.value.code
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("piece", [
     b"<row>", b"<f/>", b'<c r="A1"/>', b'<c r="A1"><v>1</v></c>', b"<c/>", b"<row><c><v>1</v></c></row>",
 ])  # fmt: skip
@@ -99,6 +101,7 @@ def test_six_megabytes_of_elements_take_no_hundreds(parser: str, piece: bytes) -
     assert piece not in {b"<row>", b"<c/>"} or read == [None]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("piece", [
     b"<f>", b"<row>", b"<f>/>", b'<f a="</f>">', b"<f a='</f>'>", b"<f><!--</f>-->", b"<f </f>", b"<f <f/>/>",
     b'<f a="></f></f><" b="">',

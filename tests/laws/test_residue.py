@@ -55,7 +55,7 @@ def linked(people: list[dict[str, object]], rows: list[Any]) -> pl.DataFrame:
     return link(entries(*rows).with_columns(instance=pl.lit("civil"), delivery=pl.lit(1)), roster(*people))
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(PEOPLE, LISTS, st.randoms(use_true_random=False))
 def test_order_says_nothing(people: list[Any], rows: list[Any], random: Any) -> None:
     """What a row means does not hang on the order of the rows, nor on that of the roster."""
@@ -65,7 +65,7 @@ def test_order_says_nothing(people: list[Any], rows: list[Any], random: Any) -> 
     assert linked(known, rows)[places].equals(shuffled)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(PEOPLE, LISTS)
 def test_nobody_is_linked_by_another_name(people: list[Any], rows: list[Any]) -> None:
     """Whoever is linked has a name that agrees; without a sound number of their own it is the very name."""
@@ -76,7 +76,7 @@ def test_nobody_is_linked_by_another_name(people: list[Any], rows: list[Any]) ->
             assert sent == names[key] if rule == "weighed" else sent == names[key] or agree(sent, names[key])
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(PEOPLE, LISTS)
 def test_a_stranger_changes_nothing(people: list[Any], rows: list[Any]) -> None:
     """Somebody new on the roster with whom nothing in a row agrees changes nothing."""
@@ -84,7 +84,7 @@ def test_a_stranger_changes_nothing(people: list[Any], rows: list[Any]) -> None:
     assert linked(cast(people), rows).equals(linked([*cast(people), stranger], rows))
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(PEOPLE, LISTS)
 def test_what_is_sure_stays_sure(people: list[Any], rows: list[Any]) -> None:
     """Whom number and name mean where they are alone, they mean among others; by form only a namesake may be better."""

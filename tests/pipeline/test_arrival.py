@@ -7,6 +7,7 @@ comes after.
 
 import csv
 import gzip
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -27,6 +28,8 @@ CIVIL, RURAL = "civil_affairs", "rural_revitalization"
 SAYS = ["instance", "scope", "psn_no", "identity", "level", "first", "last", "ended_by"]
 #: What is believed, as `SAYS`, and what the platform holds.
 State = tuple[list[tuple[object, ...]], Records]
+#: Orders that are drawn, beside one that is written below; each takes a site half a minute.
+EXAMPLES = int(os.environ.get("HUNT", "1"))
 #: Puts one delivery in place.
 Arrival = Callable[[Rig], object]
 
@@ -169,7 +172,7 @@ def plain(site_of: Callable[..., State]) -> State:
     return believed, records
 
 
-@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=EXAMPLES, phases=[Phase.explicit, Phase.generate])
 @given(arrivals(FREE, CHAINS))
 @example([[(n, 0)] for n in reversed(range(FREE))] + PLAIN[FREE:])
 def test_how_lists_come_does_not_matter(

@@ -81,8 +81,9 @@ MOMENTS = [*(f"{side} {commit}" for commit in COMMITS for side in ("before", "af
 
 
 def _kept_short(moment: str) -> Any:  # pytest keeps its class to itself
-    """Before a commit the ledger is as it was after the one before: all of them are for `make test-long`."""
-    is_again = moment.startswith("before ") and moment != MOMENTS[0]
+    """Before a commit the ledger is as it was after the one before, and what a module commits again is like its first:
+    those are for `make test-long`."""
+    is_again = moment != MOMENTS[0] and (moment.startswith("before ") or moment.endswith(tuple("23456789")))
     return pytest.param(moment, marks=pytest.mark.long if is_again else ())
 
 

@@ -75,6 +75,7 @@ def _told(rig: Rig, trouble: Trouble) -> tuple[ExitCode, str]:
         return hasty.told()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", SFTP)
 def test_an_sftp_server_in_trouble_is_a_known_error_and_passes(
     new_rig: NewRig, quiet: Callable[..., Records], case: str
@@ -86,6 +87,7 @@ def test_an_sftp_server_in_trouble_is_a_known_error_and_passes(
     assert quiet(CIVIL) == rig.records()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", FEDERATION_TROUBLES)
 def test_a_federation_in_trouble_is_a_known_error_and_passes(
     new_rig: NewRig, quiet: Callable[..., Records], case: str
@@ -97,6 +99,7 @@ def test_a_federation_in_trouble_is_a_known_error_and_passes(
     assert quiet(FEDERATION) == rig.records()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", TAX_TROUBLES)
 def test_a_tax_bureau_in_trouble_is_a_known_error_and_passes(new_rig: NewRig, case: str) -> None:
     """Whatever the tax bureau does wrong, the run says so, and the next run after it takes the payments."""

@@ -125,6 +125,7 @@ def test_no_way_in_goes_past_the_guard(guarded: Rig, civil_csv: bytes, tmp_path:
     rig.site.ledger.close()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_a_dry_import_says_what_a_real_one_holds(guarded: Rig, civil_csv: bytes, tmp_path: Path, kind: str) -> None:
     """It shows the holds of the import that follows, with their digests, and leaves nothing behind: no list, no file,

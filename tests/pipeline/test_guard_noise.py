@@ -33,7 +33,7 @@ def _release(rig: Rig, month: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("months", [5, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.parametrize("months", [3, pytest.param(12, marks=pytest.mark.long)])
 def test_ordinary_months_are_seldom_held(tmp_path: Path, months: int) -> None:
     """Of twelve ordinary months none has more than one list or group held, while people leave in each of them."""
     write_months(tmp_path / "city", PEOPLE, 5, months)

@@ -57,6 +57,7 @@ def test_without_a_file_of_its_own_the_site_does_not_open(rig: Rig, name: str) -
         assert (ExitCode.DONE, 0) == ((report := again.run()).exit_code, report.pushed.sent)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("name", PEERS)
 def test_without_a_peers_secret_the_others_go_on(rig: Rig, name: str) -> None:
     """Nothing that is sealed needs it: the site opens, what it says stands, and the file is named; the other

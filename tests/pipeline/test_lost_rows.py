@@ -15,6 +15,7 @@ from tests.pipeline.forge import civil, csv_of, table
 from tests.pipeline.rig import Rig
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("files", [1, 7])
 @pytest.mark.parametrize("number", [None, "４５１０２２０００１", "低保字第00123号"])
 def test_who_is_lost_in_many_files_does_not_leave(
@@ -47,6 +48,7 @@ def test_who_is_lost_in_many_files_does_not_leave(
     assert {row[0] for row in before} <= {row[0] for row in civil_rig.records()}
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "broken",
     [

@@ -78,6 +78,7 @@ def _changes(rig: Rig) -> Mapping[str, int]:
         return outbox.counts(tx)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", LASTING)
 def test_a_platform_in_trouble_is_a_known_error_and_passes(
     civil_rig: Rig, quiet: Callable[..., Records], case: str
@@ -99,6 +100,7 @@ def test_a_platform_in_trouble_is_a_known_error_and_passes(
     assert {"done": civil_rig.changed()} == _changes(civil_rig)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", PASSING)
 def test_a_moment_of_trouble_is_waited_out(civil_rig: Rig, quiet: Callable[..., Records], case: str) -> None:
     """What passes within a run's patience leaves no trace in its result."""

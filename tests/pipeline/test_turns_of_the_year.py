@@ -31,6 +31,7 @@ def ends(rig: Rig, who: str) -> set[str]:
     return {record[5] for record in rig.records() if record[0] == who and record[-1] == CIVIL}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seconds", [0.3, 0.6, 1.0])
 def test_midnight_in_china_under_a_run(civil_rig: Rig, quiet: Callable[..., Records], seconds: float) -> None:
     """A run keeps the day on which it began, so many seconds before the next one; the run after it sends nothing."""
@@ -48,6 +49,7 @@ def test_midnight_in_china_under_a_run(civil_rig: Rig, quiet: Callable[..., Reco
     assert quiet(CIVIL) == civil_rig.records()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("first", "second", "last"),
     [
@@ -74,6 +76,7 @@ def test_who_is_left_out_at_a_turn_ends_on_the_eve(
     assert {last} == ends(civil_rig, who)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("day", [date(2027, 1, 1), date(2028, 2, 29), date(2026, 12, 31)])
 def test_a_stop_without_a_day_ends_on_that_very_day(
     civil_rig: Rig, civil_csv: bytes, at: int, who: str, day: date
