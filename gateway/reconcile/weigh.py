@@ -123,18 +123,30 @@ def choose(weighed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _flagged(frame: pl.DataFrame) -> pl.DataFrame:
-    area = _place(pl.col("area"))
     # A row with its head's number that is not the head's may be about anybody there who has the head's name.
     of_head = (pl.col("number") == pl.col("head_number")).fill_null(value=False)
     kind = pl.col("kind_2")
     born = (kind == "birth_same").fill_null(value=False) | of_head & (kind != "birth_other").fill_null(value=True)
-    namesake = _twin() | _same_name() & born
+    namesakes = frame.select((_twin() | _same_name() & born).arg_true()).to_series()
     return frame.with_columns(
+        _marked(frame.height, namesakes, _there(frame[namesakes])),
         told=(pl.col("same") == pl.col("person_key")).fill_null(value=False),
         possible=pl.col("named") & ~pl.col("against"),
-        twin=namesake & _may_live_in(area),
-        moved=_twin() & ((area.str.slice(0, 6) == pl.col("p_county")) | (area == pl.col("p_village"))),
     ).filter(pl.col("told") | pl.col("possible") | pl.col("moved") | pl.col("twin") | (pl.col("score") > _SHOWN_AT))
+
+
+def _there(namesakes: pl.DataFrame) -> pl.DataFrame:
+    """Which of them are a `twin`, who may live in the row's place, or have `moved`: live or are insured there."""
+    places = {"said": "area", "home_there": "p_village", "insured": "p_county"}
+    frame = namesakes.with_columns(_place(pl.col(column)).alias(name) for name, column in places.items())
+    said = pl.col("said")
+    moved = _twin() & ((said.str.slice(0, COUNTY_DIGITS) == pl.col("p_county")) | (said == pl.col("p_village")))
+    return frame.select(twin=_may_live_there(), moved=moved.fill_null(value=False))
+
+
+def _marked(height: int, at: pl.Series, marks: pl.DataFrame) -> list[pl.Series]:
+    """The marks of those rows, and False for all others."""
+    return [pl.repeat(False, height, eager=True).scatter(at, mark).alias(mark.name) for mark in marks]
 
 
 def _place(area: pl.Expr) -> pl.Expr:
@@ -145,13 +157,13 @@ def _place(area: pl.Expr) -> pl.Expr:
     return pl.when(whole).then(village).otherwise(village.str.slice(0, 4)).str.replace(r"^(\d{2})(?:00|99)$", "$1")
 
 
-def _may_live_in(area: pl.Expr) -> pl.Expr:
+def _may_live_there() -> pl.Expr:
     """One place lies within the other, as far as is known. Whom the roster knows no home of lives where insured; and a
     county may be said for being that of the insurance."""
-    county = _place(pl.col("p_county"))
-    theirs, insured = pl.coalesce(_place(pl.col("p_village")), county), county.str.starts_with(area)
-    fits = theirs.str.starts_with(area) | area.str.starts_with(theirs)
-    return fits.fill_null(value=True) | insured.fill_null(value=False)
+    said, insured = pl.col("said"), pl.col("insured")
+    theirs = pl.coalesce("home_there", "insured")
+    fits = theirs.str.starts_with(said) | said.str.starts_with(theirs)
+    return fits.fill_null(value=True) | insured.str.starts_with(said).fill_null(value=False)
 
 
 def _elsewhere() -> pl.Expr:
