@@ -28,7 +28,7 @@ test: export POLARS_MAX_THREADS := 1
 test: check sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 
-# What `make test` leaves out, since it has a shorter one, or another case, of its kind: a quarter of an hour.
+# What `make test` leaves out, since it has a shorter one, or another case, of its kind: some ten minutes.
 test-long: dev sshd postgresql sudo
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m long $(PYTEST)
 

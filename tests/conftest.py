@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -35,14 +35,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_for_long(items: Iterable[pytest.Item]) -> None:
-    """Of a test `one_in(n)` each n-th case is for `make test`, the first too; the others are for `make test-long`."""
-    met = Counter[tuple[Path, str]]()
+    """Of a test `one_in(n)` each n-th case is for `make test`, the first too; the others are for `make test-long`. Of
+    two lists of values it is every n-th diagonal, so that each value of either is met."""
+    places: dict[tuple[object, ...], dict[tuple[int, ...], int]] = defaultdict(dict)
     for item in items:
         if (mark := item.get_closest_marker("one_in")) and isinstance(item, pytest.Function):
-            which = (item.path, item.originalname)
-            if met[which] % mark.args[0]:
+            at = 0
+            for names in (said.args[0] for said in item.iter_markers("parametrize")):
+                met = places[item.path, item.originalname, names]
+                which = [names] if isinstance(names, str) else names
+                at += met.setdefault(tuple(id(item.callspec.params[name]) for name in which), len(met))
+            if at % mark.args[0]:
                 item.add_marker("long")
-            met[which] += 1
 
 
 def _is_of_sqlite(item: pytest.Item) -> bool:

@@ -167,7 +167,8 @@ def _remarks(table: RawTable) -> list[tuple[str, str]]:
 
 def _damaged(entries: pl.DataFrame) -> list[tuple[str, str]]:
     """The remark that a spreadsheet has rounded the numbers of a column, where so many look like it."""
-    is_rounded = pl.col("raw_number").str.contains("(?i)e\\+") | (pl.col("number_state") == "suspect")
-    rounded = entries.select(is_rounded.sum()).item()
+    state = pl.col("number_state")
+    damaged = entries.lazy().filter(state.is_in(["damaged", "suspect"])).select(state, "raw_number").collect()
+    rounded = damaged.select(((state == "suspect") | pl.col("raw_number").str.contains("(?i)e\\+")).sum()).item()
     many = rounded >= 5 and rounded > entries.height * 0.05
     return [("damaged_column", str(rounded))] if many else []

@@ -23,6 +23,12 @@ _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
 )
+#: The same anywhere in a record, by the birth date, which an account's number has not.
+_WRITTEN = (
+    r"(?:^|[^0-9])(?:[1-9][0-9]{5}(?:(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4}[0-9Xx]"
+    r"|[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4})"
+    r"|[1-9][0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+1[47])(?:[^0-9]|$)"
+)
 #: What looks like somebody's number, be it cut, masked, rounded or a passport's; and like a name.
 _LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
 _NAME = r"^[^0-9]{2,}$"
@@ -35,29 +41,37 @@ def usual(rows: int) -> int:
     return max(min(least + rows // more for least, more in _ORDINARY), int(rows * _SHARE))
 
 
-def names_nobody(entries: pl.DataFrame) -> pl.Series:
+def names_nobody(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.Series:
     """Which entries have neither name nor number. In a row of too many or too few cells, what stands there may be
-    another column's: it names somebody by a right number, or by what looks like a name beside what looks like a number,
-    or beside none."""
+    another column's: it names somebody by a right number, by what looks like a name beside what looks like a number, or
+    by a name where no identity number stands anywhere in the row."""
     fault, number = pl.col("fault"), pl.col("number")
+    nobody = entries.select((fault == "nobody_named").fill_null(value=False)).to_series()
+    broken = entries.select((fault == "row_broken").arg_true()).to_series()
+    if broken.is_empty():
+        return nobody
     right = pl.col("number_state").is_in(["sound", "suspect"])
-    named = right | pl.col("name_key").str.contains(_NAME) & (number.is_null() | number.str.contains(_LONG))
-    nobody = (fault == "nobody_named") | (fault == "row_broken") & ~named.fill_null(value=False)
-    return entries.select(nobody.fill_null(value=False)).to_series()
+    beside = number.str.contains(_LONG) | number.is_null() & ~_is_written()
+    named = right | pl.col("name_key").str.contains(_NAME) & beside
+    looked_at = entries[broken].with_columns(rows[broken][RECORD])
+    return nobody.scatter(broken, looked_at.select(~named.fill_null(value=False)).to_series())
 
 
 def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -> pl.Series:
     """Which entries name nobody, and are somebody's. `rows`: their cells, by field."""
-    nobody = names_nobody(entries)
-    if REST in rows.columns:  # of a row that was cut in two, and named somebody before
-        nobody &= ~rows[REST] | nobody.shift(1, fill_value=True)
+    nobody = names_nobody(rows, entries)
+    named = (~nobody).arg_true()
+    rest = rows[REST] if REST in rows.columns else None
+    if rest is not None:  # of whom the part before it names by a number
+        told = ~nobody & entries["number"].is_not_null()
+        nobody &= ~(rest & told.shift(1, fill_value=False))
     if not nobody.any():
         return nobody
-    named = (~nobody).arg_true()
     named = named.gather_every(max(1, named.len() // _SOME))
     lost, theirs, some, known = rows.filter(nobody), entries.filter(nobody), rows[named], entries[named]
     found = _says_much(lost, some, mapping) | _has_number(theirs, known) | _has_identity(lost, mapping)
-    return nobody.scatter(nobody.arg_true(), found)
+    somebodys = nobody.scatter(nobody.arg_true(), found)
+    return somebodys if rest is None else somebodys & ~(rest & somebodys.shift(1, fill_value=False))
 
 
 def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:
@@ -92,5 +106,11 @@ def _has_identity(lost: pl.DataFrame, mapping: ListMapping) -> pl.Series:
     the header's, anywhere."""
     others = [packed(pl.col(c.field)).str.contains(_IDENTITY) for c in mapping.columns if c.kind == "number"]
     if RECORD in lost.columns:
-        others.append(half_width(pl.col(RECORD)).str.contains(_IDENTITY))
+        others.append(_is_written())
     return lost.select(pl.any_horizontal(pl.lit(value=False), *others).fill_null(value=False)).to_series()
+
+
+def _is_written() -> pl.Expr:
+    """Whether an identity number stands anywhere in a broken record, also with blanks in it."""
+    record = half_width(pl.col(RECORD))
+    return record.str.contains(_WRITTEN) | record.str.replace_all(" ", "", literal=True).str.contains(_WRITTEN)

@@ -80,7 +80,10 @@ def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
 
 def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int) -> pl.DataFrame:
     """The records, and what the broken ones of them are."""
-    rest = {at: True for at, row in broken.items() if at - 1 in broken and len(broken[at - 1]) + len(row) == width + 1}
+    rest = dict[int, bool]()
+    for at, row in broken.items():
+        if at - 1 in broken and at - 1 not in rest and len(broken[at - 1]) + len(row) == width + 1:
+            rest[at] = True
     told: dict[str, tuple[type[pl.DataType], Mapping[int, object]]] = {
         "broken": (pl.Boolean, {at: True for at in broken}),
         f"c{width}": (pl.String, {at: ",".join(cells[width:]) for at, cells in broken.items()}),

@@ -45,6 +45,7 @@ _COUNTY = r"^\d{4}(?:0[2-9]|[1-3]\d|8[1-9])$"
 _AREA = r"^\s*([1-8][0-9](?:[0-9]{2}){0,2}(?:[0-9]{3}){0,2})\s*$"
 #: A number that somebody masked, `*` as X: its first and last digits; and how many of the last tell people apart.
 _MASKED, _LAST = r"^([0-9]*)X{3,}([0-9]*X?)$", 4
+_EIGHTEEN = r"^[0-9]{17}[0-9X]$"
 #: Fewer characters are no number.
 _SHORTEST = 6
 #: Bits of a birth date that the number, which has it too, has brought already.
@@ -139,8 +140,8 @@ def _there(namesakes: pl.DataFrame) -> pl.DataFrame:
     """Which of them are a `twin`, who may live in the row's place, or have `moved`: live or are insured there."""
     places = {"said": "area", "home_there": "p_village", "insured": "p_county"}
     frame = namesakes.with_columns(_place(pl.col(column)).alias(name) for name, column in places.items())
-    said = pl.col("said")
-    moved = _twin() & ((said.str.slice(0, COUNTY_DIGITS) == pl.col("p_county")) | (said == pl.col("p_village")))
+    area = pl.col("area")
+    moved = _twin() & ((area.str.slice(0, COUNTY_DIGITS) == pl.col("p_county")) | (area == pl.col("p_village")))
     return frame.select(twin=_may_live_there(), moved=moved.fill_null(value=False))
 
 
@@ -219,7 +220,7 @@ def _number(near: pl.Series) -> pl.Expr:
 def _near(pairs: pl.DataFrame) -> pl.Series:
     """Per pair: one character differs, or two neighbours are swapped. Only whole damaged numbers are looked at."""
     number, theirs = pl.col("number"), pl.col("p_number")
-    whole = (number.str.len_chars() == 18) & (theirs.str.len_chars() == 18)
+    whole = (number.str.len_chars() == 18) & theirs.str.contains(_EIGHTEEN)
     damaged = pairs.filter(whole & (pl.col("number_state") == "damaged") & pl.col("front").is_null())
     distinct = damaged.select("number", "p_number").unique()
     cut = distinct.select(

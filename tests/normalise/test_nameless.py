@@ -65,6 +65,7 @@ def test_a_row_of_other_columns_is_somebodys(before: str, behind: str, lost: int
         ({"身份证号码": "45102219900307123?"}, 0),
         ({"身份证号码": "E12345678"}, 0),
         ({"姓名": "女", "身份证号码": ""}, 30),
+        ({"姓名": "特困人员", "身份证号码": "", "保障类别": number()}, 30),
         ({"姓名": "451022101201", "身份证号码": "6217001234567890123"}, 30),
         ({"姓名": "2", "身份证号码": "20240301120000"}, 30),
         ({"身份证号码": "覃丽"}, 30),
@@ -97,17 +98,37 @@ def test_a_row_within_one_cell_is_somebodys(encoding: str, first: str) -> None:
 
     rows = [f'"{even}"', *(even.replace(",", mark) for mark in "，；\t|")]
     assert [5] * 5 == [lost(row) for row in rows]
-    assert 0 == lost("说明：本表按月报送；联系电话 0776-2820000，13877600000")
+    assert [5] * 3 == [lost(rows[3].replace(number(), n)) for n in ("451022900307123", "451022****1239", "4.5E+17")]
+    notes = [
+        "说明：本表按月报送；联系电话 0776-2820000，13877600000",
+        "开户行农行，账号6228480831234567",
+        "单位统一社会信用代码：114510220078654321，联系人：韦某",
+    ]
+    assert [0] * 3 == [lost(note) for note in notes]
 
 
-@pytest.mark.parametrize(("cut", "lost"), [("户主", 5), ("4510", 0), ("低保", 0), ("2024-03", 0)])
-def test_a_row_that_a_line_break_cuts_in_two_is_lost_once(cut: str, lost: int) -> None:
-    """If at all: where the first part has name and number, the second is nobody else's."""
+@pytest.mark.parametrize(
+    ("before", "lost"),
+    [("覃丽", 5), ("覃丽华,43102319", 5), ("韦某", 5), ("韦某山,4510", 5), ("低保", 0), ("低保对象,B,2024-03", 0)],
+)
+@pytest.mark.parametrize("between", [0, 1])
+def test_a_row_that_a_line_break_cuts_in_two_is_lost_once(before: str, lost: int, between: int) -> None:
+    """If at all: where the first part has name and number, the second is nobody else's; also where such rows stand
+    together."""
     head, rest = ["不认识的列", "户主姓名", "户主身份证号"], ["救助类别", "保障类别", "认定日期", "停止日期"]
-    columns = [*head, "姓名", "身份证号码", *rest]
-    header, even = civil_csv([{"户主姓名": "户主某", "户主身份证号": ""}], columns).splitlines()
-    rows = [*[even] * 20, *[even.replace(cut, f"{cut}\n"), even] * 5]
+    of_head = {"户主姓名": "覃丽华", "户主身份证号": number("43102319700101321")}
+    header, even = civil_csv([of_head], [*head, "姓名", "身份证号码", *rest]).splitlines()
+    rows = [even] * 20 + ([even.replace(before, f"{before}\n")] + [even] * between) * 5
     assert lost == read("\n".join([header, *rows, ""]).encode("gb18030")).lost
+
+
+def test_the_rest_of_a_row_says_nothing_of_how_numbers_are_written() -> None:
+    """What a line break cut off an address, and now stands under the household's number, is no number."""
+    header, even = civil_csv([{"救助证号": "H1"}]).splitlines()
+    below = dict.fromkeys(CIVIL, "") | {"救助证号": "12号"}
+    blank = civil_csv([below]).splitlines()[1]
+    cut = even.replace("451022101201", "村东\n3号")
+    assert 0 == read("\n".join([header, *[even] * 20, cut, even, *[blank] * 5, ""]).encode()).lost
 
 
 @pytest.mark.parametrize("kept", ["户编号", "人编号"])

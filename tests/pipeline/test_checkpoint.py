@@ -151,7 +151,6 @@ def _gone(file: Path, _other: Path) -> None:
     file.unlink()
 
 
-@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     ("name", "harm"),
     [

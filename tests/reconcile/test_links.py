@@ -181,6 +181,24 @@ def test_a_changed_number_makes_doubt() -> None:
     assert [("unmatched", "not_on_roster", None)] == outcomes(CITY, {**fresh, "area": "450102001001"})
 
 
+@pytest.mark.parametrize(
+    ("area", "home", "county"),
+    [
+        ("451071101201", "451071101201", "451071"),
+        ("451071101201", "451071101201", "451099"),
+        ("451071", "451071101201", "451071"),
+        ("451099", "451022101201", "451099"),
+        ("451001101201", "451001101201", "451001"),
+        ("451022000000", "451022101201", "451022"),
+        ("45102210120101", "451022101201", "451022"),
+    ],
+)
+def test_a_changed_number_is_seen_wherever_they_live(area: str, home: str, county: str) -> None:
+    """In a zone, by the city's own code, by a code that goes on after the village."""
+    city = roster(person(1, "韦伟", A, village=home, county=county))
+    assert [("review", "number_changed", None)] == outcomes(city, {"number": B, "name": "韦伟", "area": area})
+
+
 def test_old_and_opaque_numbers_of_the_roster() -> None:
     """The roster's 15-digit numbers meet their 18 digits; opaque numbers of other documents need the name exactly."""
     city = roster(person(1, "韦伟", A[:6] + A[8:17]), person(2, "ANNA MARIA", "E12345678"))
