@@ -29,6 +29,8 @@ _WRITTEN = (
     r"|[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4})"
     r"|[1-9][0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+1[47])(?:[^0-9]|$)"
 )
+#: Blanks within a number; a tab parts cells.
+_SPACES = r"[ \u00a0\u2000-\u200f\u202f\u205f-\u206f\u3000\ufeff]+"
 #: What looks like somebody's number, be it cut, masked, rounded or a passport's; and like a name.
 _LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
 _NAME = r"^[^0-9]{2,}$"
@@ -61,17 +63,21 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
     """Which entries name nobody, and are somebody's. `rows`: their cells, by field."""
     nobody = names_nobody(rows, entries)
     named = (~nobody).arg_true()
-    rest = rows[REST] if REST in rows.columns else None
-    if rest is not None:  # of whom the part before it names by a number
+    if REST in rows.columns:  # of whom the part before it names by a number
         told = ~nobody & entries["number"].is_not_null()
-        nobody &= ~(rest & told.shift(1, fill_value=False))
+        nobody &= ~(rows[REST] & told.shift(1, fill_value=False))
     if not nobody.any():
         return nobody
     named = named.gather_every(max(1, named.len() // _SOME))
     lost, theirs, some, known = rows.filter(nobody), entries.filter(nobody), rows[named], entries[named]
-    found = _says_much(lost, some, mapping) | _has_number(theirs, known) | _has_identity(lost, mapping)
-    somebodys = nobody.scatter(nobody.arg_true(), found)
-    return somebodys if rest is None else somebodys & ~(rest & somebodys.shift(1, fill_value=False))
+    numbered, places = _has_number(theirs, known), nobody.arg_true()
+    found = _says_much(lost, some, mapping) | numbered | _has_identity(lost, mapping)
+    somebodys = nobody.scatter(places, found)
+    if REST not in rows.columns:
+        return somebodys
+    # Two parts of one row are one person; of two rows that were cut short, the second has a number of its own.
+    own = pl.repeat(False, rows.height, eager=True).scatter(places, numbered)
+    return somebodys & ~(rows[REST] & own.shift(1, fill_value=False) & ~own)
 
 
 def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:
@@ -113,4 +119,4 @@ def _has_identity(lost: pl.DataFrame, mapping: ListMapping) -> pl.Series:
 def _is_written() -> pl.Expr:
     """Whether an identity number stands anywhere in a broken record, also with blanks in it."""
     record = half_width(pl.col(RECORD))
-    return record.str.contains(_WRITTEN) | record.str.replace_all(" ", "", literal=True).str.contains(_WRITTEN)
+    return record.str.contains(_WRITTEN) | record.str.replace_all(_SPACES, "").str.contains(_WRITTEN)

@@ -18,7 +18,7 @@ from tests.fuzz.parsers import books
 from tests.fuzz.workbooks import SHEET, TEXTS, fault_of, last, padded, replaced, said, workbook
 
 
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
 @pytest.mark.parametrize(
     ("old", "new"),

@@ -99,6 +99,8 @@ def test_a_row_within_one_cell_is_somebodys(encoding: str, first: str) -> None:
     rows = [f'"{even}"', *(even.replace(",", mark) for mark in "，；\t|")]
     assert [5] * 5 == [lost(row) for row in rows]
     assert [5] * 3 == [lost(rows[3].replace(number(), n)) for n in ("451022900307123", "451022****1239", "4.5E+17")]
+    spaced = ["451022\u300019900307\u00a01239", "451022 19900307\u200b1239"]
+    assert [5] * 2 == [lost(rows[1].replace(number(), n)) for n in spaced]
     notes = [
         "说明：本表按月报送；联系电话 0776-2820000，13877600000",
         "开户行农行，账号6228480831234567",
@@ -109,17 +111,27 @@ def test_a_row_within_one_cell_is_somebodys(encoding: str, first: str) -> None:
 
 @pytest.mark.parametrize(
     ("before", "lost"),
-    [("覃丽", 5), ("覃丽华,43102319", 5), ("韦某", 5), ("韦某山,4510", 5), ("低保", 0), ("低保对象,B,2024-03", 0)],
+    [("覃丽", 5), ("覃丽华,43102319", 5), ("韦某", 10), ("韦某山,4510", 5), ("低保", 0), ("低保对象,B,2024-03", 0)],
 )
 @pytest.mark.parametrize("between", [0, 1])
-def test_a_row_that_a_line_break_cuts_in_two_is_lost_once(before: str, lost: int, between: int) -> None:
-    """If at all: where the first part has name and number, the second is nobody else's; also where such rows stand
-    together."""
+def test_a_row_that_a_line_break_cuts_in_two_is_lost_or_not(before: str, lost: int, between: int) -> None:
+    """Where the first part has name and number, the second is nobody else's; also where such rows stand together. Where
+    no number of the source's tells that two parts are one row, both may count."""
     head, rest = ["不认识的列", "户主姓名", "户主身份证号"], ["救助类别", "保障类别", "认定日期", "停止日期"]
     of_head = {"户主姓名": "覃丽华", "户主身份证号": number("43102319700101321")}
     header, even = civil_csv([of_head], [*head, "姓名", "身份证号码", *rest]).splitlines()
     rows = [even] * 20 + ([even.replace(before, f"{before}\n")] + [even] * between) * 5
     assert lost == read("\n".join([header, *rows, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize("between", [0, 1])
+def test_rows_that_were_cut_short_are_as_many_people(between: int) -> None:
+    """Also where two that stand together have as many cells as one that a line break has cut in two."""
+    columns = ["救助证号", "救助类别", "保障类别", "行政区划代码", "认定日期", "停止日期", "性别", "姓名", "身份证号码"]
+    header, even = civil_csv([{"救助证号": "4510220001"}], columns).splitlines()
+    short = ",".join(even.split(",")[:5])
+    rows = [even] * 20 + ([short] + [even] * between) * 4
+    assert 4 == read("\n".join([header, *rows, ""]).encode("gb18030")).lost
 
 
 def test_the_rest_of_a_row_says_nothing_of_how_numbers_are_written() -> None:
