@@ -17,17 +17,17 @@ _ORDINARY, _SHARE = ((1, 50), (2, 240), (3, 400)), 0.003
 #: Rows, from all over a list, by which it is known what a row says of somebody.
 _SOME = 1_000
 #: The source's own number as it is in any list, and one that a spreadsheet rounded; notes are neither.
-_NUMBER = r"^(?:[0-9A-Za-z-]{4,}|[0-9](?:\.[0-9]+)?[eE]\+[0-9]+)$"
+_NUMBER = r"^(?:[0-9A-Za-z-]{4,}|[0-9](?:\.[0-9]+)?[eE]\+?[0-9]+)$"
 #: An identity number of 15 to 18 digits, masked, or rounded; two telephone numbers are longer.
 _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
-    r"|^[1-9](?:\.[0-9]+)?[eE]\+1[47]$"
+    r"|^[1-9](?:\.[0-9]+)?[eE]\+?1[47]$"
 )
 #: The same anywhere in a record, by the birth date, which an account's number has not.
 _WRITTEN = (
     r"(?:^|[^0-9])(?:[1-9][0-9]{5}(?:(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4}[0-9Xx]"
     r"|[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4})"
-    r"|[1-9][0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+1[47])(?:[^0-9]|$)"
+    r"|[1-9][0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+?1[47])(?:[^0-9]|$)"
 )
 #: Blanks within a number; a tab parts cells.
 _SPACES = r"[ \u00a0\u2000-\u200f\u202f\u205f-\u206f\u3000\ufeff]+"

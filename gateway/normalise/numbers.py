@@ -15,6 +15,8 @@ from gateway.normalise.text import DASHES, MARKS, no_word, packed
 _FALSE_X = ["x", "Ⅹ", "ⅹ", "Х", "х", "×", "*", "✕", "✖", "╳", "Χ", "χ"]
 #: Stops around a number that a hand left, with marks behind them.
 _STOPS = "[,;:.、。" + MARKS[1:]
+#: A rounded number as Java writes it, without the plus.
+_POWER = r"^(\d(?:\.\d+)?)E(1[47])$"
 _CHECKS = pl.Series(list("10X98765432"))
 #: Disability certificate: the number, type and grade digits, and `B1`… for a reissue.
 _CERTIFICATE = r"^(\d{17}[\dX])[1-7][1-4](?:B\d)?$"
@@ -44,7 +46,8 @@ def _six_digits() -> pl.Series:
 
 def _bare(text: pl.Expr) -> pl.Expr:
     text = no_word(text.str.replace_all(f"-|{DASHES}", "").str.replace_all(f"^{_STOPS}+|{_STOPS}+$", ""))
-    return text.str.replace_many(_FALSE_X, ["X"] * len(_FALSE_X)).str.to_uppercase()
+    text = text.str.replace_many(_FALSE_X, ["X"] * len(_FALSE_X)).str.to_uppercase()
+    return text.str.replace(_POWER, "${1}E+$2")
 
 
 def _of_certificate(text: pl.Expr) -> pl.Expr:

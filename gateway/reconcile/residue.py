@@ -78,8 +78,11 @@ class Blocks:
     def __init__(self, residue: pl.DataFrame, told: pl.DataFrame) -> None:
         """`told`: (claim, person_key) of people whom somebody named."""
         damaged = residue.filter((pl.col("number_state") == "damaged") & pl.col("front").is_null())
-        self._numbers = pl.concat([_apart(residue, "number"), near_numbers(damaged)])
-        cut = self._numbers.select("number", bucket=by_number(pl.col("number"))).partition_by("bucket", as_dict=True)
+        numbers = pl.concat([_apart(residue, "number"), near_numbers(damaged)])
+        self._nothing = numbers.clear()
+        cut = numbers.with_columns(bucket=by_number(pl.col("number"))).partition_by(
+            "bucket", as_dict=True, include_key=False
+        )
         self._of_bucket = {int(bucket): numbers for (bucket,), numbers in cut.items()}
         digits = pl.col("front").str.len_chars().clip(upper_bound=_FRONT)
         fronts = _apart(residue.with_columns(pl.col("front").str.slice(0, _FRONT), digits=digits), "front", "digits")
@@ -103,7 +106,7 @@ class Blocks:
     def near(self, bucket: int, people: pl.DataFrame) -> pl.DataFrame:
         """SEEN of those of the bucket's people who may share something with somebody of the residue. Most share
         nothing, which their hashes show at a fifth of a join's cost."""
-        numbers = self._of_bucket.get(bucket, self._numbers.clear())
+        numbers = self._of_bucket.get(bucket, self._nothing)
         said = [*zip((on for _claims, on in self._blocks), self._hashes, strict=True)]
         said.append((_NUMBER, _hashes(numbers, _NUMBER)))
         meeting = (_hash(on.values()).is_in(ours) for on, ours in said)
@@ -112,7 +115,9 @@ class Blocks:
 
     def pairs(self, people: pl.DataFrame) -> pl.DataFrame:
         """(claim and SEEN columns, prefixed `p_` but for person_key): whom of them (SEEN) the residue may mean."""
-        blocks = [*self._blocks, (self._numbers, _NUMBER)]
+        met = set(people.select(by_number(pl.col("number"))).to_series().unique())
+        numbers = [self._nothing, *(numbers for bucket, numbers in self._of_bucket.items() if bucket in met)]
+        blocks = [*self._blocks, (pl.concat(numbers), _NUMBER)]
         found = pl.concat(_pairs(people, claims, on) for claims, on in blocks).unique()
         seen = people.select("person_key", *(pl.col(n).alias(f"p_{n}") for n in SEEN if n != "person_key"))
         return found.join(seen, on="person_key")

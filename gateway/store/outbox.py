@@ -220,7 +220,7 @@ def paused(tx: Tx) -> Pause | None:
 def draw_messages(tx: Tx, numbers: Sequence[str]) -> None:
     """Keeps drawn message numbers. Raises StoreFault where one was drawn before."""
     row = {"infno": "", "sealed_input": b"", "state": "drawn", "created_at": now()}
-    tx.execute(sa.insert(t.messages).values([{"msgid": number, **row} for number in numbers]))
+    tx.execute(sa.insert(t.messages), [{"msgid": number, **row} for number in numbers])
 
 
 def open_wave(tx: Tx, wave: Sequence[Opening]) -> None:
