@@ -22,7 +22,7 @@ class NormalisedPart:
 
     #: `ENTRIES` columns, plus the mapping's kept ones.
     entries: pl.DataFrame
-    #: Of these so many name nobody, are somebody's, and have no failed formula.
+    #: Of these so many name nobody, are somebody's, and have no failed formula; or stand behind another in its line.
     lost: int
     #: Remarks as (code, detail), without any cell's value.
     remarks: tuple[tuple[str, str], ...]
@@ -45,11 +45,12 @@ def normalise(
         pl.lit(part).alias("part"),
         pl.lit(scope).alias("scope"),
     ]
-    parts, somebodys = [], []
+    parts, somebodys, behind = [], [], 0
     while slices:
         rows = slices.pop(0)
         parts.append(_entries(rows.with_columns(said), mapping))
         somebodys.append(nameless.somebodys(rows, parts[-1], mapping))
+        behind += nameless.behind(rows)
         del rows
     entries, lost = pl.concat(parts), pl.concat(somebodys)
     if errors is not None:
@@ -57,7 +58,8 @@ def normalise(
         below += int(failed_there.sum())
         lost &= ~failed_there
     failed = [(FAILED, str(below))] if below else []
-    return NormalisedPart(entries=entries, lost=int(lost.sum()), remarks=(*remarks, *failed, *_damaged(entries)))
+    remarks += [*failed, *_damaged(entries)]
+    return NormalisedPart(entries=entries, lost=int(lost.sum()) + behind, remarks=tuple(remarks))
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:
@@ -168,7 +170,7 @@ def _remarks(table: RawTable) -> list[tuple[str, str]]:
 def _damaged(entries: pl.DataFrame) -> list[tuple[str, str]]:
     """The remark that a spreadsheet has rounded the numbers of a column, where so many look like it."""
     state = pl.col("number_state")
-    damaged = entries.lazy().filter(state.is_in(["damaged", "suspect"])).select(state, "raw_number").collect()
-    rounded = damaged.select(((state == "suspect") | pl.col("raw_number").str.contains("(?i)e\\+")).sum()).item()
+    damaged = entries.lazy().filter(state.is_in(["damaged", "suspect"])).select(state, "number").collect()
+    rounded = damaged.select(((state == "suspect") | pl.col("number").str.contains("E+", literal=True)).sum()).item()
     many = rounded >= 5 and rounded > entries.height * 0.05
     return [("damaged_column", str(rounded))] if many else []

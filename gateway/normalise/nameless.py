@@ -9,7 +9,7 @@ import polars as pl
 from gateway.model.mapping import ListMapping
 from gateway.model.written import has_digit, own_number
 from gateway.normalise.text import half_width, packed, trimmed
-from gateway.normalise.uneven import RECORD, REST
+from gateway.normalise.uneven import BEHIND, RECORD, REST
 
 #: Rows that name nobody in an ordinary list: where they are one in a thousand, one list in five hundred has more.
 #: So many at least, and one more for each so many rows; the fewest of these, or this share.
@@ -23,16 +23,20 @@ _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+?1[47]$"
 )
-#: The same anywhere in a record, by the birth date, which an account's number has not.
+#: Area and birth date of 18 digits, which an account's number has not; and those of 15.
+_BORN = r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]"
+_BORN_OLD = r"[1-9][0-9]{7}(?:0[1-9]|1[0-2])[0-3]"
+#: A number of 18 digits that may be cut or illegible, one of 15, one that is masked, or rounded, anywhere in a record.
 _WRITTEN = (
-    r"(?:^|[^0-9])(?:[1-9][0-9]{5}(?:(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4}[0-9Xx]"
-    r"|[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]{4})"
-    r"|[1-9][0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+?1[47])(?:[^0-9]|$)"
+    rf"(?:^|[^0-9])(?:{_BORN}[0-9]{{0,4}}[0-9Xx]?|{_BORN_OLD}[0-9]{{4}}"
+    r"|[1-9][0-9]{5,}(?:\*{3,}|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+?1[47])(?:[^0-9]|$)"
 )
-#: Blanks within a number; a tab parts cells.
-_SPACES = r"[ \u00a0\u2000-\u200f\u202f\u205f-\u206f\u3000\ufeff]+"
-#: What looks like somebody's number, be it cut, masked, rounded or a passport's; and like a name.
-_LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
+#: Blanks and dashes within a number; a tab parts cells.
+_SPACES = r"[ \u00a0\u2000-\u206f\u2212\u3000\ufeff-]+"
+#: What is somebody's number, be it cut, masked or rounded; what may be one, where no other stands in the row: a
+#: passport's, or one without a birth date; and what looks like a name.
+_THEIRS = rf"^{_BORN}[0-9X?\ufffd]*$|^{_BORN_OLD}[0-9]{{4}}$|^[1-9][0-9]*X{{3}}[0-9X]*$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
+_LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$"
 _NAME = r"^[^0-9]{2,}$"
 #: How numbers are written that tell rows, as the first column of a form does.
 _COUNTED = "0"
@@ -44,16 +48,17 @@ def usual(rows: int) -> int:
 
 
 def names_nobody(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.Series:
-    """Which entries have neither name nor number. In a row of too many or too few cells, what stands there may be
-    another column's: it names somebody by a right number, by what looks like a name beside what looks like a number, or
-    by a name where no identity number stands anywhere in the row."""
+    """Which entries have neither name nor number. In a row of too many or too few cells, or that may have had them and
+    cannot be read, what stands there may be another column's: it names somebody by a right number, by what looks like a
+    name beside a number, or by a name where no identity number stands anywhere in the row."""
     fault, number = pl.col("fault"), pl.col("number")
     nobody = entries.select((fault == "nobody_named").fill_null(value=False)).to_series()
-    broken = entries.select((fault == "row_broken").arg_true()).to_series()
-    if broken.is_empty():
+    if RECORD not in rows.columns:
         return nobody
+    broken = (rows[RECORD].is_not_null() & entries["fault"].is_not_null()).arg_true()
     right = pl.col("number_state").is_in(["sound", "suspect"])
-    beside = number.str.contains(_LONG) | number.is_null() & ~_is_written()
+    perhaps = number.is_null() | number.str.contains(_LONG)
+    beside = number.str.contains(_THEIRS).fill_null(value=False) | perhaps & ~_is_written()
     named = right | pl.col("name_key").str.contains(_NAME) & beside
     looked_at = entries[broken].with_columns(rows[broken][RECORD])
     return nobody.scatter(broken, looked_at.select(~named.fill_null(value=False)).to_series())
@@ -63,9 +68,11 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
     """Which entries name nobody, and are somebody's. `rows`: their cells, by field."""
     nobody = names_nobody(rows, entries)
     named = (~nobody).arg_true()
-    if REST in rows.columns:  # of whom the part before it names by a number
+    # A row that says its kind in the column for it was cut short, and is one of its own.
+    rest = rows[REST] & entries["category"].is_null() if REST in rows.columns else None
+    if rest is not None:  # of whom the part before it names by a number
         told = ~nobody & entries["number"].is_not_null()
-        nobody &= ~(rows[REST] & told.shift(1, fill_value=False))
+        nobody &= ~(rest & told.shift(1, fill_value=False))
     if not nobody.any():
         return nobody
     named = named.gather_every(max(1, named.len() // _SOME))
@@ -73,11 +80,16 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
     numbered, places = _has_number(theirs, known), nobody.arg_true()
     found = _says_much(lost, some, mapping) | numbered | _has_identity(lost, mapping)
     somebodys = nobody.scatter(places, found)
-    if REST not in rows.columns:
+    if rest is None:
         return somebodys
     # Two parts of one row are one person; of two rows that were cut short, the second has a number of its own.
     own = pl.repeat(False, rows.height, eager=True).scatter(places, numbered)
-    return somebodys & ~(rows[REST] & own.shift(1, fill_value=False) & ~own)
+    return somebodys & ~(rest & own.shift(1, fill_value=False) & ~own)
+
+
+def behind(rows: pl.DataFrame) -> int:
+    """How many rows stand behind another one in its line."""
+    return int(rows[BEHIND].sum()) if BEHIND in rows.columns else 0
 
 
 def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:

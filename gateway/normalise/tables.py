@@ -24,9 +24,9 @@ from gateway.model.archives import BROKEN, is_packed
 from gateway.model.cells import is_error, may_hold_errors, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
-from gateway.normalise import encodings
+from gateway.normalise import encodings, quotes
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
-from gateway.normalise.uneven import OF_RECORD, uneven_frame
+from gateway.normalise.uneven import OF_RECORD, uneven_frame, with_records
 from gateway.words import _
 
 #: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.
@@ -40,8 +40,6 @@ _NOBODYS = "nobody's "
 NUMERIC = "{}__numeric"
 #: What a cell says of one person, also where it is merged over several rows.
 _OF_PERSON = ("name", "number", "source_id")
-#: Quoted cells of a text up to which they are looked at one by one, and not in every column.
-_FEW_QUOTED = 10_000
 #: Rows of a sheet that are looked at together.
 _BATCH = 1000
 _NUMERIC_TYPES = frozenset({int, float})
@@ -141,12 +139,15 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     frame = _even_frame(text, header)
     if frame is None:
         frame = _uneven_frame(text, len(header), part)
-    cells = frame.select(pl.exclude(OF_RECORD)).columns
-    others = {f"{_NOBODYS}{i}": i for i in range(len(cells)) if i not in found.values()} if every else {}
-    columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = _without_footers(frame, mapping, undecoded=every)
+    cells = frame.select(pl.exclude(OF_RECORD))
+    if quotes.swallowed_rows(text, cells[:, : len(header)], [f"c{found[n]}" for n in ("name", "number") if n in found]):
+        raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
+    if not _header_key(header[-1]):  # some record is longer than those with names: a spreadsheet has filled the others
+        frame = with_records(frame)
+    others = {f"{_NOBODYS}{i}": i for i in range(cells.width) if i not in found.values()} if every else {}
+    columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = frame.select(*(n for n in OF_RECORD if n in frame.columns), *columns).with_columns(pl.col("line") + above)
-    _check_quotes(frame, text, len(header), part)
     return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
 
 
@@ -181,20 +182,6 @@ def _after_lines(text: bytes, lines: int) -> bytes:
     return text.split(b"\n", lines)[-1]
 
 
-def _check_quotes(frame: pl.DataFrame, text: bytes, width: int, part: str) -> None:
-    """Refuses a list where a quote that was never closed made several rows one: whoever stood there would be left out
-    without a word."""
-    who = [pl.col(name) for name in ("name", "number") if name in frame.columns]
-    if b'"' not in text or width < 2 or not who:
-        return
-    quoted = _quoted_cells(text)
-    if quoted is not None and all(cell.count(b",") + cell.count(b"\n") < width for cell in quoted):
-        return
-    swallowed = pl.any_horizontal(cell.str.count_matches(r"[,\n]") >= width for cell in who)
-    if frame.select(swallowed.any()).item():
-        raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
-
-
 def _even_frame(text: bytes, header: list[str], *, counted: bool = False) -> pl.DataFrame | None:
     """All cells as text, `line` and `broken`, where every record has as many cells as the header; else None.
 
@@ -214,31 +201,10 @@ def _even_frame(text: bytes, header: list[str], *, counted: bool = False) -> pl.
         )
     except pl.exceptions.PolarsError:  # quoted in a way of its own, or uneven
         return None
-    if quoted and text.count(b",") - _commas_within(text, header, frame) != (len(header) - 1) * (frame.height + 1):
+    within = quotes.commas_within(text, header, frame.drop("line")) if quoted else 0
+    if quoted and text.count(b",") - within != (len(header) - 1) * (frame.height + 1):
         return None
     return frame.with_columns(broken=pl.lit(value=False))
-
-
-def _commas_within(text: bytes, header: list[str], frame: pl.DataFrame) -> int:
-    """The commas that part no cells: only a quoted cell can hold one."""
-    quoted = _quoted_cells(text)
-    if quoted is not None:
-        return sum(cell.count(b",") for cell in quoted)
-    commas = frame.select(pl.exclude("line").str.count_matches(",", literal=True).sum())
-    return sum(cell.count(",") for cell in header) + int(sum(commas.row(0)))
-
-
-def _quoted_cells(text: bytes) -> list[bytes] | None:
-    """What stands in quoted cells, where they are few, and no quote stands within a cell; else None."""
-    cells, start = list[bytes](), text.find(b'"')
-    while start >= 0:
-        end = text.find(b'"', start + 1)
-        begins = text.endswith((b",", b"\n"), 0, start)
-        if end < 0 or not begins or len(cells) == _FEW_QUOTED:
-            return None
-        cells.append(text[start + 1 : end])
-        start = text.find(b'"', end + 1)
-    return cells
 
 
 def _lines(text: bytes) -> int:

@@ -17,11 +17,14 @@ import polars as pl
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
 #: Cells of a record, at most: a pattern for ten thousand is refused, and no list has a hundred.
 _WIDEST = 1000
-#: Of a broken record: all of it as text; and whether it is the rest of the one before, which a line break has cut in
-#: two: together they have as many cells as the header.
-RECORD, REST = "broken__record", "broken__rest"
-#: What is no cell of a record; the last two only where one is broken.
-OF_RECORD = ("line", "broken", RECORD, REST)
+#: Of a record that is broken, or may have been: all of it as text. Of a broken one, whether it may be the rest of the
+#: one before, which a line break has cut in two: together they have as many cells as the header; and how many other
+#: records stand behind it in its line.
+RECORD, REST, BEHIND = "broken__record", "broken__rest", "broken__behind"
+#: What is no cell of a record; the last three only where one is broken, or may have been.
+OF_RECORD = ("line", "broken", RECORD, REST, BEHIND)
+#: Cells of a record that say something, at least.
+_SAYS = 3
 #: A return that ends no line.
 _STRAY = re.compile(rb"\r(?!\n)")
 #: A line that says nothing.
@@ -89,12 +92,25 @@ def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width:
         f"c{width}": (pl.String, {at: ",".join(cells[width:]) for at, cells in broken.items()}),
         RECORD: (pl.String, {at: ",".join(cells) for at, cells in broken.items()}),
         REST: (pl.Boolean, rest),
+        BEHIND: (pl.Int64, {at: _behind(cells, width) for at, cells in broken.items()}),
     }
     columns = [
         pl.repeat(None, read.height, dtype=kind, eager=True).scatter(list(said), list(said.values())).alias(name)
         for name, (kind, said) in told.items()
     ]
     return read.with_columns(columns).with_columns(pl.col("broken", REST).fill_null(value=False))
+
+
+def _behind(cells: Sequence[str], width: int) -> int:
+    """How many records stand behind the first of a line: where its end was lost, two cells are one."""
+    following = (cells[at : at + width - 1] for at in range(width, len(cells) - width + 2, max(width - 1, 1)))
+    return sum(sum(cell.strip() != "" for cell in record) >= _SAYS for record in following)
+
+
+def with_records(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, RECORD of every record: of a list that a spreadsheet has made even, nobody knows which were broken."""
+    cells = frame.select(pl.exclude(OF_RECORD))
+    return frame.with_columns(cells.select(pl.concat_str(pl.all().fill_null(""), separator=",").alias(RECORD)))
 
 
 def _strange(text: bytes, width: int, *, every: bool) -> _Strange:

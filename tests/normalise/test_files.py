@@ -161,6 +161,20 @@ def test_a_quote_that_is_never_closed_refuses_the_list(column: str) -> None:
     assert 5 == len(names(text.replace("<1", '"覃某,霞\n"').replace("<3", "覃某英").encode("gb18030")))
 
 
+@pytest.mark.parametrize("column", ["家庭住址", "备注", "救助证号"])
+@pytest.mark.parametrize("opened", ['"老屋”屯', '"'])
+def test_whatever_cell_a_quote_opens_that_is_never_closed(column: str, opened: str) -> None:
+    """Rows that went into one cell refuse the list, whether the others are even or not; a note of several lines and
+    commas does not."""
+    columns = list(dict.fromkeys(["救助证号", *CIVIL, "家庭住址", "备注"]))
+    whole = [{column: "<"}, {}, {}] * 6
+    text = civil_csv(whole, columns)
+    for times in (1, 2, 6):
+        assert "unreadable" == refusal(text.replace("<", opened, times).encode("gb18030"))
+    note = '"外出,务工,\n电话 13877600000,\n家中无人"'
+    assert 18 == read(text.replace("<", note, 2).encode("gb18030")).entries.height
+
+
 def test_blank_lines_are_no_rows() -> None:
     """Empty lines inside or below the list are nobody's; a row of empty cells is a row, and invalid."""
     lines = civil_csv([{"姓名": "覃某丽"}, {"姓名": "覃某霞"}]).splitlines()

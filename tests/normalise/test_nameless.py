@@ -99,15 +99,15 @@ def test_a_row_within_one_cell_is_somebodys(encoding: str, first: str) -> None:
 
     rows = [f'"{even}"', *(even.replace(",", mark) for mark in "，；\t|")]
     assert [5] * 5 == [lost(row) for row in rows]
-    others = ["451022900307123", "451022****1239", "4.5E+17", "4.51022E17"]
-    assert [5] * 4 == [lost(rows[3].replace(number(), other)) for other in others]
+    others = ["451022900307123", "451022****1239", "4.5E+17", "4.51022E17", number()[:14], "451022-19900307-123×"]
+    assert [5] * 6 == [lost(rows[3].replace(number(), other)) for other in others]
     spaced = ["451022\u300019900307\u00a01239", "451022 19900307\u200b1239"]
     assert [5] * 2 == [lost(rows[1].replace(number(), n)) for n in spaced]
     notes = [
         "说明：本表按月报送；联系电话 0776-2820000，13877600000",
         "开户行农行，账号6228480831234567",
         "单位统一社会信用代码：114510220078654321，联系人：韦某",
-        "依据桂民发〔2024〕12号，批次 MZ_451000_20261103_F_0003，系统版本 V2.10.3",
+        "依据桂民发〔2024〕12号，批次 MZ_451000_20261103_F_0003，补助标准100000*12，生成 20240301120000",
     ]
     assert [0] * 4 == [lost(note) for note in notes]
 
@@ -135,6 +135,56 @@ def test_rows_that_were_cut_short_are_as_many_people(between: int) -> None:
     short = ",".join(even.split(",")[:5])
     rows = [even] * 20 + ([short] + [even] * between) * 4
     assert 4 == read("\n".join([header, *rows, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize("kept", [7, 9, 13])
+def test_a_row_cut_short_is_no_rest_of_the_one_before(kept: int) -> None:
+    """A spreadsheet leaves out empty cells at the ends of rows: where the list's kind stands in its column, the row is
+    one of its own, though it has as many cells as the rest of the one before would."""
+    people = [{"救助证号": f"451022{at:04}", "停止日期": "", "认定日期": ""} for at in range(40)]
+    gone = [{**row, "姓名": "", "身份证号码": ""} if at % 2 else row for at, row in enumerate(people)]
+    columns = ["姓名", "身份证号码", "救助证号", "救助类别", "保障类别", "性别", "出生日期", "与户主关系", "户主姓名"]
+    columns += ["行政区划代码", "认定日期", "停止日期", "户主身份证号"]
+    header, *lines = civil_csv(gone, columns).splitlines()
+    short = [",".join(line.split(",")[:kept]) if 16 <= at < 32 else line for at, line in enumerate(lines)]
+    for some in (short, [",".join(line.split(",")[:kept]) for line in lines]):
+        assert 20 == read("\n".join([header, *some, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize(("together", "joint"), [(2, ""), (2, ","), (3, ""), (3, ","), (10, "")])
+def test_rows_that_run_together_are_as_many_people(together: int, joint: str) -> None:
+    """Files that were put one behind the other, the last line of one without an end; empty cells behind are nobody."""
+    header, even = civil_csv([{}]).splitlines()
+    rows = [joint.join([even] * together), even] * 6
+    for end in ("", ",", "," * 20):
+        part = read("\r\n".join([header, *(f"{row}{end}" for row in rows), ""]).encode("gb18030"))
+        assert 6 * (together - 1) == part.lost
+    whole = read("\r\n".join([header, *[f"{even}{',' * 20}", even] * 6, ""]).encode("gb18030"))
+    assert 0 == whole.lost
+
+
+def test_a_row_of_other_columns_that_a_spreadsheet_saved_again() -> None:
+    """All rows are then as wide as the widest, with a header cell that says nothing."""
+    header, even = civil_csv([{}]).splitlines()
+    missing = even.replace(number(), "").replace(",,韦", f",{number()},韦")
+    for many in (1, 3):
+        beyond = "," * many
+        rows = [f"{'村东,' * many}{even}", f"{even}{beyond}"] * 10
+        assert 10 == read("\r\n".join([f"{header}{beyond}", *rows, ""]).encode("gb18030")).lost
+        sound = [f"{even}{beyond}已核", f"{even}{beyond}", f"{missing}{beyond}"] * 10
+        assert 0 == read("\r\n".join([f"{header}{beyond}", *sound, ""]).encode()).lost
+
+
+@pytest.mark.parametrize("between", [{"银行账号": "6217001234567890123"}, {"联系电话": ""}])
+@pytest.mark.parametrize(
+    "theirs", [number(), number()[:17], number()[:14], number()[:17] + "?", number()[:17] + "Х", "451022-19900307-1239"]
+)
+def test_a_name_that_is_an_address_names_nobody(between: dict[str, str], theirs: str) -> None:
+    """Where a number stands elsewhere in the row, be it cut, illegible, or with dashes in it."""
+    columns = ["家庭住址", "姓名", *between, "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期"]
+    header, even = civil_csv([{"家庭住址": "那坡村,东屯", **between, "身份证号码": theirs}], columns).splitlines()
+    broken = even.replace('"', "")
+    assert 5 == read("\n".join([header, *[even] * 20, *[broken] * 5, ""]).encode("gb18030")).lost
 
 
 def test_the_rest_of_a_row_says_nothing_of_how_numbers_are_written() -> None:

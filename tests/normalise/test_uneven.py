@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.normalise import tables, uneven
+from gateway.normalise import quotes, uneven
 from gateway.normalise.tables import _even_frame
 from gateway.normalise.uneven import uneven_frame
 
@@ -80,7 +80,7 @@ def test_few_quoted_cells_are_looked_at_as_many_are(rows: list[str], ends: str) 
     text, header = text_of(rows, ends).encode(), ["一", "二", "三"]
     few = _even_frame(text, header)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "_FEW_QUOTED", 0)
+        patch.setattr(quotes, "_FEW", 0)
         many = _even_frame(text, header)
     assert (few is None) == (many is None)
     assert few is None or many is None or few.equals(many)

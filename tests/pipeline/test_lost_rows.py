@@ -71,6 +71,14 @@ def test_rows_whose_cells_are_other_columns_are_lost(
     assert before <= {row[0] for row in civil_rig.records()}
 
 
+def test_rows_that_run_together_are_lost(civil_rig: Rig, civil_csv: bytes) -> None:
+    """Where a line's end is gone, whoever stands behind does not leave."""
+    before, _delivery = _with_six(civil_rig, civil_csv, lambda row: f"{row}<end>")
+    with civil_rig.site.ledger.begin() as tx:
+        assert [FAILED] == [hold.kind for hold in decisions.holds(tx, state="open")]
+    assert before <= {row[0] for row in civil_rig.records()}
+
+
 @pytest.mark.parametrize("cut", [5, 8])
 def test_a_row_that_a_line_break_cuts_in_two_is_not_lost(civil_rig: Rig, civil_csv: bytes, cut: int) -> None:
     """Who stands in its first part is told, and does not leave; the second part is nobody else."""
@@ -90,7 +98,8 @@ def _with_six(rig: Rig, civil_csv: bytes, broken: Callable[[str], str]) -> tuple
     before = {row[0] for row in rig.records()}
     lines = content.decode("gb18030").splitlines()
     lines = [broken(line) if at % 11 == 5 and at < 66 else line for at, line in enumerate(lines)]
-    delivery = civil(2, "\r\n".join([*lines, ""]).encode("gb18030"), day=date(2026, 11, 2))
+    text = "\r\n".join([*lines, ""]).replace("<end>\r\n", "")
+    delivery = civil(2, text.encode("gb18030"), day=date(2026, 11, 2))
     delivery.put(rig.outbox)
     rig.run(2)
     return before, delivery
