@@ -20,6 +20,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 LOOK_BACK = timedelta(days=800)
 #: No holiday with its weekends is longer, so that a day put off is found from its own.
 _LONGEST_BREAK = timedelta(days=31)
+_NUMERIC_DAY = re.compile(r"(?:^|[,-])[0-9]")
 _GRACE = re.compile(r"(\d{1,3})([hd])")
 
 
@@ -63,13 +64,20 @@ def grace(text: str) -> Grace:
     return Grace(number=int(match[1]), days=match[2] == "d")
 
 
+def cron(line: str) -> str:
+    """The cron line, if it can be followed. Raises ValueError."""
+    fields = line.split()
+    if len(fields) != 5 or _NUMERIC_DAY.search(fields[4]):
+        # Numeric weekdays mean different days to different programs.
+        raise ValueError("five cron fields, weekdays by name (mon-fri)")
+    CronTrigger.from_crontab(line, timezone=ZONE)
+    return line
+
+
 def daily(line: str) -> str:
     """The cron line, if it plans at most one time a day. Raises ValueError."""
-    fields = line.split()
-    if len(fields) != 5 or not fields[0].isdigit() or not fields[1].isdigit() or re.fullmatch(r"[\d,\-/]+", fields[4]):
-        # Numeric weekdays mean different days to different programs.
+    if not all(field.isdigit() for field in cron(line).split()[:2]):
         raise ValueError("five cron fields, minute and hour one number each, weekdays by name (mon-fri)")
-    CronTrigger.from_crontab(line, timezone=ZONE)
     return line
 
 

@@ -168,11 +168,8 @@ class SourceSettings(_Strict):
 
     @field_validator("schedule")
     @classmethod
-    def _five_fields(cls, line: str) -> str:
-        if len(line.split()) != 5 or re.fullmatch(r"[0-9,\-/]+", line.split()[4]):
-            # Numeric weekdays mean different days to different programs.
-            raise ValueError("five cron fields, weekdays by name (mon-fri)")
-        return line
+    def _followed(cls, line: str) -> str:
+        return calendar.cron(line)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.calendar import ZONE, Plan, daily, grace
 from gateway.errors import SettingsFault
 from gateway.mappings import MappingFiles
+from gateway.settings import SharingSettings, SourceSettings
 
 DAYS = MappingFiles().working_days()
 
@@ -120,6 +121,16 @@ def test_a_line_plans_once_a_day(line: str) -> None:
     """A line with several times a day, a numeric weekday or no such day is refused."""
     with pytest.raises(ValueError):
         daily(line)
+
+
+@pytest.mark.parametrize("line", ["99 6 * * *", "0 6 * * mon,3", "0 6 * * 1-5", "0 6 * *", "0 6 * * someday", "soon"])
+def test_a_plan_that_nobody_can_follow_is_no_setting(line: str) -> None:
+    """It is told with the other faults of the file, and not by a daemon that cannot start."""
+    sharing = SharingSettings(catalogue="ML-1", purpose="救助", basis="协议", valid_until=date(2030, 1, 1))
+    with pytest.raises(ValueError):
+        SourceSettings(plugin="civil_affairs", schedule=line, sharing=sharing, contact="李")
+    for followed in ("*/15 6-20 * * mon-fri", "0 6 1,15 * *", "0 6 * * mon,wed", "0 6 * * */2"):
+        SourceSettings(plugin="civil_affairs", schedule=followed, sharing=sharing, contact="李")
 
 
 @pytest.mark.parametrize("length", ["", "2", "1w", "-1d", "1.5h", "2000d"])

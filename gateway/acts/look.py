@@ -132,7 +132,7 @@ def status(site: Site, *, actor: str) -> Status:
             sources=_sources(site, deliveries.select(tx), counts),
             runs=runs.recent(tx, 5),
             cases=[(instance, code, sentence(code), number) for instance, code, number in counts],
-            aged_cases=decisions.aged_cases(tx, _aged()),
+            aged_cases=decisions.count_cases(tx, before=_aged()),
             open_holds=len(decisions.holds(tx, state="open")),
             outbox=outbox.counts(tx),
             paused=outbox.paused(tx),
@@ -234,14 +234,15 @@ def cases(
     state: str | None = "open",
     limit: int = 100,
     actor: str,
-) -> tuple[list[CaseView], int]:
-    """The actor's cases, oldest first, of every state where it is None; and how many of those open are so for
-    `AGED_DAYS`."""
+) -> tuple[list[CaseView], int, int]:
+    """The actor's cases, oldest first and at most `limit`, of every state where it is None; how many they are in all;
+    and how many of those open are so for `AGED_DAYS`."""
     with acting(site, actor, "cases.list") as may, site.ledger.begin() as tx:
         within = may.reach(tx, county=county, instance=instance).places
         seen = decisions.cases(tx, state=state, instance=instance, county=county, within=within, limit=limit)
-        aged = decisions.aged_cases(tx, _aged(), instance=instance, county=county, within=within)
-    return [_case(row) for row in seen], aged
+        total = decisions.count_cases(tx, state=state, instance=instance, county=county, within=within)
+        aged = decisions.count_cases(tx, instance=instance, county=county, within=within, before=_aged())
+    return [_case(row) for row in seen], total, aged
 
 
 def _aged() -> datetime:

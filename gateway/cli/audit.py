@@ -10,7 +10,7 @@ import typer
 from gateway.acts import actor
 from gateway.acts import audit as acts
 from gateway.audit import Checked
-from gateway.cli.output import line, print_json, table, talk
+from gateway.cli.output import beside, line, not_json, print_json, table, talk
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.errors import ExitCode, NotAllowed
 from gateway.plugin.forms import CHINA
@@ -53,14 +53,16 @@ def audit_export(
     out: Annotated[Path, typer.Argument(metavar="FILE", help=_("写入的文件,不覆盖已有文件"))],
     as_json: AsJson = False,
 ) -> None:
+    not_json(out, as_json=as_json, param="FILE")
     with opened(ctx) as site:
         done = acts.export(site, out, actor=actor())
     if as_json:
         print_json(done)
         return
-    line(_("已写入 {file}:{n} 条记录,{c} 个检查点").format(file=out, n=done.entries, c=done.checkpoints))
+    tell = beside(out)
+    tell(_("已写入 {file}:{n} 条记录,{c} 个检查点").format(file=out, n=done.entries, c=done.checkpoints))
     talk(_("公钥指纹(请用别的途径告诉验证的人):"))
-    line(done.fingerprint)
+    tell(done.fingerprint)
 
 
 @command("verify", text=_("验证审计链:导出的文件,或不写文件时验证台账本身"), group=audit)

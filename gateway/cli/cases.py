@@ -11,7 +11,7 @@ from gateway.acts import cases as acts
 from gateway.acts.sides import FIELDS, Candidate, CaseDetail, Decided
 from gateway.cli.asked import whom
 from gateway.cli.deliveries import InstanceOption
-from gateway.cli.output import cell, in_full, line, print_json, shown, table, talk
+from gateway.cli.output import cell, in_full, line, print_json, shown, table, talk, tell_rest
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.cli.shown import tell_report
 from gateway.errors import NotAllowed
@@ -64,9 +64,10 @@ def cases_list(
     with opened(ctx) as site:
         runs.check_instances(site, [instance] if instance else [])
         wanted = None if every else state
-        seen, aged = look.cases(site, instance=instance, county=county, state=wanted, limit=limit, actor=actor())
+        seen, total, aged = look.cases(site, instance=instance, county=county, state=wanted, limit=limit, actor=actor())
     if as_json:
         print_json(seen)
+        tell_rest(len(seen), total, talk)
         return
     columns = [_("编号"), _("来源"), _("县"), _("原因"), _("批次"), _("行"), _("状态"), _("发现时间"), _("天数")]
     rows = [
@@ -84,6 +85,7 @@ def cases_list(
         for c in seen
     ]
     table(columns, rows)
+    tell_rest(len(seen), total)
     if aged:
         line(_("待核查超过 {days} 天的有 {n} 项,请先处理").format(days=look.AGED_DAYS, n=aged))
 

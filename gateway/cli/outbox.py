@@ -10,7 +10,7 @@ from gateway.acts import actor, undo
 from gateway.acts import outbox as acts
 from gateway.acts.outbox import STATES, Item, Listing, Which
 from gateway.acts.undo import Undo
-from gateway.cli.output import cell, line, print_json, table, talk
+from gateway.cli.output import cell, line, print_json, table, talk, tell_rest
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.cli.shown import CHANGE_STATES, USES, platform_number, tell_report
 from gateway.errors import ExitCode, NotAllowed
@@ -69,9 +69,7 @@ def _listing(seen: Listing) -> None:
         _("编号"), _("姓名"), _("人员编号"), _("县"), _("用途"), _("状态"), _("已试"), _("下次"), _("原因"), _("运行"),
     ]  # fmt: skip
     table(columns, [_row(one) for one in seen.items])
-    total = sum(number for *_group, number in seen.counts)
-    if total > len(seen.items):
-        line(_("只显示最早的 {shown} 项,共 {total} 项").format(shown=len(seen.items), total=total))
+    tell_rest(len(seen.items), sum(number for *_group, number in seen.counts))
 
 
 def _row(one: Item) -> tuple[object, ...]:

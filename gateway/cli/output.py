@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
@@ -17,10 +17,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from gateway.acts.files import STDOUT
 from gateway.plugin.forms import CHINA
 from gateway.redact import redact, redacted
 from gateway.words import _
@@ -97,6 +99,23 @@ def line(text: str = "") -> None:
 def talk(text: str) -> None:
     """A line for the person, on stderr."""
     print(_safe(text), file=sys.stderr)
+
+
+def tell_rest(shown: int, total: int, tell: Callable[[str], None] = line) -> None:
+    """That a list which shows the oldest has more."""
+    if total > shown:
+        tell(_("只显示最早的 {shown} 项,共 {total} 项").format(shown=shown, total=total))
+
+
+def beside(out: Path | None) -> Callable[[str], None]:
+    """Where is told what else there is to say of a file: `talk`, where the file itself goes to standard output."""
+    return talk if out == STDOUT else line
+
+
+def not_json(out: Path | None, *, as_json: bool, param: str) -> None:
+    """Raises BadParameter where both a file and JSON would go to standard output."""
+    if as_json and out == STDOUT:
+        raise typer.BadParameter(_("内容写到标准输出时,不能同时用 --json"), param_hint=param)
 
 
 def cell(value: object) -> str:

@@ -17,7 +17,7 @@ from gateway.cli.shown import tell_report
 from gateway.words import _
 
 
-@command("resync", text=_("重新收取一个来源并结算,或只核对一个人;--dry-run 只看会有哪些变化"))
+@command("resync", text=_("重新收取一个来源并结算,或只更正一个人在平台上的标识;--dry-run 只看会有哪些变化"))
 def resync(
     ctx: typer.Context,
     instance: Annotated[str | None, typer.Argument(metavar="INSTANCE", help=_("来源名称,见 gateway sources"))] = None,
@@ -27,7 +27,7 @@ def resync(
             "--person",
             metavar="PERSON",
             callback=whom,
-            help=_("只核对这一个人:人员编号、证件号码或人员键,不收取名单;写 - 则在终端询问"),
+            help=_("只更正这一个人,差异即行上传:人员编号、证件号码或人员键,不收取名单;写 - 则在终端询问"),
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help=_("不收取、不写入、不上传,只显示变化"))] = False,

@@ -7,8 +7,9 @@ import typer
 
 from gateway.acts import actor
 from gateway.acts import takebacks as acts
+from gateway.acts.files import STDOUT
 from gateway.acts.takebacks import MED_TYPES, Billed, OnPlatform, Settlement, Takeback
-from gateway.cli.output import in_full, line, print_json, shown, table, talk
+from gateway.cli.output import in_full, line, not_json, print_json, shown, table, talk
 from gateway.cli.root import AsJson, command, group, opened
 from gateway.cli.shown import platform_number
 from gateway.errors import NotAllowed
@@ -69,6 +70,7 @@ def takebacks_settlements(
     if unmask != (reason is not None):
         what, step = _("--unmask 和 --reason 须同时给出"), _("请补上另一个,再运行 gateway takebacks settlements")
         raise NotAllowed(what, next_step=step)
+    not_json(out, as_json=as_json, param="--out")
     with opened(ctx) as site:
         seen = (
             acts.settlements(site, number, actor=actor())
@@ -81,7 +83,7 @@ def takebacks_settlements(
         talk(_("已写入 {file}").format(file=out))
     if as_json:
         print_json(seen, whole=unmask)
-    else:
+    elif out != STDOUT:
         with in_full(unmask):
             _show(seen)
 

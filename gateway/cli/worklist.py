@@ -8,10 +8,9 @@ import typer
 
 from gateway import logs
 from gateway.acts import actor, worklist
-from gateway.acts.files import STDOUT
 from gateway.acts.worklist import Taken
 from gateway.cli.cases import cases
-from gateway.cli.output import line, print_json, talk
+from gateway.cli.output import beside, line, not_json, print_json, talk
 from gateway.cli.root import AsJson, command, opened
 from gateway.cli.shown import tell_report
 from gateway.errors import ExitCode, NotAllowed
@@ -46,8 +45,7 @@ def cases_export(
     password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
-    if as_json and out == STDOUT:
-        raise typer.BadParameter(_("清单写到标准输出时,不能同时用 --json"), param_hint="--out")
+    not_json(out, as_json=as_json, param="--out")
     file = out or Path(_("待核查-{county}-{time}.xlsx").format(county=county, time=f"{now():%Y%m%d%H%M%S}"))
     with opened(ctx) as site:
         password = _password(password_file, twice=True)
@@ -55,7 +53,7 @@ def cases_export(
     if as_json:
         print_json(done)
         return
-    tell = talk if out == STDOUT else line
+    tell = beside(out)
     text = _("已导出清单 {number}:{cases} 项,经办人 {clerk},有效期至 {until}")
     tell(text.format(number=done.number, cases=done.cases, clerk=done.clerk, until=done.valid_until))
     tell(_("  文件:{file}").format(file=done.file))

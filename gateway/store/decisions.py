@@ -288,17 +288,18 @@ def _of(
     return [*chosen, sa.or_(sa.false(), *places)]
 
 
-def aged_cases(
+def count_cases(
     tx: Tx,
-    before: datetime,
     *,
+    state: str | None = "open",
     instance: str | None = None,
     county: str | None = None,
     within: Within | None = None,
+    before: datetime | None = None,
 ) -> int:
-    """How many cases are open since before that time (UTC)."""
-    c = t.cases.c
-    chosen = [*_of("open", instance, county, within), c.opened_at < before]
+    """How many cases there are, or of these how many were opened before that time (UTC); chosen as by `cases`."""
+    chosen = _of(state, instance, county, within)
+    chosen += [] if before is None else [t.cases.c.opened_at < before]
     return int(tx.execute(sa.select(sa.func.count()).select_from(t.cases).where(*chosen)).scalar_one())
 
 

@@ -125,7 +125,7 @@ def test_cases_are_found_by_county_and_age(ledger: Ledger) -> None:
         assert [2, 1] == [case["id"] for case in decisions.cases(tx, county="451022")]
         assert [4] == [case["id"] for case in decisions.cases(tx, county="451023")]
         before = datetime(2026, 1, 3)
-        assert [1, 0] == [decisions.aged_cases(tx, before, county=c) for c in ("451022", "451023")]
+        assert [1, 0] == [decisions.count_cases(tx, before=before, county=c) for c in ("451022", "451023")]
 
 
 def test_cases_survive_the_migration(url: str) -> None:

@@ -263,12 +263,13 @@ def test_counties_and_ages(lived: Lived, tmp_path: Path) -> None:
     """A county's cases are those of its rows, oldest first; those older than a month are counted, on the screen too."""
     root = copy(lived.site, tmp_path)
     with opened(root) as site:
-        everything, aged = look.cases(site, actor="clerk")
+        everything, total, aged = look.cases(site, actor="clerk")
+        assert len(everything) == total
         assert 0 == aged == look.status(site, actor="clerk").aged_cases
         county = everything[-1].county
         assert {county} == {view.county for view in look.cases(site, county=county, actor="clerk")[0]}
         old = everything[-1].id
         ask(root, "UPDATE cases SET opened_at = '2026-01-01 00:00:00.000000' WHERE id = ?", old)
-        seen, aged = look.cases(site, county=county, actor="clerk")
+        seen, _total, aged = look.cases(site, county=county, actor="clerk")
         assert (old, 1, 1) == (seen[0].id, aged, look.status(site, actor="clerk").aged_cases)
         assert seen[0].age_days > look.AGED_DAYS

@@ -56,6 +56,15 @@ def test_an_export_is_verified_where_there_is_no_site(site: Path, tmp_path: Path
     assert 1 == here(site, "audit", "export", str(export)).code  # it is there
 
 
+def test_an_export_on_standard_output_is_the_export_alone(site: Path, tmp_path: Path) -> None:
+    """Through sudo a file would be the service user's: what else is told goes to the person."""
+    made = gateway(site, "audit", "export", "-")
+    (tmp_path / "export").write_text(made.out)
+    print_ = made.err.splitlines()[-1]
+    assert (0, 0) == (made.code, gateway(tmp_path, "audit", "verify", str(tmp_path / "export"), "--key", print_).code)
+    assert (2, "") == ((refused := gateway(site, "audit", "export", "-", "--json")).code, refused.out)
+
+
 def test_what_a_command_did_is_signed_at_its_end(site: Path) -> None:
     """Nothing of a clerk's command is unsigned once it has ended, and the auditor sees what it was."""
     now_is(Role.CLERK, site)

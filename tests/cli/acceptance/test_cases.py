@@ -74,6 +74,17 @@ def test_a_case_is_put_off_and_listed_by_state_and_county(lived: Lived, tmp_path
     assert "2099-01-01" in here(root, "cases", "list", "--state", "later").out
 
 
+def test_a_list_of_cases_that_was_cut_says_so(lived: Lived, tmp_path: Path) -> None:
+    """How many there are stands below it, and beside the JSON."""
+    root = copy(lived.site, tmp_path)
+    total = len(json.loads(here(root, "cases", "list", "--all", "--json").out))
+    told = f"只显示最早的 2 项,共 {total} 项"
+    assert total > 2 and "只显示" not in here(root, "cases", "list", "--all").out
+    assert told in here(root, "cases", "list", "--all", "--limit", "2").out
+    seen = here(root, "cases", "list", "--all", "--limit", "2", "--json")
+    assert (2, True) == (len(json.loads(seen.out)), told in seen.err)
+
+
 def test_cases_that_wait_too_long_are_counted(lived: Lived, tmp_path: Path) -> None:
     """Below the list and on the status screen stands how many wait for more than a month."""
     root = copy(lived.site, tmp_path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ExitCode
-from tests.acts.lived import here
+from tests.acts.lived import gateway, here
 from tests.acts.wronged import ALWAYS, Somebody, Town, made_town
 from tests.ledgers import ask
 from tests.pipeline.rig import PLATFORM
@@ -54,6 +54,9 @@ def test_settlements_are_listed_with_totals(town: Town, wronged: Somebody, tmp_p
     assert 4 == len(out.read_text("utf-8-sig").splitlines())
     assert wronged.psn_no not in seen.out + out.read_text("utf-8-sig") + json.dumps(told)
     assert 1 == here(town.root, "takebacks", "settlements", "--out", str(out)).code
+    seen = gateway(town.root, "takebacks", "settlements", "1", "--out", "-")
+    assert (0, out.read_text("utf-8-sig")) == (seen.code, seen.out.removeprefix("\ufeff"))
+    assert 2 == here(town.root, "takebacks", "settlements", "--out", "-", "--json").code
 
 
 def test_whole_numbers_want_a_reason(town: Town, wronged: Somebody) -> None:
