@@ -1,5 +1,5 @@
 # make demo    the main job on an invented city, PEOPLE=400000 for a larger one
-# make test    every check and every test
+# make test    the checks and the tests; `make test-long` has the longer ones
 # Both set up what they need in .venv first, and take no time for it the second time.
 
 PEOPLE ?= 20000

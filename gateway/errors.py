@@ -15,7 +15,6 @@ GatewayError
 ├── PeerUntrusted           stop talking to this peer until a person acts   exit 1
 ├── EnvelopeRefused         the platform's final no to one message            exit 1
 ├── DeliveryRefused         refuse the delivery, go on with the others      exit 1
-├── PushHeld                hold what would leave, until a person decides   exit 3
 ├── NotAllowed              the act is refused, and nothing was changed     exit 1
 ├── NotFound                what the person named does not exist            exit 1
 ├── SealBroken              a sealed thing does not open                    exit 1
@@ -116,12 +115,6 @@ class EnvelopeRefused(GatewayError):
 
 class DeliveryRefused(GatewayError):
     """A delivery that must not be used. `code` is stable and stored with the delivery."""
-
-
-class PushHeld(GatewayError):
-    """A person must look before anything leaves."""
-
-    exit_code = ExitCode.HELD
 
 
 class NotAllowed(GatewayError):

@@ -1,7 +1,7 @@
-"""`gateway.toml`: read, checked as a whole, every value with its origin.
+"""`gateway.toml`: read, and checked as a whole.
 
-All faults of the file are reported at once, an unknown key is a fault. Secrets are references (`file:…`, `env:…`),
-never values.
+All faults of the file are reported at once, an unknown key is a fault. Secrets are references (`file:…`, `env:…`,
+`credential:…`), never values.
 """
 
 import re

@@ -37,7 +37,7 @@ HEADER = ("行号", "姓名", "身份证号码", "救助类别", "处理结果",
 class CivilAffairsOptions(SftpOptions):
     """Settings of a civil affairs instance."""
 
-    #: Password of the archives, in both directions: `file:…` or `env:…`.
+    #: Password of the archives, in both directions: `file:…`, `env:…` or `credential:…`.
     zip_password: str
     #: Department code that manifests carry; "" = any.
     department: str = ""

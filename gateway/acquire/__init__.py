@@ -1,6 +1,7 @@
-"""Acquire: a source and what was seen before become deliveries, complete and whole, in sealed parts.
+"""Acquire: an instance and what was taken before become the session that its plugin fetches with.
 
-Takes a plugin's source and a session. Gives what it fetched. May say: try again later. Touches the network.
+Gives transports, secrets, and sealed parts that go on where they were cut off. May say: try again later. Touches the
+network. Who calls the plugin is the pipeline.
 """
 
 from gateway.acquire.session import SourceSession, protection

@@ -1,7 +1,7 @@
-"""Deliver: changes become sealed, signed batches, and batches become receipts. Safe to repeat.
+"""Deliver: changes become batches, and what the platform says to an item becomes where that item goes.
 
-Takes changes with the people's roster data. Gives batches within both limits of the contract, and per item what its
-answer means. May say: try again later. Sending itself is the platform plugin's channel.
+Takes changes with the people's roster data, and results. Gives batches within both limits of the contract, and per
+item what its answer means. Refuses nothing. Signing, sealing and sending are the platform's envelope (`peers`).
 """
 
 from gateway.deliver.batches import Batch, batches, items

@@ -32,8 +32,6 @@ CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 class Downloaded:
     """A file that has arrived whole."""
 
-    #: As the server sent it; None if it sent none.
-    etag: str | None
     #: Size of the file.
     bytes: int
 
@@ -109,7 +107,7 @@ class Download:
                     raise endless(self._peer.name)
                 self._sink.write(piece)
         self._check_whole()
-        return Downloaded(etag=self._etag, bytes=self._sink.plain_size)
+        return Downloaded(bytes=self._sink.plain_size)
 
     @property
     def _validator(self) -> str | None:

@@ -54,7 +54,6 @@ class ExportFile:
 class Export:
     """A finished export whose files are in their sinks."""
 
-    job_id: str
     files: tuple[ExportFile, ...]
 
 
@@ -69,7 +68,7 @@ def fetch_export(peer: HttpPeer, body: Mapping[str, object], make_sink: Callable
             continue
         for file in files:
             _bring(peer, file, make_sink(file.name))
-        return Export(job_id=job_id, files=files)
+        return Export(files=files)
     raise PeerBroken(
         _("对方的导出任务多次失败"), where=peer.name, next_step=_("下次运行会重新申请;持续出现时请联系对方")
     )

@@ -6,10 +6,11 @@ Takes an open site; gives sentences of the peer's plugin. Raises what a run woul
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from gateway.acquire import SourceSession, protection
+from gateway.acquire import protection
 from gateway.peers.http import HttpPeer
 from gateway.peers.retry import Retry
 from gateway.pipeline import sharing
+from gateway.pipeline.intake import open_session
 from gateway.pipeline.known import known
 from gateway.pipeline.platform import open_channel
 from gateway.plugin.api import HttpOptions
@@ -25,13 +26,7 @@ def check_source(site: Site, instance: Instance, today: date) -> list[str]:
     sharing.require(instance, today)
     with (
         known(instance.name),
-        SourceSession(
-            instance=instance.name,
-            today=today,
-            site=site.settings.root,
-            keyring=site.keyring,
-            incoming=site.incoming(instance.name),
-        ) as session,
+        open_session(site, instance, today) as session,
     ):
         source = site.plugins.source(instance.settings.plugin)(instance.options)
         return list(source.check(session))

@@ -11,7 +11,7 @@ from gateway.model.deliveries import Mode
 from gateway.model.holds import Approved, Breach, Place
 from gateway.pipeline import roster
 from gateway.pipeline.checkpoint import THIN, Checkpoint, detail, laid, layer, terms, upon
-from gateway.pipeline.limits import guard_limits
+from gateway.pipeline.limits import guard_limits, limits_of
 from gateway.pipeline.work import Work, said_before
 from gateway.reconcile import may_name
 from gateway.settings import LimitSettings
@@ -111,8 +111,7 @@ def fold_instance(
     taken_back: pl.Series,
 ) -> Folded:
     """Folds an instance's applied deliveries, in their order. `work`: those that were looked at now."""
-    configured = site.settings.sources.get(rows[order[0].delivery].instance)
-    limits = configured.settings.limits if configured else LimitSettings()
+    limits = limits_of(site, rows[order[0].delivery].instance)
     earlier = order[: len(tip.turns)] if tip else []
     start = tip if tip and tip.fits(order, terms(site, limits, earlier, decided)) else None
     rest = order[len(start.turns) :] if start else order

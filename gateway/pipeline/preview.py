@@ -1,4 +1,4 @@
-"""What a settlement would change, without changing it: no ledger row, no file, no message to anybody."""
+"""What a settlement would change, without changing it: no ledger row, no message to anybody, and no file that stays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,10 +4,10 @@ roster knows better of its people."""
 from collections.abc import Sequence
 from datetime import date
 
-from gateway.acquire import SourceSession
 from gateway.errors import GatewayError, PeerUnreachable
 from gateway.feedback import receipt_rows
 from gateway.model.deliveries import DeliveryState
+from gateway.pipeline.intake import open_session
 from gateway.pipeline.known import known
 from gateway.pipeline.work import in_doubt, in_force, place
 from gateway.plugin.api import Receipt
@@ -31,13 +31,7 @@ def write_receipts(site: Site, instance: Instance, today: date) -> GatewayError 
     if not due:
         return None
     source, first = site.plugins.source(instance.settings.plugin)(instance.options), None
-    with SourceSession(
-        instance=instance.name,
-        today=today,
-        site=site.settings.root,
-        keyring=site.keyring,
-        incoming=site.incoming(instance.name),
-    ) as session:
+    with open_session(site, instance, today) as session:
         with site.ledger.begin() as tx:
             deliveries.receipts_begun(tx, sorted(due))
         for at, row in enumerate(rows):

@@ -53,7 +53,7 @@ class RunReport:
     verified: Mapping[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     exit_code: ExitCode = ExitCode.DONE
-    #: Seconds by room.
+    #: Seconds by step: roster, acquire (with landing and normalising), settle (with reconciling) and so on.
     seconds: dict[str, float] = field(default_factory=dict)
 
     def fault(self, fault: GatewayError) -> None:

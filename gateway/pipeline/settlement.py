@@ -138,7 +138,7 @@ def _settle(site: Site, channel: PlatformChannel, scene: _Scene) -> Settled:
     work, states = _looked_at(site, scene)
     applied = [row for row in scene.rows if states.applied(row.id)]
     folds = {name: _fold(site, name, scene, work, applied) for name in sorted({row.instance for row in applied})}
-    only = _touched(site, scene, folds)
+    only = _touched(scene, folds)
     recognitions = _recognitions(folds, only)
     return Settled(
         rows=scene.rows,
@@ -239,7 +239,7 @@ def _fold(site: Site, instance: str, scene: _Scene, work: Sequence[Work], applie
     )
 
 
-def _touched(site: Site, scene: _Scene, folds: Mapping[str, Folded]) -> pl.Series | None:
+def _touched(scene: _Scene, folds: Mapping[str, Folded]) -> pl.Series | None:
     """Whose list may be another one, or has not landed. None = anybody's."""
     if any(folded.tip is None for folded in folds.values()) or scene.again.len() > MOST_AGAIN:
         return None

@@ -10,10 +10,9 @@ from gateway.model.deliveries import DeliveryState, Mode
 from gateway.model.holds import WHOLE, Breach, Place, set_digest
 from gateway.pipeline.checkpoint import Checkpoint
 from gateway.pipeline.intake import outcome_counts
-from gateway.pipeline.limits import approvals
+from gateway.pipeline.limits import approvals, limits_of
 from gateway.pipeline.suspicion import suspicions
 from gateway.pipeline.work import Work
-from gateway.settings import LimitSettings
 from gateway.site import Site
 from gateway.store import Tx, deliveries
 from gateway.store.decisions import HoldRow
@@ -107,8 +106,7 @@ def _fresh(
     if decided == "released" or not work.mapping.statements:
         return DeliveryState.APPLIED, "", ""
     doubted = {place.delivery for place, word in said.items() if place.scope != WHOLE and word != "released"}
-    configured = site.settings.sources.get(row.instance)
-    limits = configured.settings.limits if configured else LimitSettings()
+    limits = limits_of(site, row.instance)
     unsettled = [works[one.id].said for one in applied if one.state != DeliveryState.APPLIED]
     found = suspicions(site, work, applied, limits, doubted=doubted, unsettled=unsettled, tip=tip)
     if found:

@@ -38,7 +38,7 @@ class SftpOptions(PluginOptions):
     host_key: str = ""
     #: The key that takes its place: until `host_key` is replaced by it, either will do.
     next_host_key: str = ""
-    #: `file:…` or `env:…`; one of password and private_key.
+    #: `file:…`, `env:…` or `credential:…`; one of password and private_key.
     password: str = ""
     private_key: str = ""
     outbox: str = "/outbox"

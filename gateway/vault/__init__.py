@@ -1,9 +1,10 @@
-"""Keys, seals and signatures: the one room with key material, and the one door to cipher libraries.
+"""Keys, seals and signatures: the one room with key material, and the one door to cryptography.
 
 Takes a site's key folder, plain bytes and frames; gives a `Keyring`, seals, signatures and keyed digests.
 Refuses with `KeyFault` (a key is missing, damaged, or open to others) and `SealBroken` (a seal does not
-open). SM2, SM3 and SM4 only; every seal names its algorithm and its key. What leaves for a clerk's WPS or Excel is
-locked as these can open it (`office`).
+open). SM2, SM3 and SM4 only, but for the passphrase of the keys, which Argon2id stretches (`sealedfile`), and for what
+leaves for a clerk's WPS or Excel, which is locked as these can open it (`office`). Every seal names its algorithm and
+its key.
 """
 
 from gateway.vault.frames import read_sealed_frame, read_sealed_rows, write_sealed_frame
