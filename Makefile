@@ -15,12 +15,12 @@ export PYTHONUTF8 := 1
 # What a process compiles of ours is kept for the next one: tests start a thousand.
 unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long test-postgresql check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime sshd postgresql sudo
+.PHONY: help demo test test-long test-postgresql check fuzz sbom bench bench-city bench-day bench-identity bench-push bench-sftp bench-seal bench-rotation bench-province bench-lock torture torture-million lock words clean dev runtime servers sshd postgresql sudo
 
 help:
 	@sed -n 's/^# //p' Makefile | head -n 2
 
-demo: runtime
+demo: servers
 	@$(PY) -m gateway.demo --people $(PEOPLE)
 
 # The processes share the cores: a thread for each is enough.
@@ -119,6 +119,9 @@ dev:
 
 runtime:
 	@deploy/bootstrap.sh runtime
+
+servers:
+	@deploy/bootstrap.sh demo
 
 sshd:
 	@deploy/sshd.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes .venv with what a lock file names, and the project itself in it, editable.
 #
-#   deploy/bootstrap.sh runtime    what runs at a site, and the test servers that `make demo` needs
+#   deploy/bootstrap.sh runtime    what runs at a site
+#   deploy/bootstrap.sh demo       that, and the departments' servers that `make demo` needs
 #   deploy/bootstrap.sh dev        all of that, and what checks and tests the project
 #
 # Says nothing and takes no time when nothing has changed. Two at once wait for each other. PYTHON names the
@@ -29,7 +30,10 @@ is_sound() {
 }
 
 is_current() {
-    is_sound && [ "$seen" = "$(digest)" ] && { [ "$had" = "$wanted" ] || [ "$had" = dev ]; }
+    is_sound && [ "$seen" = "$(digest)" ] && case "$had $wanted" in
+        "$wanted $wanted" | "dev "* | "demo runtime") true ;;
+        *) false ;;
+    esac
 }
 
 find_python() {

@@ -31,7 +31,7 @@ def _read(lock: str) -> str:
     return (LOCKS / f"{lock}.txt").read_text("utf-8")
 
 
-@pytest.mark.parametrize("lock", ["dev", "runtime", "bench"])
+@pytest.mark.parametrize("lock", ["dev", "demo", "runtime", "bench"])
 def test_a_lock_names_no_place(lock: str) -> None:
     """Where packages come from is the installing machine's business."""
     lines = [
@@ -40,14 +40,16 @@ def test_a_lock_names_no_place(lock: str) -> None:
     assert None is PLACE.search("\n".join(lines))
 
 
-@pytest.mark.parametrize("lock", ["dev", "runtime", "bench"])
+@pytest.mark.parametrize("lock", ["dev", "demo", "runtime", "bench"])
 def test_every_line_of_a_lock_is_a_pin_with_hashes(lock: str) -> None:
     """No requirement in a lock is without an exact version and at least one digest."""
     rest = PIN.sub("", _read(lock))
     assert [] == [line for line in rest.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("dev", ["testing", "dev"]), ("runtime", ["testing"])])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("dev", ["testing", "dev"]), ("demo", ["testing"]), ("runtime", [])]
+)
 def test_a_lock_holds_what_the_project_asks_for(lock: str, extras: list[str]) -> None:
     """Each dependency of pyproject.toml, the build's included, is locked at a version that it allows."""
     lines = [
@@ -65,10 +67,11 @@ def test_a_lock_holds_what_the_project_asks_for(lock: str, extras: list[str]) ->
     ]
 
 
-def test_both_locks_name_the_same_versions() -> None:
-    """What the tests ran with is what a site runs with."""
-    dev, runtime = pins("dev"), pins("runtime")
-    assert runtime.items() <= dev.items()
+def test_all_locks_name_the_same_versions() -> None:
+    """What the tests ran with is what a site runs with, and a site has no server of the demonstration's."""
+    dev, demo, runtime = pins("dev"), pins("demo"), pins("runtime")
+    assert runtime.items() < demo.items() < dev.items()
+    assert {"asyncssh"} == demo.keys() - runtime.keys()
 
 
 def test_ci_runs_what_a_person_runs() -> None:
