@@ -7,6 +7,7 @@ line with its causes; only a surprise prints a traceback.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -49,6 +50,12 @@ app = typer.Typer(
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"gateway {metadata.version('interagency-gateway')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     ctx: typer.Context,
@@ -56,6 +63,9 @@ def _root(
         Path,
         typer.Option("--site", metavar="DIR", envvar="GATEWAY_SITE", help=_("站点目录,默认为当前目录")),
     ] = Path("."),
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help=_("显示版本后退出"))
+    ] = False,
 ) -> None:
     ctx.obj = site
 

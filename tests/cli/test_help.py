@@ -1,5 +1,6 @@
 """Every command explains itself in Chinese, and stands in a file of its own."""
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,14 @@ def test_help_is_chinese(name: str, command: Any, capsys: pytest.CaptureFixture[
         command(["--help"], prog_name=name)
     assert 0 == end.value.code
     assert tree.HAN.search(capsys.readouterr().out)
+
+
+def test_the_program_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Anywhere, without a site: that of the project's file."""
+    with pytest.raises(SystemExit) as end:
+        dict(COMMANDS)["gateway"](["--version"], prog_name="gateway")
+    project = tomllib.loads((tree.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert (0, f"gateway {project['version']}\n") == (end.value.code, capsys.readouterr().out)
 
 
 def test_the_commands_are_those_agreed() -> None:
