@@ -8,6 +8,7 @@ import polars as pl
 
 from gateway.model.mapping import ListMapping
 from gateway.model.written import has_digit, own_number
+from gateway.normalise.numbers import BORN, BORN_OLD
 from gateway.normalise.text import half_width, packed, trimmed
 from gateway.normalise.uneven import BEHIND, RECORD, REST
 
@@ -23,19 +24,16 @@ _IDENTITY = (
     r"(?:^|[^0-9])[1-9](?:[0-9]{14,16}|[0-9]{5,}(?:\*+|[Xx×]{3,})[0-9]{0,4})[0-9Xx]?(?:[^0-9]|$)"
     r"|^[1-9](?:\.[0-9]+)?[eE]\+?1[47]$"
 )
-#: Area and birth date of 18 digits, which an account's number has not; and those of 15.
-_BORN = r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]"
-_BORN_OLD = r"[1-9][0-9]{7}(?:0[1-9]|1[0-2])[0-3]"
 #: A number of 18 digits that may be cut or illegible, one of 15, one that is masked, or rounded, anywhere in a record.
 _WRITTEN = (
-    rf"(?:^|[^0-9])(?:{_BORN}[0-9]{{0,4}}[0-9Xx]?|{_BORN_OLD}[0-9]{{4}}"
+    rf"(?:^|[^0-9])(?:{BORN}[0-9]{{0,4}}[0-9Xx]?|{BORN_OLD}[0-9]{{4}}"
     r"|[1-9][0-9]{5,}(?:\*{3,}|[Xx×]{3,})[0-9]{0,4}[0-9Xx]?|[1-9](?:\.[0-9]+)?[eE]\+?1[47])(?:[^0-9]|$)"
 )
 #: Blanks and dashes within a number; a tab parts cells.
 _SPACES = r"[ \u00a0\u2000-\u206f\u2212\u3000\ufeff-]+"
 #: What is somebody's number, be it cut, masked or rounded; what may be one, where no other stands in the row: a
 #: passport's, or one without a birth date; and what looks like a name.
-_THEIRS = rf"^{_BORN}[0-9X?\ufffd]*$|^{_BORN_OLD}[0-9]{{4}}$|^[1-9][0-9]*X{{3}}[0-9X]*$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
+_THEIRS = rf"^{BORN}[0-9X?\ufffd]*$|^{BORN_OLD}[0-9]{{4}}$|^[1-9][0-9]*X{{3}}[0-9X]*$|^[1-9](?:\.[0-9]+)?E\+1[47]$"
 _LONG = r"^[1-9][0-9X?\ufffd]{13,18}$|^[A-Z]{1,3}[0-9]{6,10}$"
 _NAME = r"^[^0-9]{2,}$"
 #: How numbers are written that tell rows, as the first column of a form does.
@@ -48,14 +46,15 @@ def usual(rows: int) -> int:
 
 
 def names_nobody(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.Series:
-    """Which entries have neither name nor number. In a row of too many or too few cells, or that may have had them and
-    cannot be read, what stands there may be another column's: it names somebody by a right number, by what looks like a
-    name beside a number, or by a name where no identity number stands anywhere in the row."""
+    """Which entries have neither name nor number. In a row of too many or too few cells, or with text beyond the header
+    and no category in its column, what stands there may be another column's: it names somebody by a right number, by
+    what looks like a name beside a number, or by a name where no identity number stands anywhere in the row."""
     fault, number = pl.col("fault"), pl.col("number")
     nobody = entries.select((fault == "nobody_named").fill_null(value=False)).to_series()
     if RECORD not in rows.columns:
         return nobody
-    broken = (rows[RECORD].is_not_null() & entries["fault"].is_not_null()).arg_true()
+    unread = (fault == "row_broken") | fault.is_not_null() & pl.col("category").is_null()
+    broken = (rows[RECORD].is_not_null() & entries.select(unread.fill_null(value=False)).to_series()).arg_true()
     right = pl.col("number_state").is_in(["sound", "suspect"])
     perhaps = number.is_null() | number.str.contains(_LONG)
     beside = number.str.contains(_THEIRS).fill_null(value=False) | perhaps & ~_is_written()

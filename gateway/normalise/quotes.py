@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from gateway.normalise.numbers import OF_CELL
+
 #: Quoted cells of a text up to which they are looked at one by one, and not in every column.
 _FEW = 10_000
-#: A note of several lines has fewer commas, however narrow the list.
-_LEAST = 4
 
 
 def quoted_cells(text: bytes) -> list[bytes] | None:
@@ -36,8 +36,9 @@ def commas_within(text: bytes, header: Sequence[str], cells: pl.DataFrame) -> in
 
 
 def swallowed_rows(text: bytes, cells: pl.DataFrame, who: Sequence[str]) -> bool:
-    """Whether a quote that was never closed has made several rows one cell: it has a line end, and as many commas as a
-    row; where it says `who` somebody is, as many of both as a row has.
+    """Whether a quote that was never closed has made several rows one cell: somebody's number is in it, its first line
+    is the rest of a row, and its last the beginning of one, or a whole one at the list's end. Where the cell says `who`
+    somebody is, as many commas and line ends as a row has are enough.
 
     `cells`: as text, column by column.
     """
@@ -47,8 +48,17 @@ def swallowed_rows(text: bytes, cells: pl.DataFrame, who: Sequence[str]) -> bool
     quoted = quoted_cells(text)
     if quoted is not None and all(cell.count(b",") + cell.count(b"\n") < width for cell in quoted):
         return False
-    every = pl.all().str
-    lines = cells.filter(cells.select(pl.any_horizontal(every.contains("\n", literal=True))).to_series())
-    rows = every.count_matches(",", literal=True) >= max(width - 1, _LEAST)
+    several = cells.filter(cells.select(pl.any_horizontal(pl.all().str.contains("\n", literal=True))).to_series())
     of_who = (pl.col(name).str.count_matches("[,\n]") >= width for name in who)
-    return bool(lines.select(pl.any_horizontal(rows & every.contains("\n", literal=True), *of_who).any()).item())
+    rows = (_is_rows(pl.col(name), at, width) for at, name in enumerate(cells.columns))
+    return bool(several.select(pl.any_horizontal(*rows, *of_who).any()).item())
+
+
+def _is_rows(cell: pl.Expr, at: int, width: int) -> pl.Expr:
+    """Whether the cell, of the column at that place, holds the end of one row and the beginning of another."""
+    lines = cell.str.split("\n")
+    first, last = lines.list.first(), lines.list.last()
+    ends = last.str.count_matches(",", literal=True).is_in([at, width - 1])
+    whole = (last == "") & (cell.str.count_matches(",", literal=True) >= width - 1)
+    begins = first.str.count_matches(",", literal=True) == width - 1 - at
+    return (lines.list.len() > 1) & begins & (ends | whole) & cell.str.contains(OF_CELL)

@@ -26,7 +26,7 @@ from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings, quotes
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
-from gateway.normalise.uneven import OF_RECORD, uneven_frame, with_records
+from gateway.normalise.uneven import OF_RECORD, uneven_frame, with_beyond
 from gateway.words import _
 
 #: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.
@@ -143,8 +143,8 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     cells = frame.select(pl.exclude(OF_RECORD))
     if quotes.swallowed_rows(text, cells[:, : len(header)], [f"c{found[n]}" for n in ("name", "number") if n in found]):
         raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
-    if not _header_key(header[-1]):  # some record is longer than those with names: a spreadsheet has filled the others
-        frame = with_records(frame)
+    if (named := _named(header)) < len(header):
+        frame = with_beyond(frame, named)
     others = {f"{_NOBODYS}{i}": i for i in range(cells.width) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = frame.select(*(n for n in OF_RECORD if n in frame.columns), *columns).with_columns(pl.col("line") + above)
@@ -166,6 +166,11 @@ def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int,
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
     return first, 0, 0
+
+
+def _named(header: Sequence[str]) -> int:
+    """Cells of a header up to the last that says anything."""
+    return max((at for at, cell in enumerate(header, 1) if _header_key(cell)), default=0)
 
 
 def _without_footers(frame: pl.DataFrame, mapping: ListMapping, *, undecoded: bool) -> pl.DataFrame:

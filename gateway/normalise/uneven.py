@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from gateway.normalise.numbers import OF_CELL
+
 #: A cell that ends where it seems to: without quotes, or in quotes altogether.
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
 #: Cells of a record, at most: a pattern for ten thousand is refused, and no list has a hundred.
@@ -23,8 +25,8 @@ _WIDEST = 1000
 RECORD, REST, BEHIND = "broken__record", "broken__rest", "broken__behind"
 #: What is no cell of a record; the last three only where one is broken, or may have been.
 OF_RECORD = ("line", "broken", RECORD, REST, BEHIND)
-#: Cells of a record that say something, at least.
-_SAYS = 3
+#: By what it is known that somebody else stands there.
+_WHOSE = re.compile(OF_CELL)
 #: A return that ends no line.
 _STRAY = re.compile(rb"\r(?!\n)")
 #: A line that says nothing.
@@ -103,14 +105,37 @@ def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width:
 
 def _behind(cells: Sequence[str], width: int) -> int:
     """How many records stand behind the first of a line: where its end was lost, two cells are one."""
-    following = (cells[at : at + width - 1] for at in range(width, len(cells) - width + 2, max(width - 1, 1)))
-    return sum(sum(cell.strip() != "" for cell in record) >= _SAYS for record in following)
+    following = (cells[at : at + width - 1] for at in range(width, len(cells), max(width - 1, 1)))
+    beside = sum(len(one) >= _nearly(width) and bool(_WHOSE.search(",".join(one))) for one in following)
+    # Or in one of its cells, since a quote was closed by another row's.
+    return beside + sum(len(_WHOSE.findall(cell)) for cell in cells if "\n" in cell)
 
 
-def with_records(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame, RECORD of every record: of a list that a spreadsheet has made even, nobody knows which were broken."""
+def _nearly(width: int) -> int:
+    """Cells of a record whose first is another's last, and that may have lost empty ones."""
+    return min(max(width - 4, 3), width - 1)
+
+
+def with_beyond(frame: pl.DataFrame, named: int) -> pl.DataFrame:
+    """The frame, with RECORD and BEHIND of even records, too, that have text beyond the `named` cells of the header: a
+    spreadsheet that saves a broken list again makes all as wide as the widest."""
     cells = frame.select(pl.exclude(OF_RECORD))
-    return frame.with_columns(cells.select(pl.concat_str(pl.all().fill_null(""), separator=",").alias(RECORD)))
+    said = cells[:, named:].select(pl.any_horizontal(pl.all().str.strip_chars() != "").fill_null(value=False))
+    at = said.to_series().arg_true()
+    if at.is_empty():
+        return frame
+    wide = cells[at].fill_null("")
+    whose = wide[:, named:].select(pl.concat_str(pl.all(), separator=",").str.contains(_WHOSE.pattern).cast(pl.Int64))
+    told = {RECORD: wide.select(pl.concat_str(pl.all(), separator=",")).to_series()}
+    if cells.width - named >= _nearly(named) and BEHIND not in frame.columns:
+        told[BEHIND] = whose.to_series()
+    had = frame.columns
+    return frame.with_columns(
+        (frame[name] if name in had else pl.repeat(None, frame.height, dtype=new.dtype, eager=True))
+        .scatter(at, new)
+        .alias(name)
+        for name, new in told.items()
+    )
 
 
 def _strange(text: bytes, width: int, *, every: bool) -> _Strange:

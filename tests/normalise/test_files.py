@@ -171,8 +171,24 @@ def test_whatever_cell_a_quote_opens_that_is_never_closed(column: str, opened: s
     text = civil_csv(whole, columns)
     for times in (1, 2, 6):
         assert "unreadable" == refusal(text.replace("<", opened, times).encode("gb18030"))
-    note = '"外出,务工,\n电话 13877600000,\n家中无人"'
-    assert 18 == read(text.replace("<", note, 2).encode("gb18030")).entries.height
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期", "备注"], [*CIVIL, "备注"]],
+    ids=len,
+)
+def test_notes_of_several_lines_are_notes(columns: list[str]) -> None:
+    """However many commas they have, also with telephone numbers, or with as many as a row."""
+    notes = [
+        "1、低保复核,收入核定\n2、家庭成员:韦某,覃某,黄某,农某,梁某\n3、联系电话:0776-2820000,13877600000",
+        "家庭成员:\n" + ",".join(["韦某"] * len(columns)),
+        "\n".join(["2024-01-01,450元,已发"] * 7),
+        "百色市,德保县,城关镇,那坡村,3号,\n",
+        "监护人:\n韦某," + number(),
+    ]
+    text = civil_csv([{"备注": note} for note in notes * 3] + [{}] * 20, columns)
+    assert (35, 0) == ((part := read(text.encode("gb18030"))).entries.height, part.lost)
 
 
 def test_blank_lines_are_no_rows() -> None:

@@ -151,6 +151,34 @@ def test_a_row_cut_short_is_no_rest_of_the_one_before(kept: int) -> None:
         assert 20 == read("\n".join([header, *some, ""]).encode("gb18030")).lost
 
 
+@pytest.mark.parametrize("next_one", ['"那坡村,东屯"', "那坡村"])
+def test_a_row_within_the_last_cell_of_another_is_somebodys(next_one: str) -> None:
+    """A quote that is closed by the next one, in the row below, takes in that row's beginning alone."""
+    columns = ["姓名", "身份证号码", "家庭住址", "救助类别", "保障类别", "认定日期", "停止日期", "备注"]
+    header, row = civil_csv([{"家庭住址": "<"}], columns).splitlines()
+    even, below = row.replace("<", next_one), row.replace("<", '"那坡村,东屯"')
+    rows = [*[even] * 5, f'{below}"老屋', below, *[even] * 4]
+    assert 5 == read("\n".join([header, *rows * 5, ""]).encode("gb18030")).lost
+
+
+def test_a_row_that_ends_in_many_commas_is_one_person() -> None:
+    """An unquoted note of a family, without anybody's number."""
+    columns = ["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期", "备注"]
+    header, even = civil_csv([{}], columns).splitlines()
+    long = f"{even}家庭成员:{','.join(['韦某'] * 8)}"
+    assert 0 == read("\n".join([header, *[even] * 20, *[long] * 5, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize("end", ["", ",", ",,,"])
+def test_a_faulty_row_of_a_list_whose_lines_end_in_commas(end: str) -> None:
+    """What has nothing under the header's empty cells has not been pushed there."""
+    head = {"户主身份证号": number("43102319700101321")}
+    wrong = [{"救助类别": "低收入人口"}, {"认定日期": "待定"}, {"身份证号码": "E12345678", "救助类别": "其他"}]
+    rows = [{**head, "身份证号码": "", **wrong[at % 3]} if at % 9 == 0 else head for at in range(90)]
+    text = "".join(f"{line}{end}\r\n" for line in civil_csv(rows).splitlines())
+    assert 0 == read(text.encode("gb18030")).lost
+
+
 @pytest.mark.parametrize(("together", "joint"), [(2, ""), (2, ","), (3, ""), (3, ","), (10, "")])
 def test_rows_that_run_together_are_as_many_people(together: int, joint: str) -> None:
     """Files that were put one behind the other, the last line of one without an end; empty cells behind are nobody."""
@@ -163,9 +191,18 @@ def test_rows_that_run_together_are_as_many_people(together: int, joint: str) ->
     assert 0 == whole.lost
 
 
+def test_rows_that_run_together_and_lost_an_empty_cell_or_were_saved_again() -> None:
+    """The first row's end was trimmed; or all lines have been made as wide as the two."""
+    header, even = civil_csv([{}]).splitlines()
+    trimmed = f"{even.removesuffix(',')}{even}"
+    assert 6 == read("\r\n".join([header, *[trimmed, even] * 6, ""]).encode("gb18030")).lost
+    wide = [f"{line}{',' * (24 - line.count(','))}" for line in (header, even + even, even)]
+    assert 6 == read("\r\n".join([wide[0], *wide[1:] * 6, ""]).encode("gb18030")).lost
+
+
 def test_a_row_of_other_columns_that_a_spreadsheet_saved_again() -> None:
     """All rows are then as wide as the widest, with a header cell that says nothing."""
-    header, even = civil_csv([{}]).splitlines()
+    header, even = civil_csv([{"停止日期": "2026-12-31"}]).splitlines()
     missing = even.replace(number(), "").replace(",,韦", f",{number()},韦")
     for many in (1, 3):
         beyond = "," * many
