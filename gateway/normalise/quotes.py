@@ -11,6 +11,8 @@ from gateway.normalise.numbers import OF_CELL
 
 #: Quoted cells of a text up to which they are looked at one by one, and not in every column.
 _FEW = 10_000
+#: Commas of a cell, fewer than.
+_COMMAS = 4
 
 
 def quoted_cells(text: bytes) -> list[bytes] | None:
@@ -58,7 +60,9 @@ def _is_rows(cell: pl.Expr, at: int, width: int) -> pl.Expr:
     """Whether the cell, of the column at that place, holds the end of one row and the beginning of another."""
     lines = cell.str.split("\n")
     first, last = lines.list.first(), lines.list.last()
-    ends = last.str.count_matches(",", literal=True).is_in([at, width - 1])
-    whole = (last == "") & (cell.str.count_matches(",", literal=True) >= width - 1)
+    # The cell that closes it may have commas of its own, and be as many columns further on.
+    ends = last.str.count_matches(",", literal=True).is_in([*range(at, at + _COMMAS), width - 1])
+    row = lines.list.get(-2, null_on_oob=True).str.count_matches(",", literal=True) == width - 1
+    whole = (last == "") & row
     begins = first.str.count_matches(",", literal=True) == width - 1 - at
     return (lines.list.len() > 1) & begins & (ends | whole) & cell.str.contains(OF_CELL)

@@ -26,6 +26,7 @@ from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings, quotes
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
+from gateway.normalise.text import trimmed
 from gateway.normalise.uneven import OF_RECORD, uneven_frame, with_beyond
 from gateway.words import _
 
@@ -138,13 +139,16 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     text = _after_lines(text, lines)
     frame = _even_frame(text, header)
     if frame is None:
-        frame = _uneven_frame(text, len(header), part)
+        frame = _uneven_frame(text, len(header), part, number=found.get("number"))
     frame = _without_footers(frame, mapping, undecoded=every)
     cells = frame.select(pl.exclude(OF_RECORD))
     if quotes.swallowed_rows(text, cells[:, : len(header)], [f"c{found[n]}" for n in ("name", "number") if n in found]):
         raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
-    if (named := _named(header)) < len(header):
-        frame = with_beyond(frame, named)
+    if "number" in found and (named := _named(header)) < len(header):
+        beyond = [frame[f"c{at}"] for at in range(named, len(header))]
+        said = pl.DataFrame([encodings.decoded(cells)[0] for cells in beyond] if every else beyond)
+        is_said = said.select(pl.any_horizontal(trimmed(pl.all()).is_not_null())).to_series()
+        frame = with_beyond(frame, is_said, named, found["number"])
     others = {f"{_NOBODYS}{i}": i for i in range(cells.width) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = frame.select(*(n for n in OF_RECORD if n in frame.columns), *columns).with_columns(pl.col("line") + above)
@@ -216,10 +220,10 @@ def _lines(text: bytes) -> int:
     return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
-def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:
+def _uneven_frame(text: bytes, width: int, part: str, *, number: int | None) -> pl.DataFrame:
     """The same where records differ."""
     try:
-        return uneven_frame(text, width, partial(_even_frame, counted=True))
+        return uneven_frame(text, width, partial(_even_frame, counted=True), number=number)
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
 

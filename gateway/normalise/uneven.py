@@ -27,6 +27,8 @@ RECORD, REST, BEHIND = "broken__record", "broken__rest", "broken__behind"
 OF_RECORD = ("line", "broken", RECORD, REST, BEHIND)
 #: By what it is known that somebody else stands there.
 _WHOSE = re.compile(OF_CELL)
+#: Empty cells that a record may have lost at its end.
+_TRIMMED = 3
 #: A return that ends no line.
 _STRAY = re.compile(rb"\r(?!\n)")
 #: A line that says nothing.
@@ -67,9 +69,9 @@ class _Mended:
     broken: Mapping[int, Sequence[str]]
 
 
-def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
+def uneven_frame(text: bytes, width: int, fast: FastReader, *, number: int | None = None) -> pl.DataFrame:
     """`c0` … as text, and OF_RECORD: a record with more or fewer cells than the header is broken. What it has too much
-    of is the column after the header's last.
+    of is the column after the header's last. `number`: the column in which a person's number is.
 
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
@@ -79,11 +81,13 @@ def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
         read = fast(mended.text, [""] * width) if mended else None
         if mended and read is not None and read.height == mended.records:
             # The first record is the text's header.
-            return _with_broken(read.with_columns(pl.col("line") - 1), mended.broken, width).slice(1)
-    return _patient_frame(text, width)
+            return _with_broken(read.with_columns(pl.col("line") - 1), mended.broken, width, number).slice(1)
+    return _patient_frame(text, width, number)
 
 
-def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int) -> pl.DataFrame:
+def _with_broken(
+    read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int, number: int | None
+) -> pl.DataFrame:
     """The records, and what the broken ones of them are."""
     rest = dict[int, bool]()
     for at, row in broken.items():
@@ -94,7 +98,7 @@ def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width:
         f"c{width}": (pl.String, {at: ",".join(cells[width:]) for at, cells in broken.items()}),
         RECORD: (pl.String, {at: ",".join(cells) for at, cells in broken.items()}),
         REST: (pl.Boolean, rest),
-        BEHIND: (pl.Int64, {at: _behind(cells, width) for at, cells in broken.items()}),
+        BEHIND: (pl.Int64, {at: _behind(cells, width, number) for at, cells in broken.items()}),
     }
     columns = [
         pl.repeat(None, read.height, dtype=kind, eager=True).scatter(list(said), list(said.values())).alias(name)
@@ -103,32 +107,38 @@ def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width:
     return read.with_columns(columns).with_columns(pl.col("broken", REST).fill_null(value=False))
 
 
-def _behind(cells: Sequence[str], width: int) -> int:
-    """How many records stand behind the first of a line: where its end was lost, two cells are one."""
-    following = (cells[at : at + width - 1] for at in range(width, len(cells), max(width - 1, 1)))
-    beside = sum(len(one) >= _nearly(width) and bool(_WHOSE.search(",".join(one))) for one in following)
-    # Or in one of its cells, since a quote was closed by another row's.
-    return beside + sum(len(_WHOSE.findall(cell)) for cell in cells if "\n" in cell)
+def _behind(cells: Sequence[str], width: int, number: int | None) -> int:
+    """How many records stand behind the first of a line, whose end was lost: so many have somebody's number where the
+    next one's would be. Or in a cell, or begin in it, since a quote was closed by another record's."""
+    if several := [at for at, cell in enumerate(cells) if "\n" in cell]:
+        return sum(_in_cell(cells, at, number or 0) for at in several)
+    beside, at = 0, len(cells) if number is None else number
+    while at + width - 1 - _TRIMMED < len(cells):
+        # The record before may have lost empty cells at its end, or have a comma there.
+        places = range(max(at + width - 1 - _TRIMMED, at + 1), min(at + width + 1, len(cells)))
+        found = next((p for p in places if _WHOSE.search(cells[p])), None)
+        beside += found is not None
+        at = found or at + max(width - 1, 1)
+    return beside
 
 
-def _nearly(width: int) -> int:
-    """Cells of a record whose first is another's last, and that may have lost empty ones."""
-    return min(max(width - 4, 3), width - 1)
+def _in_cell(cells: Sequence[str], at: int, number: int) -> int:
+    """How many records stand in a cell of several lines; the last that begins there may have its number behind it."""
+    return len(_WHOSE.findall(cells[at])) + (at > number and any(map(_WHOSE.search, cells[at + 1 :])))
 
 
-def with_beyond(frame: pl.DataFrame, named: int) -> pl.DataFrame:
-    """The frame, with RECORD and BEHIND of even records, too, that have text beyond the `named` cells of the header: a
-    spreadsheet that saves a broken list again makes all as wide as the widest."""
+def with_beyond(frame: pl.DataFrame, said: pl.Series, named: int, number: int) -> pl.DataFrame:
+    """The frame, with RECORD and BEHIND of even records, too, where something is `said` beyond the `named` cells of the
+    header: a spreadsheet that saves a broken list again makes all as wide as the widest."""
     cells = frame.select(pl.exclude(OF_RECORD))
-    said = cells[:, named:].select(pl.any_horizontal(pl.all().str.strip_chars() != "").fill_null(value=False))
-    at = said.to_series().arg_true()
+    at = said.arg_true()
     if at.is_empty():
         return frame
     wide = cells[at].fill_null("")
-    whose = wide[:, named:].select(pl.concat_str(pl.all(), separator=",").str.contains(_WHOSE.pattern).cast(pl.Int64))
     told = {RECORD: wide.select(pl.concat_str(pl.all(), separator=",")).to_series()}
-    if cells.width - named >= _nearly(named) and BEHIND not in frame.columns:
-        told[BEHIND] = whose.to_series()
+    if cells.width >= 2 * named - 1 and BEHIND not in frame.columns:
+        whose = wide[f"c{named - 1 + number}"].str.contains(_WHOSE.pattern)
+        told[BEHIND] = whose.cast(pl.Int64)
     had = frame.columns
     return frame.with_columns(
         (frame[name] if name in had else pl.repeat(None, frame.height, dtype=new.dtype, eager=True))
@@ -220,11 +230,11 @@ def _told(cells: Sequence[str], width: int) -> bytes:
     return (",".join(quoted) + "," * (width - len(quoted)) + "\n").encode()
 
 
-def _patient_frame(text: bytes, width: int) -> pl.DataFrame:
+def _patient_frame(text: bytes, width: int, number: int | None) -> pl.DataFrame:
     """All of it by the patient reader alone."""
     rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     nothing: list[str | None] = [None] * width
     columns = list(zip(*([*row, *nothing][:width] for row in rows), strict=True)) if rows else [()] * width
     read = [pl.Series(f"c{i}", column, pl.String) for i, column in enumerate(columns)]
     frame = pl.DataFrame([*read, pl.Series("line", range(2, len(rows) + 2), pl.UInt32)])
-    return _with_broken(frame, {at: row for at, row in enumerate(rows) if len(row) != width}, width)
+    return _with_broken(frame, {at: row for at, row in enumerate(rows) if len(row) != width}, width, number)

@@ -171,6 +171,14 @@ def test_whatever_cell_a_quote_opens_that_is_never_closed(column: str, opened: s
     text = civil_csv(whole, columns)
     for times in (1, 2, 6):
         assert "unreadable" == refusal(text.replace("<", opened, times).encode("gb18030"))
+        assert "unreadable" == refusal(text.replace("<", opened, times).replace(number(), f"\t{number()}").encode())
+
+
+def test_a_quote_that_the_next_column_closes_refuses_the_list() -> None:
+    """The record is even, since what it lacks in one cell it has in the comma of the other."""
+    columns = ["姓名", "身份证号码", "家庭住址", "致困原因", "救助类别", "保障类别", "认定日期", "停止日期"]
+    rows = [{"家庭住址": "<"}, *[{}] * 6, {"致困原因": "因病,缺劳力"}, *[{}] * 4]
+    assert "unreadable" == refusal(civil_csv(rows, columns).replace("<", '"老屋').encode("gb18030"))
 
 
 @pytest.mark.parametrize(
@@ -186,8 +194,10 @@ def test_notes_of_several_lines_are_notes(columns: list[str]) -> None:
         "\n".join(["2024-01-01,450元,已发"] * 7),
         "百色市,德保县,城关镇,那坡村,3号,\n",
         "监护人:\n韦某," + number(),
+        "家庭成员:\n" + f"韦某,{number()}\n" * 6,
+        "家庭成员:\n" + f"韦某,长子,{number()}\n" * 7,
     ]
-    text = civil_csv([{"备注": note} for note in notes * 3] + [{}] * 20, columns)
+    text = civil_csv([{"备注": note} for note in notes * 3] + [{}] * 14, columns)
     assert (35, 0) == ((part := read(text.encode("gb18030"))).entries.height, part.lost)
 
 

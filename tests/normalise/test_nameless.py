@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from gateway.errors import DeliveryRefused
 from gateway.model.deliveries import FAILED
 from gateway.normalise import usual
 from tests.normalise.lists import CIVIL, RURAL, civil_csv, number, read, rural_rows, workbook
@@ -159,6 +160,30 @@ def test_a_row_within_the_last_cell_of_another_is_somebodys(next_one: str) -> No
     even, below = row.replace("<", next_one), row.replace("<", '"那坡村,东屯"')
     rows = [*[even] * 5, f'{below}"老屋', below, *[even] * 4]
     assert 5 == read("\n".join([header, *rows * 5, ""]).encode("gb18030")).lost
+    rows = [*[even] * 5, even.replace("低保对象", '"低保对象'), f'"韦某山"{even[3:]}', *[even] * 4]
+    assert 5 == read("\n".join([header, *rows * 5, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize("below", [1, 2])
+@pytest.mark.parametrize("opened", range(8))
+def test_nobody_is_lost_without_a_word_to_a_quote(opened: int, below: int) -> None:
+    """In whichever cell one is opened that is never closed, and in whichever, a row or two below, the next one stands:
+    the list is refused, or whoever was swallowed is counted."""
+    columns = ["姓名", "身份证号码", "家庭住址", "救助类别", "保障类别", "认定日期", "停止日期", "备注"]
+    numbers = [number(f"451022199003{1 + at % 28:02}{100 + at}") for at in range(40)]
+    people = [{"身份证号码": one, "家庭住址": "那坡村", "停止日期": "2026-12-31", "备注": "外出"} for one in numbers]
+    header, *lines = civil_csv(people, columns).splitlines()
+    for closed in range(8):
+        rows = [line.split(",") for line in lines]
+        for at in range(5, 35, 10):
+            rows[at][opened] = '"' + rows[at][opened]
+            rows[at + below][closed] = f'"{rows[at + below][closed]},x"'
+        try:
+            part = read("\n".join([header, *map(",".join, rows), ""]).encode("gb18030"))
+        except DeliveryRefused:
+            continue
+        told = set(part.entries["number"].drop_nulls())
+        assert part.lost >= len(set(numbers) - told) or not set(numbers) - told, columns[closed]
 
 
 def test_a_row_that_ends_in_many_commas_is_one_person() -> None:
@@ -169,7 +194,19 @@ def test_a_row_that_ends_in_many_commas_is_one_person() -> None:
     assert 0 == read("\n".join([header, *[even] * 20, *[long] * 5, ""]).encode("gb18030")).lost
 
 
-@pytest.mark.parametrize("end", ["", ",", ",,,"])
+def test_a_number_under_a_header_of_two_lines_is_an_account_s() -> None:
+    """Of whom the account is, and who is called, stands beside rows that are whole."""
+    columns = ["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期"]
+    first, *rows = civil_csv([{}] * 30, columns).splitlines()
+    of_account = f"韦某,{number('43102319700101321')},农行,6228480831234567"
+    lines = [f"{first},发放账户信息,,,", f"{',' * 6}开户人,开户人身份证号,开户行,账号"]
+    lines += [f"{row},{of_account}" for row in rows]
+    assert 0 == read("\n".join([*lines, ""]).encode("gb18030")).lost
+    lines = [f"{first},,,", *(f"{row},监护人韦某,{number('43102319700101321')}," for row in rows)]
+    assert 0 == read("\n".join([*lines, ""]).encode("gb18030")).lost
+
+
+@pytest.mark.parametrize("end", ["", ",", ",,,", ",\u3000", ",\u00a0"])
 def test_a_faulty_row_of_a_list_whose_lines_end_in_commas(end: str) -> None:
     """What has nothing under the header's empty cells has not been pushed there."""
     head = {"户主身份证号": number("43102319700101321")}
@@ -196,6 +233,11 @@ def test_rows_that_run_together_and_lost_an_empty_cell_or_were_saved_again() -> 
     header, even = civil_csv([{}]).splitlines()
     trimmed = f"{even.removesuffix(',')}{even}"
     assert 6 == read("\r\n".join([header, *[trimmed, even] * 6, ""]).encode("gb18030")).lost
+    columns = ["姓名", "身份证号码", "救助类别", "保障类别", "认定日期", "停止日期", "备注"]
+    for mark in ("", "\t", "\u3000"):
+        first, row = civil_csv([{"身份证号码": f"{mark}{number()}{mark}"}], columns).splitlines()
+        rows = [f"{row.removesuffix(',')}{row}", row, f"{row.removesuffix(',,')}{row}"] * 3
+        assert [6, 6] == [read("\n".join([first, *rows, ""]).encode(code)).lost for code in ("gb18030", "utf-8")]
     wide = [f"{line}{',' * (24 - line.count(','))}" for line in (header, even + even, even)]
     assert 6 == read("\r\n".join([wide[0], *wide[1:] * 6, ""]).encode("gb18030")).lost
 
