@@ -27,6 +27,8 @@ RECORD, REST, BEHIND = "broken__record", "broken__rest", "broken__behind"
 OF_RECORD = ("line", "broken", RECORD, REST, BEHIND)
 #: By what it is known that somebody else stands there.
 _WHOSE = re.compile(OF_CELL)
+#: Cells of a record that say something, at least: a note in the margin has one.
+_SAYS = 3
 #: Empty cells that a record may have lost at its end.
 _TRIMMED = 3
 #: A return that ends no line.
@@ -137,8 +139,9 @@ def with_beyond(frame: pl.DataFrame, said: pl.Series, named: int, number: int) -
     wide = cells[at].fill_null("")
     told = {RECORD: wide.select(pl.concat_str(pl.all(), separator=",")).to_series()}
     if cells.width >= 2 * named - 1 and BEHIND not in frame.columns:
-        whose = wide[f"c{named - 1 + number}"].str.contains(_WHOSE.pattern)
-        told[BEHIND] = whose.cast(pl.Int64)
+        whose = pl.col(f"c{named - 1 + number}").str.contains(_WHOSE.pattern)
+        says = pl.sum_horizontal(pl.col(wide.columns[named:]) != "") >= _SAYS
+        told[BEHIND] = wide.select((whose & says).cast(pl.Int64)).to_series()
     had = frame.columns
     return frame.with_columns(
         (frame[name] if name in had else pl.repeat(None, frame.height, dtype=new.dtype, eager=True))

@@ -202,6 +202,9 @@ def test_a_number_under_a_header_of_two_lines_is_an_account_s() -> None:
     lines = [f"{first},发放账户信息,,,", f"{',' * 6}开户人,开户人身份证号,开户行,账号"]
     lines += [f"{row},{of_account}" for row in rows]
     assert 0 == read("\n".join([*lines, ""]).encode("gb18030")).lost
+    note = [number("43102319700101321"), *[""] * 6]  # where the number of the next row would be
+    lines = [f"{first}{',' * 7}", *(",".join([row, *note]) for row in rows)]
+    assert 0 == read("\n".join([*lines, ""]).encode("gb18030")).lost
     lines = [f"{first},,,", *(f"{row},监护人韦某,{number('43102319700101321')}," for row in rows)]
     assert 0 == read("\n".join([*lines, ""]).encode("gb18030")).lost
 
