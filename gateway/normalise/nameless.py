@@ -8,9 +8,9 @@ import polars as pl
 
 from gateway.model.mapping import ListMapping
 from gateway.model.written import has_digit, own_number
+from gateway.normalise.behind import BEHIND, RECORD, REST
 from gateway.normalise.numbers import BORN, BORN_OLD
 from gateway.normalise.text import half_width, packed, trimmed
-from gateway.normalise.uneven import BEHIND, RECORD, REST
 
 #: Rows that name nobody in an ordinary list: where they are one in a thousand, one list in five hundred has more.
 #: So many at least, and one more for each so many rows; the fewest of these, or this share.

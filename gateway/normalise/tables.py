@@ -25,9 +25,10 @@ from gateway.model.cells import is_error, may_hold_errors, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings, quotes
+from gateway.normalise.behind import OF_RECORD, with_beyond
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
 from gateway.normalise.text import trimmed
-from gateway.normalise.uneven import OF_RECORD, uneven_frame, with_beyond
+from gateway.normalise.uneven import uneven_frame
 from gateway.words import _
 
 #: Rows above a header that may hold titles, as below the data sums; the contract says three, some offices add a few.

@@ -24,10 +24,7 @@ _ONCE = Retry(attempts=1, first_wait=0.0, longest_wait=0.0)
 def check_source(site: Site, instance: Instance, today: date) -> list[str]:
     """Connects to a department. What its plugin found, in sentences. Raises GatewayError, SharingEnded among them."""
     sharing.require(instance, today)
-    with (
-        known(instance.name),
-        open_session(site, instance, today) as session,
-    ):
+    with known(instance.name), open_session(site, instance, today) as session:
         source = site.plugins.source(instance.settings.plugin)(instance.options)
         return list(source.check(session))
 

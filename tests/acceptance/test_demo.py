@@ -1,5 +1,6 @@
 """The demo, as `make demo` runs it, and that its comparison would find what it looks for."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,14 @@ from gateway.errors import ExitCode
 from tests.acceptance.town import town
 
 Records = list[dict[str, str]]
+README = Path(__file__).parents[2] / "README.md"
+SHOWN = re.compile("```text\n(一、.*?)```", re.DOTALL)
+
+
+def plain(text: str) -> list[str]:
+    """The lines without what depends on the width of a screen, and without seconds."""
+    lines = (" ".join(re.sub("全程.*", "", line).replace("─", "").split()) for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def truth(city: Path) -> Records:
@@ -47,14 +56,17 @@ def test_rows_that_were_never_taken_are_found(small_city: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_the_demo_runs_and_tells(tmp_path: Path) -> None:
-    """`python -m gateway.demo` ends with 0 where all is exact, and its summary has a line for each thing promised."""
-    command = [sys.executable, "-m", "gateway.demo", "--people", "800", "--keep", str(tmp_path / "kept")]
+    """`python -m gateway.demo` ends with 0 where all is exact, its summary has a line for each thing promised, and what
+    the README shows of it is what it says, but for the seconds."""
+    command = [sys.executable, "-m", "gateway.demo", "--keep", str(tmp_path / "kept")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert ExitCode.DONE == done.returncode, done.stderr
     for heading in ("一、", "二、", "三、", "四、", "五、", "六、", "七、", "重放:重收批次 0", "结论:"):
         assert heading in done.stdout
     assert "✗" not in done.stdout
     assert (tmp_path / "kept" / "city" / "day3" / "truth_records.csv").is_file()
+    (shown,), said = SHOWN.findall(README.read_text("utf-8")), plain(done.stdout)
+    assert [] == [line for line in plain(shown) if line not in said]
 
 
 def test_the_demo_keeps_out_of_a_folder_in_use(tmp_path: Path) -> None:
