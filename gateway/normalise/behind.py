@@ -1,67 +1,71 @@
-"""Other records behind the first of a line: its end was lost, or a quote was closed by another record's.
+"""Rows that stand behind another one in its record: a line's end was lost, or a quote that is never closed took them.
 
-Takes a record's cells, or all cells below a header. Gives how many stand there, by whose number is where the next
-record's would be, and what is known of a record that is broken, or may have been. Refuses nothing.
+Takes the cells below a header, and then the records that may hold several rows, with the categories that the list
+has. Gives how many rows stand there: a row has a category where the header has it. Refuses nothing.
 """
 
-import re
 from collections.abc import Sequence
 
 import polars as pl
 
-from gateway.normalise.numbers import OF_CELL
-
-#: Of a record that is broken, or may have been: all of it as text. Of a broken one, whether it may be the rest of the
-#: one before, which a line break has cut in two: together they have as many cells as the header; and how many other
-#: records stand behind it in its line.
-RECORD, REST, BEHIND = "broken__record", "broken__rest", "broken__behind"
+#: Of a record that is broken, has text beyond the header, or a cell of several lines: all of it as text, in which only
+#: such a cell has commas. Whether it may be the rest of the one before, which a line break has cut in two: together
+#: they have as many cells as the header. And whether it has text beyond the header.
+RECORD, REST, BEYOND = "broken__record", "broken__rest", "broken__beyond"
 #: What is no cell of a record; the last three only where one is broken, or may have been.
-OF_RECORD = ("line", "broken", RECORD, REST, BEHIND)
-#: By what it is known that somebody else stands there.
-_WHOSE = re.compile(OF_CELL)
-#: Cells of a record that say something, at least: a note in the margin has one.
-_SAYS = 3
-#: Empty cells that a record may have lost at its end.
-_TRIMMED = 3
+OF_RECORD = ("line", "broken", RECORD, REST, BEYOND)
+#: Cells by which a row may be too short, and those by which a comma in one has moved the others.
+_TRIMMED, _MOVED = 3, 3
 
 
-def records_behind(cells: Sequence[str], width: int, number: int | None) -> int:
-    """How many records stand behind the first of a line, whose end was lost: so many have somebody's number where the
-    next one's would be. Or in a cell, or begin in it, since a quote was closed by another record's."""
-    if several := [at for at, cell in enumerate(cells) if "\n" in cell]:
-        return sum(_in_cell(cells, at, number or 0) for at in several)
-    beside, at = 0, len(cells) if number is None else number
-    while at + width - 1 - _TRIMMED < len(cells):
-        # The record before may have lost empty cells at its end, or have a comma there.
-        places = range(max(at + width - 1 - _TRIMMED, at + 1), min(at + width + 1, len(cells)))
-        found = next((p for p in places if _WHOSE.search(cells[p])), None)
-        beside += found is not None
-        at = found or at + max(width - 1, 1)
-    return beside
+def record_of(cells: Sequence[str]) -> str:
+    """A record's text."""
+    return ",".join(cell if "\n" in cell else cell.replace(",", ";") for cell in cells)
 
 
-def _in_cell(cells: Sequence[str], at: int, number: int) -> int:
-    """How many records stand in a cell of several lines; the last that begins there may have its number behind it."""
-    return len(_WHOSE.findall(cells[at])) + (at > number and any(map(_WHOSE.search, cells[at + 1 :])))
-
-
-def with_beyond(frame: pl.DataFrame, said: pl.Series, named: int, number: int) -> pl.DataFrame:
-    """The frame, with RECORD and BEHIND of even records, too, where something is `said` beyond the `named` cells of the
-    header: a spreadsheet that saves a broken list again makes all as wide as the widest."""
+def with_records(frame: pl.DataFrame, *, quoted: bool, beyond: pl.Series | None) -> pl.DataFrame:
+    """The frame, RECORD also of what has a cell of several lines, or text `beyond` the header."""
     cells = frame.select(pl.exclude(OF_RECORD))
-    at = said.arg_true()
+    several = pl.any_horizontal(pl.all().str.contains("\n", literal=True).fill_null(value=False))
+    asked = cells.select(several).to_series() if quoted else pl.repeat(False, frame.height, eager=True)
+    asked = asked if beyond is None else asked | beyond
+    frame = frame if beyond is None else frame.with_columns(beyond.alias(BEYOND))
+    at = asked.arg_true() if RECORD not in frame.columns else (asked & frame[RECORD].is_null()).arg_true()
     if at.is_empty():
         return frame
-    wide = cells[at].fill_null("")
-    told = {RECORD: wide.select(pl.concat_str(pl.all(), separator=",")).to_series()}
-    if cells.width >= 2 * named - 1 and BEHIND not in frame.columns:
-        whose = pl.col(f"c{named - 1 + number}").str.contains(_WHOSE.pattern)
-        says = pl.sum_horizontal(pl.col(wide.columns[named:]) != "") >= _SAYS
-        told[BEHIND] = wide.select((whose & says).cast(pl.Int64)).to_series()
-    had = frame.columns
-    return frame.with_columns(
-        (frame[name] if name in had else pl.repeat(None, frame.height, dtype=new.dtype, eager=True))
-        .scatter(at, new)
-        .alias(name)
-        for name, new in told.items()
-    )
+    has = frame[RECORD] if RECORD in frame.columns else pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    cell = pl.all().fill_null("")
+    one = pl.when(cell.str.contains("\n", literal=True)).then(cell).otherwise(cell.str.replace_all(",", ";"))
+    said = cells[at].select(one).select(pl.concat_str(pl.all(), separator=",")).to_series()
+    return frame.with_columns(has.scatter(at, said).alias(RECORD))
+
+
+def rows_behind(records: pl.Series, categories: pl.Series, at: int, width: int) -> int:
+    """How many rows stand behind the first of these records. `categories`: as they are written in the list; `at`: the
+    column in which they are, of so many."""
+    split = pl.col("line").str.split(",").list.eval(pl.element().str.strip_chars(" \t\r\"'"))
+    lines = records.drop_nulls().str.split("\n").rename("line").to_frame().with_row_index("record").explode("line")
+    cells = lines.with_columns(cells=split)
+    places = (pl.col("cells").list.get(place, null_on_oob=True) for place in _around(at))
+    here = pl.any_horizontal(cell.is_in(categories.implode()) for cell in places).fill_null(value=False)
+    whole = pl.col("cells").list.len() >= max(width - _TRIMMED, _MOVED)
+    cells = cells.with_columns(row=here & whole, whole=whole, first=pl.col("record") != pl.col("record").shift(1))
+    cells = cells.with_columns(pl.col("first").fill_null(value=True))
+    begun = pl.col("whole").first().over("record")
+    others = cells.select((begun & pl.col("row") & ~pl.col("first")).sum()).item()
+    long = cells.filter(here & (pl.col("cells").list.len() >= 2 * width - 1 - _TRIMMED))["cells"].to_list()
+    known = set(categories)
+    return int(others) + sum(_in_a_row(one, known, at, width) - 1 for one in long)
+
+
+def _around(at: int) -> range:
+    return range(max(at - 1, 0), at + _MOVED + 1)
+
+
+def _in_a_row(cells: Sequence[str], categories: set[str], at: int, width: int) -> int:
+    """How many rows a line has, each after the last cell of the one before, or in it."""
+    places, rows = _around(at), 0
+    while (place := next((p for p in places if p < len(cells) and cells[p] in categories), None)) is not None:
+        rows += 1
+        places = range(max(place + width - 1 - _TRIMMED, place + 1), place + width + 1)
+    return rows

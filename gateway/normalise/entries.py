@@ -9,6 +9,7 @@ from gateway.model.deliveries import FAILED
 from gateway.model.frames import ENTRIES
 from gateway.model.mapping import ListMapping
 from gateway.normalise import nameless, numbers
+from gateway.normalise.behind import RECORD, rows_behind
 from gateway.normalise.fields import fields_of
 from gateway.normalise.tables import NUMERIC, RawTable, read_table
 
@@ -22,7 +23,7 @@ class NormalisedPart:
 
     #: `ENTRIES` columns, plus the mapping's kept ones.
     entries: pl.DataFrame
-    #: Of these so many name nobody, are somebody's, and have no failed formula; or stand behind another in its line.
+    #: Of these so many name nobody, are somebody's, and have no failed formula.
     lost: int
     #: Remarks as (code, detail), without any cell's value.
     remarks: tuple[tuple[str, str], ...]
@@ -37,7 +38,7 @@ def normalise(
     """
     table = read_table(content, mapping, part)
     slices = [*table.frame.iter_slices(ROWS_AT_ONCE)] or [table.frame]
-    remarks, errors, below = _remarks(table), table.errors, table.below
+    remarks, errors, below, width, category = _remarks(table), table.errors, table.below, table.width, table.category
     del content, table  # a large list is a gigabyte: what was read goes as its entries come
     said = [
         pl.lit(business_date).alias("business_date"),
@@ -45,12 +46,13 @@ def normalise(
         pl.lit(part).alias("part"),
         pl.lit(scope).alias("scope"),
     ]
-    parts, somebodys, behind = [], [], 0
+    parts, somebodys = [], []
     while slices:
         rows = slices.pop(0)
         parts.append(_entries(rows.with_columns(said), mapping))
         somebodys.append(nameless.somebodys(rows, parts[-1], mapping))
-        behind += nameless.behind(rows)
+        if RECORD in rows.columns and category is not None:
+            below += rows_behind(rows[RECORD], _categories(parts[-1], mapping), category, width)
         del rows
     entries, lost = pl.concat(parts), pl.concat(somebodys)
     if errors is not None:
@@ -59,7 +61,14 @@ def normalise(
         lost &= ~failed_there
     failed = [(FAILED, str(below))] if below else []
     remarks += [*failed, *_damaged(entries)]
-    return NormalisedPart(entries=entries, lost=int(lost.sum()) + behind, remarks=tuple(remarks))
+    return NormalisedPart(entries=entries, lost=int(lost.sum()), remarks=tuple(remarks))
+
+
+def _categories(entries: pl.DataFrame, mapping: ListMapping) -> pl.Series:
+    """The categories that were read, as they are written, and those that the mapping names."""
+    read = entries.lazy().filter(pl.col("category").is_not_null()).select(pl.col("raw_category").str.strip_chars())
+    named = pl.Series("raw_category", [*mapping.codes.get("category", {})], pl.String)
+    return pl.concat([read.collect().to_series(), named]).unique()
 
 
 def _entries(frame: pl.DataFrame, mapping: ListMapping) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from gateway.model.mapping import ListMapping
 from gateway.model.written import has_digit, own_number
-from gateway.normalise.behind import BEHIND, RECORD, REST
+from gateway.normalise.behind import BEYOND, RECORD, REST
 from gateway.normalise.numbers import BORN, BORN_OLD
 from gateway.normalise.text import half_width, packed, trimmed
 
@@ -53,8 +53,10 @@ def names_nobody(rows: pl.DataFrame, entries: pl.DataFrame) -> pl.Series:
     nobody = entries.select((fault == "nobody_named").fill_null(value=False)).to_series()
     if RECORD not in rows.columns:
         return nobody
-    unread = (fault == "row_broken") | fault.is_not_null() & pl.col("category").is_null()
-    broken = (rows[RECORD].is_not_null() & entries.select(unread.fill_null(value=False)).to_series()).arg_true()
+    broken = entries.select((fault == "row_broken").fill_null(value=False)).to_series()
+    if BEYOND in rows.columns:
+        broken |= rows[BEYOND] & entries.select(fault.is_not_null() & pl.col("category").is_null()).to_series()
+    broken = broken.arg_true()
     right = pl.col("number_state").is_in(["sound", "suspect"])
     perhaps = number.is_null() | number.str.contains(_LONG)
     beside = number.str.contains(_THEIRS).fill_null(value=False) | perhaps & ~_is_written()
@@ -84,11 +86,6 @@ def somebodys(rows: pl.DataFrame, entries: pl.DataFrame, mapping: ListMapping) -
     # Two parts of one row are one person; of two rows that were cut short, the second has a number of its own.
     own = pl.repeat(False, rows.height, eager=True).scatter(places, numbered)
     return somebodys & ~(rest & own.shift(1, fill_value=False) & ~own)
-
-
-def behind(rows: pl.DataFrame) -> int:
-    """How many rows stand behind another one in its line."""
-    return int(rows[BEHIND].sum()) if BEHIND in rows.columns else 0
 
 
 def _says_much(lost: pl.DataFrame, some: pl.DataFrame, mapping: ListMapping) -> pl.Series:

@@ -31,10 +31,6 @@ CLEAN = r"^[1-9][0-9]{5}(?:18|19|20)[0-9]{9}[0-9X]$"
 #: Area and birth date of 18 digits, which an account's number has not; and those of 15.
 BORN = r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])[0-3][0-9]"
 BORN_OLD = r"[1-9][0-9]{7}(?:0[1-9]|1[0-2])[0-3]"
-#: A whole number that is a cell of its own, within several cells as text; with marks or blanks beside it.
-OF_CELL = (
-    rf"(?:^|[,\n])[^0-9A-Za-z,\n]{{0,8}}(?:{BORN}[0-9]{{3}}[0-9Xx]|{BORN_OLD}[0-9]{{4}})[^0-9A-Za-z,\n]{{0,8}}(?:[,\n]|$)"
-)
 #: The year in which people were born whose 15 digits look like 18 of 2001 to 2012 that were cut.
 _LOOKS_CUT = 1920
 #: Nobody on a list was born before.

@@ -25,7 +25,7 @@ from gateway.model.cells import is_error, may_hold_errors, panicked
 from gateway.model.jsons import json_of
 from gateway.model.mapping import ListMapping
 from gateway.normalise import encodings, quotes
-from gateway.normalise.behind import OF_RECORD, with_beyond
+from gateway.normalise.behind import OF_RECORD, with_records
 from gateway.normalise.sheets import cell_text, filled, rows_with_errors, without_errors
 from gateway.normalise.text import trimmed
 from gateway.normalise.uneven import uneven_frame
@@ -62,6 +62,9 @@ class RawTable:
     errors: pl.Series | None = None
     #: Of the rows below the last person, which say nothing but errors and zeros and are not read, those with an error.
     below: int = 0
+    #: Of a text: cells of the header up to the last with a name, and which of them is the category's.
+    width: int = 0
+    category: int | None = None
 
 
 def read_table(content: bytes, mapping: ListMapping, part: str) -> RawTable:
@@ -140,20 +143,25 @@ def _table(text: bytes, head: str, mapping: ListMapping, part: str, *, every: bo
     text = _after_lines(text, lines)
     frame = _even_frame(text, header)
     if frame is None:
-        frame = _uneven_frame(text, len(header), part, number=found.get("number"))
+        frame = _uneven_frame(text, len(header), part)
     frame = _without_footers(frame, mapping, undecoded=every)
     cells = frame.select(pl.exclude(OF_RECORD))
     if quotes.swallowed_rows(text, cells[:, : len(header)], [f"c{found[n]}" for n in ("name", "number") if n in found]):
         raise _refuse("unreadable", _("引号没有配对,几行并成了一行"), part, _("请来源单位重新导出"))
-    if "number" in found and (named := _named(header)) < len(header):
-        beyond = [frame[f"c{at}"] for at in range(named, len(header))]
-        said = pl.DataFrame([encodings.decoded(cells)[0] for cells in beyond] if every else beyond)
-        is_said = said.select(pl.any_horizontal(trimmed(pl.all()).is_not_null())).to_series()
-        frame = with_beyond(frame, is_said, named, found["number"])
+    named = _named(header)
+    beyond = _says(cells[:, named : len(header)], undecoded=every) if named < len(header) else None
+    frame = with_records(frame, quoted=b'"' in text, beyond=beyond)
     others = {f"{_NOBODYS}{i}": i for i in range(cells.width) if i not in found.values()} if every else {}
     columns = (pl.col(f"c{i}").alias(name) for name, i in {**found, **others}.items())
     frame = frame.select(*(n for n in OF_RECORD if n in frame.columns), *columns).with_columns(pl.col("line") + above)
-    return RawTable(frame=_with_missing(frame, mapping), unclaimed=unclaimed)
+    frame = _with_missing(frame, mapping)
+    return RawTable(frame=frame, unclaimed=unclaimed, width=named, category=found.get("category"))
+
+
+def _says(cells: pl.DataFrame, *, undecoded: bool) -> pl.Series:
+    """In which records any of these cells says something."""
+    texts = [encodings.decoded(column)[0] if undecoded else column for column in cells.iter_columns()]
+    return pl.DataFrame(texts).select(pl.any_horizontal(trimmed(pl.all()).is_not_null())).to_series()
 
 
 def _header(head: str, mapping: ListMapping, part: str) -> tuple[list[str], int, int]:
@@ -221,10 +229,10 @@ def _lines(text: bytes) -> int:
     return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
-def _uneven_frame(text: bytes, width: int, part: str, *, number: int | None) -> pl.DataFrame:
+def _uneven_frame(text: bytes, width: int, part: str) -> pl.DataFrame:
     """The same where records differ."""
     try:
-        return uneven_frame(text, width, partial(_even_frame, counted=True), number=number)
+        return uneven_frame(text, width, partial(_even_frame, counted=True))
     except csv.Error as fault:
         raise _refuse("unreadable", _("CSV 格式损坏"), part, _("请来源单位重新导出")) from fault
 

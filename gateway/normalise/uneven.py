@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gateway.normalise.behind import BEHIND, RECORD, REST, records_behind
+from gateway.normalise.behind import RECORD, REST, record_of
 
 #: A cell that ends where it seems to: without quotes, or in quotes altogether.
 _CELL = r'(?:"(?:[^"]|"")*"|[^",\r]*)'
@@ -59,9 +59,9 @@ class _Mended:
     broken: Mapping[int, Sequence[str]]
 
 
-def uneven_frame(text: bytes, width: int, fast: FastReader, *, number: int | None = None) -> pl.DataFrame:
+def uneven_frame(text: bytes, width: int, fast: FastReader) -> pl.DataFrame:
     """`c0` … as text, and OF_RECORD: a record with more or fewer cells than the header is broken. What it has too much
-    of is the column after the header's last. `number`: the column in which a person's number is.
+    of is the column after the header's last.
 
     `fast` reads records of one width below a header, or gives None. Raises csv.Error.
     """
@@ -71,13 +71,11 @@ def uneven_frame(text: bytes, width: int, fast: FastReader, *, number: int | Non
         read = fast(mended.text, [""] * width) if mended else None
         if mended and read is not None and read.height == mended.records:
             # The first record is the text's header.
-            return _with_broken(read.with_columns(pl.col("line") - 1), mended.broken, width, number).slice(1)
-    return _patient_frame(text, width, number)
+            return _with_broken(read.with_columns(pl.col("line") - 1), mended.broken, width).slice(1)
+    return _patient_frame(text, width)
 
 
-def _with_broken(
-    read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int, number: int | None
-) -> pl.DataFrame:
+def _with_broken(read: pl.DataFrame, broken: Mapping[int, Sequence[str]], width: int) -> pl.DataFrame:
     """The records, and what the broken ones of them are."""
     rest = dict[int, bool]()
     for at, row in broken.items():
@@ -86,9 +84,8 @@ def _with_broken(
     told: dict[str, tuple[type[pl.DataType], Mapping[int, object]]] = {
         "broken": (pl.Boolean, {at: True for at in broken}),
         f"c{width}": (pl.String, {at: ",".join(cells[width:]) for at, cells in broken.items()}),
-        RECORD: (pl.String, {at: ",".join(cells) for at, cells in broken.items()}),
+        RECORD: (pl.String, {at: record_of(cells) for at, cells in broken.items()}),
         REST: (pl.Boolean, rest),
-        BEHIND: (pl.Int64, {at: records_behind(cells, width, number) for at, cells in broken.items()}),
     }
     columns = [
         pl.repeat(None, read.height, dtype=kind, eager=True).scatter(list(said), list(said.values())).alias(name)
@@ -179,11 +176,11 @@ def _told(cells: Sequence[str], width: int) -> bytes:
     return (",".join(quoted) + "," * (width - len(quoted)) + "\n").encode()
 
 
-def _patient_frame(text: bytes, width: int, number: int | None) -> pl.DataFrame:
+def _patient_frame(text: bytes, width: int) -> pl.DataFrame:
     """All of it by the patient reader alone."""
     rows = [row for row in csv.reader(io.StringIO(text.decode())) if row][1:]
     nothing: list[str | None] = [None] * width
     columns = list(zip(*([*row, *nothing][:width] for row in rows), strict=True)) if rows else [()] * width
     read = [pl.Series(f"c{i}", column, pl.String) for i, column in enumerate(columns)]
     frame = pl.DataFrame([*read, pl.Series("line", range(2, len(rows) + 2), pl.UInt32)])
-    return _with_broken(frame, {at: row for at, row in enumerate(rows) if len(row) != width}, width, number)
+    return _with_broken(frame, {at: row for at, row in enumerate(rows) if len(row) != width}, width)

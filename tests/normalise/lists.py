@@ -11,6 +11,7 @@ import xlsxwriter
 from stdnum.cn import ric
 
 from gateway.mappings import MappingFiles
+from gateway.model.deliveries import FAILED
 from gateway.normalise import normalise
 from gateway.normalise.entries import NormalisedPart
 
@@ -28,6 +29,11 @@ def read(
     """A part as the shipped mapping of the plugin reads it."""
     mapping = MappingFiles().list_mapping(plugin)
     return normalise(content, mapping, part="a part", scope=scope, business_date=day, delta=delta)
+
+
+def failed(part: NormalisedPart) -> int:
+    """Rows because of which nobody leaves by the list, however few."""
+    return sum(int(detail) for code, detail in part.remarks if code == FAILED)
 
 
 CIVIL = {

@@ -8,7 +8,7 @@ import pytest
 from gateway.errors import DeliveryRefused
 from gateway.normalise import number_rows
 from gateway.normalise.entries import ROWS_AT_ONCE
-from tests.normalise.lists import CIVIL, HOLDER, RURAL, Cell, civil_csv, number, read, rural_rows, workbook
+from tests.normalise.lists import CIVIL, HOLDER, RURAL, Cell, civil_csv, failed, number, read, rural_rows, workbook
 
 LIST = civil_csv([{"姓名": "覃某丽"}, {"姓名": "黄\U00020bb7"}])
 
@@ -161,24 +161,38 @@ def test_a_quote_that_is_never_closed_refuses_the_list(column: str) -> None:
     assert 5 == len(names(text.replace("<1", '"覃某,霞\n"').replace("<3", "覃某英").encode("gb18030")))
 
 
+SPELLED = [
+    number(),
+    f"\t{number()}",
+    "451022 19900307 1239",
+    number().translate({48 + digit: 0xFF10 + digit for digit in range(10)}),
+    f"{number()}42",
+    "4.51022E+17",
+    "451022********1239",
+    "",
+]
+
+
 @pytest.mark.parametrize("column", ["家庭住址", "备注", "救助证号"])
 @pytest.mark.parametrize("opened", ['"老屋”屯', '"'])
 def test_whatever_cell_a_quote_opens_that_is_never_closed(column: str, opened: str) -> None:
-    """Rows that went into one cell refuse the list, whether the others are even or not; a note of several lines and
-    commas does not."""
+    """Rows that went into one cell are told of, however few, whether the others are even or not, and however numbers
+    are written."""
     columns = list(dict.fromkeys(["救助证号", *CIVIL, "家庭住址", "备注"]))
-    whole = [{column: "<"}, {}, {}] * 6
-    text = civil_csv(whole, columns)
-    for times in (1, 2, 6):
-        assert "unreadable" == refusal(text.replace("<", opened, times).encode("gb18030"))
-        assert "unreadable" == refusal(text.replace("<", opened, times).replace(number(), f"\t{number()}").encode())
+    for spelled in SPELLED:
+        whole = [{column: "<"}, {}, {}] * 6
+        text = civil_csv([{**row, "身份证号码": spelled} for row in whole], columns)
+        for times, code in ((1, "gb18030"), (2, "utf-8"), (6, "gb18030")):
+            part = read(text.replace("<", opened, times).encode(code))
+            assert 18 == part.entries.height + failed(part) > part.entries.height, spelled
 
 
-def test_a_quote_that_the_next_column_closes_refuses_the_list() -> None:
+def test_a_quote_that_the_next_column_closes_is_told_of() -> None:
     """The record is even, since what it lacks in one cell it has in the comma of the other."""
     columns = ["姓名", "身份证号码", "家庭住址", "致困原因", "救助类别", "保障类别", "认定日期", "停止日期"]
     rows = [{"家庭住址": "<"}, *[{}] * 6, {"致困原因": "因病,缺劳力"}, *[{}] * 4]
-    assert "unreadable" == refusal(civil_csv(rows, columns).replace("<", '"老屋').encode("gb18030"))
+    part = read(civil_csv(rows, columns).replace("<", '"老屋').encode("gb18030"))
+    assert (5, 7) == (part.entries.height, failed(part))
 
 
 @pytest.mark.parametrize(
@@ -196,9 +210,12 @@ def test_notes_of_several_lines_are_notes(columns: list[str]) -> None:
         "监护人:\n韦某," + number(),
         "家庭成员:\n" + f"韦某,{number()}\n" * 6,
         "家庭成员:\n" + f"韦某,长子,{number()}\n" * 7,
+        "家庭成员:\n" + f"韦某,{number()}," * 4,
+        f"韦某,妻,{number()},覃某,子,{number()},韦某,女\n合计3人",
     ]
     text = civil_csv([{"备注": note} for note in notes * 3] + [{}] * 14, columns)
-    assert (35, 0) == ((part := read(text.encode("gb18030"))).entries.height, part.lost)
+    part = read(text.encode("gb18030"))
+    assert (len(notes) * 3 + 14, 0, 0) == (part.entries.height, part.lost, failed(part))
 
 
 def test_blank_lines_are_no_rows() -> None:
