@@ -20,7 +20,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 LOOK_BACK = timedelta(days=800)
 #: No holiday with its weekends is longer, so that a day put off is found from its own.
 _LONGEST_BREAK = timedelta(days=31)
-_NUMERIC_DAY = re.compile(r"(?:^|[,-])[0-9]")
+_NUMERIC_DAY = re.compile(r"(?:^|[,-])\d")
 _GRACE = re.compile(r"(\d{1,3})([hd])")
 
 

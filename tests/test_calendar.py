@@ -123,7 +123,7 @@ def test_a_line_plans_once_a_day(line: str) -> None:
         daily(line)
 
 
-@pytest.mark.parametrize("line", ["99 6 * * *", "0 6 * * mon,3", "0 6 * * 1-5", "0 6 * *", "0 6 * * someday", "soon"])
+@pytest.mark.parametrize("line", ["99 6 * * *", "0 6 * * mon,3", "0 6 * * 1-5", "0 6 * *", "0 6 * * ５", "someday"])
 def test_a_plan_that_nobody_can_follow_is_no_setting(line: str) -> None:
     """It is told with the other faults of the file, and not by a daemon that cannot start."""
     sharing = SharingSettings(catalogue="ML-1", purpose="救助", basis="协议", valid_until=date(2030, 1, 1))

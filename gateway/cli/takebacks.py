@@ -79,7 +79,7 @@ def takebacks_settlements(
         )
         if out is not None:
             acts.save(site, seen, out)
-    if out is not None:
+    if out not in (None, STDOUT):
         talk(_("已写入 {file}").format(file=out))
     if as_json:
         print_json(seen, whole=unmask)
