@@ -49,13 +49,12 @@ def rows_behind(records: pl.Series, categories: pl.Series, at: int, width: int) 
     places = (pl.col("cells").list.get(place, null_on_oob=True) for place in _around(at))
     here = pl.any_horizontal(cell.is_in(categories.implode()) for cell in places).fill_null(value=False)
     whole = pl.col("cells").list.len() >= max(width - _TRIMMED, _MOVED)
-    cells = cells.with_columns(row=here & whole, whole=whole, first=pl.col("record") != pl.col("record").shift(1))
-    cells = cells.with_columns(pl.col("first").fill_null(value=True))
-    begun = pl.col("whole").first().over("record")
-    others = cells.select((begun & pl.col("row") & ~pl.col("first")).sum()).item()
+    # A note of several lines begins in a row, and none of its lines is one; a quote takes in what follows a whole line.
+    rows = cells.group_by("record").agg(first=(here & whole).first(), rows=(here & whole).sum())
+    taken = rows.filter("first").select((pl.col("rows") - 1).sum()).item()
     long = cells.filter(here & (pl.col("cells").list.len() >= 2 * width - 1 - _TRIMMED))["cells"].to_list()
     known = set(categories)
-    return int(others) + sum(_in_a_row(one, known, at, width) - 1 for one in long)
+    return int(taken) + sum(_in_a_row(one, known, at, width) - 1 for one in long)
 
 
 def _around(at: int) -> range:
